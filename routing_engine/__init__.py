@@ -1,0 +1,61 @@
+"""Decides, mid-call, where a caller should go.
+
+from routing_engine import RoutingEngine
+
+engine = RoutingEngine.from_csv("data/franchise.csv")
+decision = engine.route("store-0042", "hi, there's a charge here I don't recognise")
+print(decision.outcome, decision.destination)
+"""
+
+from __future__ import annotations
+
+from routing_engine.destinations import Destination, DialPolicy
+from routing_engine.encoders import Encoder, HashingEncoder, SentenceTransformerEncoder
+from routing_engine.engine import RoutingEngine
+from routing_engine.errors import (
+    EncoderError,
+    InvalidValueError,
+    MissingExtraError,
+    ModelIntegrityError,
+    RoutingError,
+    SheetError,
+    SnapshotError,
+    UnknownLocationError,
+)
+from routing_engine.models import (
+    Candidate,
+    ContextRule,
+    Decision,
+    Location,
+    Outcome,
+    Reason,
+    RoutingPolicy,
+    RuleText,
+)
+
+__all__ = [
+    "Candidate",
+    "ContextRule",
+    "Decision",
+    "Destination",
+    "DialPolicy",
+    "Encoder",
+    "EncoderError",
+    "HashingEncoder",
+    "InvalidValueError",
+    "Location",
+    "MissingExtraError",
+    "ModelIntegrityError",
+    "Outcome",
+    "Reason",
+    "RoutingEngine",
+    "RoutingError",
+    "RoutingPolicy",
+    "RuleText",
+    "SentenceTransformerEncoder",
+    "SheetError",
+    "SnapshotError",
+    "UnknownLocationError",
+]
+
+__version__ = "0.1.0"

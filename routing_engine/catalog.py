@@ -1,0 +1,106 @@
+"""Compiled locations of one version: location id -> table, profile, destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.columns import Interner, LocationColumns
+from routing_engine.models import RuleText
+from routing_engine.scoring import Layout, rule_texts
+
+__all__ = ["Catalog", "Table", "id_hashes"]
+
+Profile = tuple[tuple[str, ...], ...]
+
+
+def _hash(raw: bytes) -> int:
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little")
+
+
+def id_hashes(columns: LocationColumns) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Hashes of all location ids, ascending, and the location that each belongs to."""
+    blob = columns.ids.blob.tobytes()
+    offsets = columns.ids.offsets.tolist()
+    hashes = np.fromiter(
+        (_hash(blob[start:stop]) for start, stop in pairwise(offsets)),
+        np.uint64,
+        len(columns),
+    )
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], order.astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One distinct rule table, ready to decide by.
+
+    Attributes:
+        rules: the rules without their numbers.
+        profile: which block of the index holds their rows; -1 where there are no rules.
+        layout: of that block.
+    """
+
+    rules: tuple[RuleText, ...]
+    profile: int
+    layout: Layout
+
+
+class Catalog:
+    """An immutable set of locations that an engine answers from.
+
+    Args:
+        columns: the compiled locations.
+        version: catalog version, ascending.
+        hashes, order: what :func:`id_hashes` gives, where it is stored already.
+    """
+
+    def __init__(
+        self,
+        columns: LocationColumns,
+        version: int,
+        *,
+        hashes: npt.NDArray[np.uint64] | None = None,
+        order: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        self.columns = columns
+        self.version = version
+        if hashes is None or order is None:
+            hashes, order = id_hashes(columns)
+        self.hashes = hashes
+        self.order = order
+        profiles: Interner[Profile] = Interner()
+        tables: list[Table] = []
+        for rules in columns.tables:
+            texts = tuple(rule_texts(rule) for rule in rules)
+            profile = profiles.add(texts) if texts else -1
+            tables.append(Table(rules, profile, Layout.of([len(item) for item in texts])))
+        self.tables: Sequence[Table] = tables
+        self.profiles: tuple[Profile, ...] = profiles.values
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def find(self, location_id: str) -> int:
+        """The number of a location, or -1. A hash finds it; its id, compared whole, decides."""
+        raw = location_id.encode("utf-8", "surrogatepass")
+        hashed = np.uint64(_hash(raw))
+        at = int(self.hashes.searchsorted(hashed))
+        ids = self.columns.ids
+        while at < len(self.hashes) and self.hashes[at] == hashed:
+            i = int(self.order[at])
+            if ids.raw(i) == raw:
+                return i
+            at += 1
+        return -1
+
+    def texts(self) -> tuple[str, ...]:
+        """Every distinct text that is embedded, in order of first appearance."""
+        return tuple(
+            dict.fromkeys(text for profile in self.profiles for rule in profile for text in rule)
+        )

@@ -1,0 +1,275 @@
+"""Locations as arrays: what a sheet yields, a catalog holds and a snapshot stores.
+
+A million locations of ten rules are ten million numbers and a few thousand texts. Numbers stand
+in ``uint64`` arrays; everything that locations share (rule texts, time zones) is interned once.
+
+A destination is one ``uint64`` code: 0 for none; the digits of an E.164 number as an integer; or
+``SPECIAL`` plus an index into ``specials`` for a SIP URI or a number with an extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.destinations import Destination
+from routing_engine.errors import InvalidValueError, Problem
+from routing_engine.models import ContextRule, Location, RuleText
+
+__all__ = [
+    "NO_DESTINATION",
+    "SPECIAL",
+    "DestinationCodes",
+    "Interner",
+    "LocationColumns",
+    "Site",
+    "StringColumn",
+]
+
+T = TypeVar("T")
+
+NO_DESTINATION = 0
+SPECIAL = 1 << 63
+
+Codes = npt.NDArray[np.uint64]
+Indices = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class StringColumn:
+    """Strings as one UTF-8 blob: string ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
+
+    Attributes:
+        blob: uint8 ``(n_bytes,)``.
+        offsets: int64 ``(n + 1,)``, ascending from 0.
+    """
+
+    blob: npt.NDArray[np.uint8]
+    offsets: Offsets
+
+    @classmethod
+    def from_strings(cls, strings: Sequence[str]) -> StringColumn:
+        encoded = [string.encode() for string in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(item) for item in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def raw(self, i: int) -> bytes:
+        """String ``i`` as UTF-8."""
+        return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes()
+
+    def __getitem__(self, i: int) -> str:
+        return self.raw(i).decode()
+
+    def __iter__(self) -> Iterator[str]:
+        blob = self.blob.tobytes()
+        offsets = self.offsets.tolist()
+        for start, stop in pairwise(offsets):
+            yield blob[start:stop].decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What many locations have in common besides rules.
+
+    Attributes:
+        timezone: IANA name, or None.
+        threshold: the location's own least confidence, or None.
+    """
+
+    timezone: str | None = None
+    threshold: float | None = None
+
+
+@dataclass(slots=True)
+class DestinationCodes:
+    """Destinations to codes, interning those that are not a plain number."""
+
+    specials: list[Destination] = field(default_factory=list)
+    _known: dict[Destination, int] = field(default_factory=dict)
+
+    def encode(self, destination: Destination | None) -> int:
+        if destination is None:
+            return NO_DESTINATION
+        if destination.number is not None and destination.extension is None:
+            return int(destination.number[1:])
+        code = self._known.get(destination)
+        if code is None:
+            code = self._known[destination] = SPECIAL + len(self.specials)
+            self.specials.append(destination)
+        return code
+
+
+class Interner(Generic[T]):
+    """Distinct hashable values, numbered in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[T, int] = {}
+
+    def add(self, value: T) -> int:
+        """The number of this value."""
+        return self._numbers.setdefault(value, len(self._numbers))
+
+    @property
+    def values(self) -> tuple[T, ...]:
+        return tuple(self._numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class LocationColumns:
+    """Compiled locations. Immutable; arrays may be memory-mapped files.
+
+    The rules of location ``i`` are ``tables[table[i]]``, in order; their destinations are
+    ``destinations[first_slot[i]:first_slot[i + 1]]``.
+
+    Attributes:
+        ids, names: one string a location; an empty name is None.
+        site: int32 ``(n,)``, index into ``sites``.
+        table: int32 ``(n,)``, index into ``tables``.
+        first_slot: int64 ``(n + 1,)``.
+        destinations: uint64 ``(n_slots,)``, destination codes.
+        defaults: uint64 ``(n,)``, destination codes, never 0.
+        fallback_slots: int64 ``(m,)``, ascending: the slots that have a fallback chain.
+        fallback_offsets: int64 ``(m + 1,)``, into ``fallback_codes``.
+        fallback_codes: uint64, destination codes.
+        sites, tables, specials: the interned values.
+    """
+
+    ids: StringColumn
+    names: StringColumn
+    site: Indices
+    table: Indices
+    first_slot: Offsets
+    destinations: Codes
+    defaults: Codes
+    fallback_slots: Offsets
+    fallback_offsets: Offsets
+    fallback_codes: Codes
+    sites: tuple[Site, ...]
+    tables: tuple[tuple[RuleText, ...], ...]
+    specials: tuple[Destination, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def n_rules(self) -> int:
+        """Rules of all locations together."""
+        return len(self.destinations)
+
+    @classmethod
+    def from_locations(cls, locations: Iterable[Location]) -> LocationColumns:
+        """Compile locations.
+
+        Raises:
+            InvalidValueError: two locations have the same id.
+        """
+        codes = DestinationCodes()
+        sites: Interner[Site] = Interner()
+        tables: Interner[tuple[RuleText, ...]] = Interner()
+        position: dict[str, int] = {}
+        problems: list[Problem] = []
+        names: list[str] = []
+        site: list[int] = []
+        table: list[int] = []
+        first_slot = [0]
+        destinations: list[int] = []
+        defaults: list[int] = []
+        fallback_slots: list[int] = []
+        fallback_offsets = [0]
+        fallback_codes: list[int] = []
+        for number, location in enumerate(locations):
+            if not isinstance(location, Location):
+                raise InvalidValueError(
+                    f"locations[{number}] is a {type(location).__name__}, not a Location"
+                )
+            first = position.setdefault(location.location_id, number)
+            if first != number:
+                problems.append(
+                    Problem(
+                        f"locations.{number}",
+                        f"same location_id as locations.{first}: {location.location_id!r}",
+                    )
+                )
+            names.append(location.name or "")
+            site.append(sites.add(Site(location.timezone, location.threshold)))
+            table.append(tables.add(tuple(rule.text for rule in location.rules)))
+            defaults.append(codes.encode(location.default_destination))
+            for rule in location.rules:
+                if rule.fallback:
+                    fallback_slots.append(len(destinations))
+                    fallback_codes.extend(codes.encode(item) for item in rule.fallback)
+                    fallback_offsets.append(len(fallback_codes))
+                destinations.append(codes.encode(rule.destination))
+            first_slot.append(len(destinations))
+        if problems:
+            raise InvalidValueError(what="list of locations", problems=problems)
+        return cls(
+            ids=StringColumn.from_strings(list(position)),
+            names=StringColumn.from_strings(names),
+            site=np.array(site, np.int32),
+            table=np.array(table, np.int32),
+            first_slot=np.array(first_slot, np.int64),
+            destinations=np.array(destinations, np.uint64),
+            defaults=np.array(defaults, np.uint64),
+            fallback_slots=np.array(fallback_slots, np.int64),
+            fallback_offsets=np.array(fallback_offsets, np.int64),
+            fallback_codes=np.array(fallback_codes, np.uint64),
+            sites=sites.values,
+            tables=tables.values,
+            specials=tuple(codes.specials),
+        )
+
+    def decode(self, code: int) -> Destination | None:
+        """The destination that a code stands for."""
+        if code == NO_DESTINATION:
+            return None
+        if code >= SPECIAL:
+            return self.specials[code - SPECIAL]
+        return Destination._trusted(f"+{code}")
+
+    def fallback(self, slot: int) -> tuple[Destination, ...]:
+        """The fallback chain of one rule of one location."""
+        m = len(self.fallback_slots)
+        at = int(np.searchsorted(self.fallback_slots, slot)) if m else 0
+        if at == m or self.fallback_slots[at] != slot:
+            return ()
+        chain = self.fallback_codes[self.fallback_offsets[at] : self.fallback_offsets[at + 1]]
+        return tuple(filter(None, map(self.decode, chain.tolist())))
+
+    def rule(self, i: int, rule: int) -> ContextRule:
+        """Rule ``rule`` of location ``i``."""
+        slot = int(self.first_slot[i]) + rule
+        text = self.tables[self.table[i]][rule]
+        return ContextRule.model_construct(
+            **text.__dict__,
+            destination=self.decode(int(self.destinations[slot])),
+            fallback=self.fallback(slot),
+        )
+
+    def location(self, i: int) -> Location:
+        """Location ``i`` as a model; equal to the one it was compiled from."""
+        site = self.sites[self.site[i]]
+        default = self.decode(int(self.defaults[i]))
+        assert default is not None
+        return Location.model_construct(
+            location_id=self.ids[i],
+            default_destination=default,
+            rules=tuple(self.rule(i, j) for j in range(len(self.tables[self.table[i]]))),
+            name=self.names[i] or None,
+            timezone=site.timezone,
+            threshold=site.threshold,
+        )
+
+    def locations(self) -> Iterator[Location]:
+        """Every location as a model, in order."""
+        return map(self.location, range(len(self)))

@@ -1,0 +1,105 @@
+"""Confidences, policy and gates to a verdict. Pure: no clock, no I/O, no globals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from routing_engine.models import Outcome, Reason, RoutingPolicy, RuleText
+
+__all__ = ["Verdict", "decide"]
+
+
+class Verdict(NamedTuple):
+    """What was decided about the rules of one location.
+
+    Attributes:
+        outcome, reason: as in :class:`~routing_engine.models.Decision`.
+        rule: number of the rule that the decision is about, or None.
+        rival: number of the rule too close to it (``CLARIFY`` only), or None.
+        threshold: the least confidence that was asked of the best rule.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    rule: int | None
+    rival: int | None
+    threshold: float
+
+
+def decide(
+    confidences: Sequence[float],
+    rules: Sequence[RuleText],
+    destinations: Sequence[int],
+    *,
+    policy: RoutingPolicy,
+    threshold: float,
+    verified: bool = False,
+    confirmed: bool = False,
+) -> Verdict:
+    """Choose a rule, or none, for a caller who needs a person.
+
+    Args:
+        confidences: probability of each rule, ``(n_rules,)``.
+        rules: the rules, ``(n_rules,)``, at least one.
+        destinations: a code for each rule's destination; equal codes ring the same phone.
+        policy: margin and what to do about ambiguity.
+        threshold: least confidence where the rule does not set its own.
+        verified: the caller's identity has been verified.
+        confirmed: the caller has confirmed the transfer.
+
+    Returns:
+        The verdict. Gates run in the order enabled, verification, confirmation.
+    """
+    top = max(confidences)
+    best = confidences.index(top)
+    if confidences.count(top) > 1:
+        # Ties are broken by the rules themselves, not by the order they stand in.
+        best = min(
+            (i for i, confidence in enumerate(confidences) if confidence == top),
+            key=lambda i: (rules[i].label, rules[i].when, destinations[i]),
+        )
+    rule = rules[best]
+    least = _least(rule, threshold)
+    if not top >= least:
+        return Verdict(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, None, least)
+    if not rule.enabled:
+        return Verdict(Outcome.DEFAULT, Reason.RULE_DISABLED, best, None, least)
+    if policy.margin > 0.0 and policy.on_ambiguous == "clarify":
+        rival = _rival(confidences, rules, destinations, best, policy.margin, threshold)
+        if rival is not None:
+            return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
+    if rule.action == "contain":
+        return Verdict(Outcome.DEFAULT, Reason.ROUTINE, best, None, least)
+    if rule.requires_verification and not verified:
+        return Verdict(Outcome.VERIFY, Reason.VERIFICATION_REQUIRED, best, None, least)
+    if rule.requires_confirmation and not confirmed:
+        return Verdict(Outcome.CONFIRM, Reason.CONFIRMATION_REQUIRED, best, None, least)
+    return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
+
+
+def _least(rule: RuleText, threshold: float) -> float:
+    return threshold if rule.threshold is None else rule.threshold
+
+
+def _rival(
+    confidences: Sequence[float],
+    rules: Sequence[RuleText],
+    destinations: Sequence[int],
+    best: int,
+    margin: float,
+    threshold: float,
+) -> int | None:
+    """The most confident other rule that passes, leads elsewhere and is closer than margin."""
+    close = [
+        i
+        for i, confidence in enumerate(confidences)
+        if i != best
+        and rules[i].enabled
+        and destinations[i] != destinations[best]
+        and confidences[best] - confidence < margin
+        and confidence >= _least(rules[i], threshold)
+    ]
+    if not close:
+        return None
+    return min(close, key=lambda i: (-confidences[i], rules[i].label, rules[i].when))

@@ -1,0 +1,375 @@
+"""Where a call can go: E.164 numbers and SIP URIs, and which of them may be dialled.
+
+Phone numbers are parsed and validated by ``phonenumbers`` (Google's libphonenumber). SIP URIs
+follow a strict subset of RFC 3261 section 25.1: ``sip:`` or ``sips:``, an optional user, a host
+name, IPv4 or bracketed IPv6 address, an optional port and plain parameters. Passwords, headers
+(``?...``), escapes and anything outside printable ASCII are refused, so that a destination can
+be put into a SIP header as it is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+from phonenumbers import PhoneNumberType, ValidationResult
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+from routing_engine.errors import InvalidValueError, mask
+
+__all__ = ["DEFAULT_DIAL_POLICY", "Destination", "DialPolicy", "parse_destination"]
+
+MAX_EXTENSION_DIGITS = 11
+MAX_SIP_LENGTH = 255
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
+# What a written phone number may hold besides digits and an extension: no letters. A number
+# spelt in letters ("1-800-FLOWERS") is refused: whoever mistypes one digit as a letter would
+# otherwise reach a stranger.
+_WRITTEN_NUMBER = re.compile(
+    r"\+?[0-9().\-/\s]*[0-9)](?:\s*(?:;\s*ext=|(?:x|ext\.?|extn\.?|extension|#)\s*:?)\s*([0-9]+)#?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_SIP = re.compile(
+    r"(?P<scheme>sips?):"
+    r"(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,/]{1,128})@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]{1,253})"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<parameters>(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-_.!~*'()+$:/\[\]]+)?)*)",
+    re.ASCII | re.IGNORECASE,
+)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?", re.ASCII)
+
+_TYPE_NAMES = {
+    PhoneNumberType.FIXED_LINE: "fixed_line",
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
+    PhoneNumberType.TOLL_FREE: "toll_free",
+    PhoneNumberType.PREMIUM_RATE: "premium_rate",
+    PhoneNumberType.SHARED_COST: "shared_cost",
+    PhoneNumberType.VOIP: "voip",
+    PhoneNumberType.PERSONAL_NUMBER: "personal_number",
+    PhoneNumberType.PAGER: "pager",
+    PhoneNumberType.UAN: "uan",
+    PhoneNumberType.VOICEMAIL: "voicemail",
+    PhoneNumberType.UNKNOWN: "unknown",
+}
+NUMBER_TYPES = frozenset(_TYPE_NAMES.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An E.164 number with an optional extension, or a SIP URI. A value object.
+
+    Two destinations are equal when number *and* extension are. ``str()`` is what to dial: the
+    number as E.164, with ``;ext=`` (RFC 3966) where there is an extension; or the SIP URI.
+
+    Attributes:
+        number: E.164, for example ``"+14155550111"``; None for a SIP URI.
+        extension: digits to dial after the number answers, or None.
+        sip_uri: ``sip:`` or ``sips:`` URI; None for a phone number.
+
+    Raises:
+        InvalidValueError: not a valid number, extension or SIP URI, or both kinds at once.
+    """
+
+    number: str | None = None
+    extension: str | None = None
+    sip_uri: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.number is None) == (self.sip_uri is None):
+            raise InvalidValueError("a destination has either a number or a sip_uri")
+        if self.number is not None:
+            _check_e164(self.number)
+            if self.extension is not None and not _EXTENSION.fullmatch(self.extension):
+                raise InvalidValueError(
+                    f"extension {self.extension!r} is not 1 to {MAX_EXTENSION_DIGITS} digits"
+                )
+        else:
+            if self.extension is not None:
+                raise InvalidValueError("a SIP destination has no extension")
+            assert self.sip_uri is not None
+            if _parse_sip(self.sip_uri) != self.sip_uri:
+                raise InvalidValueError(
+                    f"{self.sip_uri!r} is not in canonical form; use Destination.parse"
+                )
+
+    @classmethod
+    def parse(
+        cls, text: str, *, region: str | None = None, extension: str | None = None
+    ) -> Destination:
+        """Read a destination as people write it.
+
+        Args:
+            text: an E.164 number, a national number if ``region`` is given (either may carry an
+                extension: ``x12``, ``ext. 12``, ``;ext=12``), or a SIP or SIPS URI.
+            region: ISO 3166-1 alpha-2 code whose national format is accepted, such as ``"US"``.
+            extension: an extension given apart from the number.
+
+        Raises:
+            InvalidValueError: with the reason: empty, letters in it, too short, too long, an
+                emergency or short code, not assigned in its country, two extensions.
+        """
+        return parse_destination(text, region=region, extension=extension)
+
+    @classmethod
+    def _trusted(
+        cls, number: str | None, extension: str | None = None, sip_uri: str | None = None
+    ) -> Destination:
+        """Make one from parts that a constructor has accepted before, without checking again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "number", number)
+        object.__setattr__(made, "extension", extension)
+        object.__setattr__(made, "sip_uri", sip_uri)
+        return made
+
+    def __str__(self) -> str:
+        if self.sip_uri is not None:
+            return self.sip_uri
+        assert self.number is not None
+        return self.number if self.extension is None else f"{self.number};ext={self.extension}"
+
+    @property
+    def masked(self) -> str:
+        """The destination with all but the last two digits hidden, for logs."""
+        if self.sip_uri is not None:
+            return self.sip_uri.partition(":")[0] + ":***"
+        return mask(str(self.number)) + (";ext=**" if self.extension is not None else "")
+
+    @property
+    def country(self) -> str | None:
+        """ISO 3166-1 alpha-2 region of the number (``"001"`` if global); None for SIP."""
+        return None if self.number is None else _facts(self.number)[0]
+
+    @property
+    def number_type(self) -> str | None:
+        """Type by libphonenumber, such as ``"toll_free"`` or ``"premium_rate"``; None for SIP."""
+        return None if self.number is None else _facts(self.number)[1]
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def validate(value: Any) -> Destination:
+            if isinstance(value, Destination):
+                return value
+            if isinstance(value, str):
+                return parse_destination(value)
+            raise InvalidValueError(
+                f"a destination is a str or a Destination, not {type(value).__name__}"
+            )
+
+        return core_schema.no_info_plain_validator_function(
+            validate,
+            json_schema_input_schema=core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                str, return_schema=core_schema.str_schema()
+            ),
+        )
+
+
+def _check_e164(number: str) -> None:
+    if not isinstance(number, str) or not _E164.fullmatch(number):
+        raise InvalidValueError(f"{_shown(str(number))!r} is not an E.164 number")
+    _facts(number)
+
+
+@lru_cache(maxsize=65536)
+def _facts(number: str) -> tuple[str, str]:
+    """Region and type of an E.164 number; raises InvalidValueError where it is not valid."""
+    try:
+        parsed = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidValueError(f"{_shown(number)!r} is not a phone number (E.164)") from error
+    if not phonenumbers.is_valid_number(parsed):
+        raise InvalidValueError(_why_invalid(parsed, number, None))
+    region = phonenumbers.region_code_for_number(parsed) or "001"
+    return region, _TYPE_NAMES[phonenumbers.number_type(parsed)]
+
+
+def parse_destination(
+    text: str, *, region: str | None = None, extension: str | None = None
+) -> Destination:
+    """See :meth:`Destination.parse`."""
+    if not isinstance(text, str):
+        raise InvalidValueError(f"a destination is a str, not {type(text).__name__}")
+    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidValueError(
+            f"region {region!r} is not a two-letter country code such as 'US' or 'GB'"
+        )
+    # NFKC folds full-width digits and plus signs, which lose nothing, into ASCII.
+    written = unicodedata.normalize("NFKC", text).strip(" \t\u00a0")
+    if not written:
+        raise InvalidValueError("empty; a phone number or SIP URI is needed")
+    if re.match(r"(?i)sips?:", written):
+        if extension:
+            raise InvalidValueError("a SIP destination has no extension")
+        return Destination._trusted(None, None, _parse_sip(written))
+    number, written_extension = _parse_number(written, region)
+    given = extension.strip() if extension is not None else ""
+    if given and not _EXTENSION.fullmatch(given):
+        raise InvalidValueError(f"extension {given!r} is not 1 to {MAX_EXTENSION_DIGITS} digits")
+    if given and written_extension and given != written_extension:
+        raise InvalidValueError(
+            f"two different extensions: {written_extension!r} in the number and {given!r} beside it"
+        )
+    return Destination._trusted(number, given or written_extension or None)
+
+
+def _shown(written: str) -> str:
+    """What was written, as an error may show it: it is no phone number, so it is not masked."""
+    return written if len(written) <= 60 else written[:57] + "…"
+
+
+def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
+    shown = _shown(written)
+    if re.match(r"(?i)tel:", written):
+        written = written[4:]
+    written = written.replace("\u2010", "-").replace("\u2011", "-")
+    written = written.replace("\u2012", "-").replace("\u2013", "-")
+    match = _WRITTEN_NUMBER.fullmatch(written)
+    if match is None:
+        raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)})")
+    written_extension = match.group(1)
+    if written_extension and not _EXTENSION.fullmatch(written_extension):
+        raise InvalidValueError(f"{shown!r}: the extension is longer than {MAX_EXTENSION_DIGITS}")
+    main = written[: match.end() if match.group(1) is None else match.start(1)]
+    main = re.split(r"[;xX#eE]", main, maxsplit=1)[0]
+    digits = re.sub(r"\D", "", main)
+    if not main.lstrip().startswith("+") and region is None:
+        raise InvalidValueError(
+            f"{mask(written)!r} has no country code; "
+            "write it as E.164 (+…) or say which region it is of"
+        )
+    if region is not None and not main.lstrip().startswith("+"):
+        try:
+            short = phonenumbers.parse(digits, region) if len(digits) > 1 else None
+        except phonenumbers.NumberParseException:
+            short = None
+        if phonenumbers.is_emergency_number(digits, region):
+            raise InvalidValueError(f"{shown!r} is an emergency number; a call is never sent there")
+        if short is not None and phonenumbers.is_valid_short_number_for_region(short, region):
+            raise InvalidValueError(f"{shown!r} is a short code, not a phone number")
+    try:
+        parsed = phonenumbers.parse(main, region)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)})") from error
+    if not phonenumbers.is_valid_number(parsed):
+        raise InvalidValueError(_why_invalid(parsed, written, region))
+    return (
+        phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
+        written_extension,
+    )
+
+
+def _formats(region: str | None) -> str:
+    return "E.164" if region is None else f"E.164 or national format for region {region}"
+
+
+def _why_invalid(parsed: phonenumbers.PhoneNumber, written: str, region: str | None) -> str:
+    shown = _shown(written)
+    reason = phonenumbers.is_possible_number_with_reason(parsed)
+    if reason in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
+        return f"{shown!r} is too short to be a phone number ({_formats(region)})"
+    if reason == ValidationResult.TOO_LONG:
+        return f"{shown!r} is too long to be a phone number ({_formats(region)})"
+    if reason == ValidationResult.INVALID_COUNTRY_CODE:
+        return f"{shown!r} has a country code that does not exist"
+    return f"{shown!r} is not an assigned phone number ({_formats(region)})"
+
+
+def _parse_sip(written: str) -> str:
+    """The URI in canonical form (scheme and host in lower case), or InvalidValueError."""
+    problem = f"{_shown(written)!r} is not a SIP URI"
+    if len(written) > MAX_SIP_LENGTH:
+        raise InvalidValueError(f"a SIP URI of {len(written)} characters; at most {MAX_SIP_LENGTH}")
+    if "?" in written:
+        raise InvalidValueError(f"{problem}: headers ('?…') are not allowed in a destination")
+    match = _SIP.fullmatch(written)
+    if match is None:
+        raise InvalidValueError(f"{problem} (sip:user@host[:port][;parameter])")
+    host = match["host"].lower()
+    if host.startswith("["):
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError as error:
+            raise InvalidValueError(f"{problem}: {host} is not an IPv6 address") from error
+    elif re.fullmatch(r"[0-9.]+", host):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError as error:
+            raise InvalidValueError(f"{problem}: {host} is not an IPv4 address") from error
+    elif not all(_HOST_LABEL.fullmatch(label) for label in host.rstrip(".").split(".")):
+        raise InvalidValueError(f"{problem}: {host} is not a host name")
+    port = match["port"]
+    if port is not None and not 1 <= int(port) <= 65535:
+        raise InvalidValueError(f"{problem}: port {port} is not 1 to 65535")
+    user = f"{match['user']}@" if match["user"] else ""
+    return (
+        f"{match['scheme'].lower()}:{user}{host}"
+        f"{f':{int(port)}' if port else ''}{match['parameters']}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DialPolicy:
+    """Which destinations may be dialled; checked when a sheet is read and again at decision time.
+
+    Attributes:
+        countries: ISO 3166-1 alpha-2 regions that may be dialled; None allows all, an empty set
+            allows none.
+        refused_types: libphonenumber number types that are never dialled.
+        allow_sip: whether SIP and SIPS URIs may be dialled.
+        allow: numbers or URIs, as ``str(destination)`` without extension, that are allowed
+            whatever the rest says; None for no such list.
+    """
+
+    countries: frozenset[str] | None = None
+    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost"})
+    allow_sip: bool = True
+    allow: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self,
+            "countries",
+            None if self.countries is None else frozenset(c.upper() for c in self.countries),
+        )
+        object.__setattr__(self, "refused_types", frozenset(self.refused_types))
+        unknown = sorted(self.refused_types - NUMBER_TYPES)
+        if unknown:
+            raise InvalidValueError(
+                f"unknown number types {unknown}; known are {sorted(NUMBER_TYPES)}"
+            )
+        bad = sorted((self.countries or frozenset()) - phonenumbers.SUPPORTED_REGIONS)
+        if bad:
+            raise InvalidValueError(f"unknown countries {bad}; use codes such as 'US'")
+        if self.allow is not None:
+            object.__setattr__(self, "allow", frozenset(self.allow))
+
+    def refusal(self, destination: Destination) -> str | None:
+        """Why this destination may not be dialled, or None where it may."""
+        if destination.sip_uri is not None:
+            if self.allow is not None and destination.sip_uri in self.allow:
+                return None
+            return None if self.allow_sip else "SIP destinations are not allowed"
+        assert destination.number is not None
+        if self.allow is not None and destination.number in self.allow:
+            return None
+        country, number_type = _facts(destination.number)
+        if number_type in self.refused_types:
+            return f"{number_type.replace('_', ' ')} numbers are refused"
+        if self.countries is not None and country not in self.countries:
+            return f"numbers of {country} are not allowed"
+        return None
+
+
+DEFAULT_DIAL_POLICY = DialPolicy()

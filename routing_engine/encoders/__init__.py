@@ -1,0 +1,16 @@
+"""Texts to unit vectors: a structural protocol, the real encoder, and a fake for tests."""
+
+from __future__ import annotations
+
+from routing_engine.encoders.batching import encode_distinct
+from routing_engine.encoders.hashing import HashingEncoder
+from routing_engine.encoders.protocol import Encoder, check_vectors
+from routing_engine.encoders.sentence_transformer import SentenceTransformerEncoder
+
+__all__ = [
+    "Encoder",
+    "HashingEncoder",
+    "SentenceTransformerEncoder",
+    "check_vectors",
+    "encode_distinct",
+]

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from routing_engine.encoders.protocol import Encoder, Vectors, check_vectors
+
+__all__ = ["encode_distinct"]
+
+BATCH_SIZE = 64
+PROGRESS_AFTER_S = 1.0
+
+
+def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = False) -> Vectors:
+    """Embed texts that are all different, in batches of similar length.
+
+    A batch is padded to its longest text, so sorting by length saves most of the padding.
+
+    Args:
+        encoder: what embeds.
+        texts: distinct texts.
+        progress: show a progress bar on stderr once it has taken longer than a second.
+
+    Returns:
+        Unit vectors, float32 ``(len(texts), dimension)``, in the order of ``texts``.
+
+    Raises:
+        EncoderError: the encoder returned something that is not unit vectors.
+    """
+    vectors = np.empty((len(texts), encoder.dimension), np.float32)
+    order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), texts[i]))
+    bar = _LateBar(len(texts)) if progress else None
+    try:
+        for start in range(0, len(order), BATCH_SIZE):
+            batch = order[start : start + BATCH_SIZE]
+            vectors[batch] = check_vectors(
+                encoder.encode([texts[i] for i in batch]), len(batch), encoder.dimension
+            )
+            if bar is not None:
+                bar.advance(len(batch))
+    finally:
+        if bar is not None:
+            bar.close()
+    return vectors
+
+
+class _LateBar:
+    """A progress bar that appears only once the work turns out to be long."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._started_s = time.monotonic()
+        self._progress: object | None = None
+
+    def advance(self, n: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._done += n
+        if self._progress is None and time.monotonic() - self._started_s > PROGRESS_AFTER_S:
+            self._progress = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._progress.add_task("embedding texts", total=self._total)
+            self._progress.start()
+        if isinstance(self._progress, Progress):
+            self._progress.update(self._task, completed=self._done)
+
+    def close(self) -> None:
+        from rich.progress import Progress
+
+        if isinstance(self._progress, Progress):
+            self._progress.stop()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.errors import EncoderError
+
+__all__ = ["Encoder", "Vectors", "check_vectors"]
+
+Vectors = npt.NDArray[np.float32]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Anything that turns texts into unit vectors. No inheritance is needed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the vector space: equal for two encoders whose vectors may be compared."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts, float32 ``(len(texts), dimension)``. Thread-safe."""
+        ...
+
+
+def check_vectors(vectors: Vectors, n_texts: int, dimension: int) -> Vectors:
+    """The vectors as contiguous float32, if they are what an encoder promises.
+
+    Raises:
+        EncoderError: wrong shape, not finite, or rows that are not of unit length.
+    """
+    checked = np.ascontiguousarray(vectors, np.float32)
+    if checked.shape != (n_texts, dimension):
+        raise EncoderError(
+            f"the encoder returned shape {checked.shape} for {n_texts} texts; "
+            f"({n_texts}, {dimension}) is right"
+        )
+    lengths = np.einsum("ij,ij->i", checked, checked)
+    if not bool(np.all(np.abs(lengths - 1.0) < 1e-3)):  # False for NaN too
+        raise EncoderError("the encoder returned rows that are not finite unit vectors")
+    return checked

@@ -1,0 +1,152 @@
+"""Everything raised for the user.
+
+    RoutingError
+    ├── InvalidValueError (ValueError)      a constructor argument or an option is wrong
+    ├── SheetError                          a routing sheet cannot be loaded as it is
+    ├── UnknownLocationError (KeyError)     no such location in this catalog version
+    ├── EncoderError                        an encoder cannot be loaded, or misbehaved
+    │   └── ModelIntegrityError             model weights are not the ones that were expected
+    ├── SnapshotError                       a snapshot is missing, altered, foreign or too new
+    └── MissingExtraError (ImportError)     an optional dependency is not installed
+
+Messages name what was wrong, show the value and say what to do. Phone numbers in them are
+masked but for the last two digits; the facts are attributes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from routing_engine.sheets.report import ImportReport
+
+__all__ = [
+    "EncoderError",
+    "InvalidValueError",
+    "MissingExtraError",
+    "ModelIntegrityError",
+    "Problem",
+    "RoutingError",
+    "SheetError",
+    "SnapshotError",
+    "UnknownLocationError",
+    "mask",
+]
+
+
+def mask(value: str) -> str:
+    """Hide every digit of a value but its last two, so that it may be logged.
+
+    A text with fewer than five digits is no phone number and is returned as it is.
+    """
+    n_digits = sum(character.isdigit() for character in value)
+    if n_digits < 5:
+        return value
+    hidden = n_digits - 2
+    out: list[str] = []
+    for character in value:
+        if character.isdigit() and hidden:
+            out.append("*")
+            hidden -= 1
+        else:
+            out.append(character)
+    return "".join(out)
+
+
+class RoutingError(Exception):
+    """Base of every error this library raises for its user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one argument.
+
+    Attributes:
+        path: where it is, dotted: ``"rules.3.destination"``; empty for the whole value.
+        message: what is wrong and what would be right.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class InvalidValueError(RoutingError, ValueError):
+    """One or more arguments are wrong; lists them all.
+
+    Attributes:
+        what: what was being made, for example ``"Location"``.
+        problems: every problem found, in order.
+    """
+
+    def __init__(
+        self, message: str = "", *, what: str = "", problems: Iterable[Problem] = ()
+    ) -> None:
+        self.what = what
+        self.problems = tuple(problems) or (Problem("", message),)
+        lines = [str(problem) for problem in self.problems]
+        if not what:
+            text = "; ".join(lines)
+        elif len(lines) == 1:
+            text = f"invalid {what}: {lines[0]}"
+        else:
+            text = f"invalid {what}, {len(lines)} problems:\n" + "\n".join(
+                f"  {line}" for line in lines
+            )
+        super().__init__(text)
+
+
+class SheetError(RoutingError):
+    """A routing sheet has errors and nothing was loaded.
+
+    Attributes:
+        report: the full report: every error with file, row, column and value.
+    """
+
+    def __init__(self, report: ImportReport) -> None:
+        self.report = report
+        super().__init__(report.summary())
+
+
+class UnknownLocationError(RoutingError, KeyError):
+    """No such location in this catalog version.
+
+    Attributes:
+        location_id: the id that was asked for.
+        catalog_version: the version that was searched.
+    """
+
+    def __init__(self, location_id: object, catalog_version: int) -> None:
+        self.location_id = location_id
+        self.catalog_version = catalog_version
+        super().__init__(location_id)
+
+    def __str__(self) -> str:
+        return (
+            f"no location {self.location_id!r} in catalog version {self.catalog_version}; "
+            "load it, or give the engine a default_destination for unknown locations"
+        )
+
+
+class EncoderError(RoutingError):
+    """An encoder cannot be loaded, or returned something that is not unit vectors."""
+
+
+class ModelIntegrityError(EncoderError):
+    """Model weights do not have the hash they should have."""
+
+
+class SnapshotError(RoutingError):
+    """A snapshot is missing, incomplete, altered, foreign or of a newer format."""
+
+
+class MissingExtraError(RoutingError, ImportError):
+    """An optional dependency is not installed; the message names the pip command."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f'{what} needs an extra: pip install "routing-engine[{extra}]"')

@@ -1,0 +1,387 @@
+"""The domain, as frozen values: rules, locations, policies, outcomes and reasons.
+
+Constructors validate once, at the edge, and report every wrong field in one
+:class:`~routing_engine.errors.InvalidValueError`. Inside the library values are right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol, Self
+from zoneinfo import ZoneInfo
+
+import pydantic
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from routing_engine.destinations import Destination
+from routing_engine.errors import InvalidValueError, Problem
+
+__all__ = [
+    "Action",
+    "Candidate",
+    "ContextRule",
+    "Decision",
+    "Location",
+    "Outcome",
+    "Reason",
+    "RoutingPolicy",
+    "RuleText",
+]
+
+MAX_RULES = 256
+MAX_EXAMPLES = 64
+MAX_LABEL_LENGTH = 200
+MAX_TEXT_LENGTH = 2000
+MAX_LOCATION_ID_LENGTH = 256
+
+Action = Literal["transfer", "contain"]
+Window = Literal["always", "open", "closed"]
+
+
+class Outcome(StrEnum):
+    """What is to happen with the call now."""
+
+    TRANSFER = "transfer"
+    DEFAULT = "default"
+    CONTAIN = "contain"
+    CLARIFY = "clarify"
+    VERIFY = "verify"
+    CONFIRM = "confirm"
+    CLOSED = "closed"
+
+
+class Reason(StrEnum):
+    """Why the outcome is what it is."""
+
+    RULE_MATCHED = "rule_matched"
+    BELOW_THRESHOLD = "below_threshold"
+    EMPTY_UTTERANCE = "empty_utterance"
+    NO_RULES = "no_rules"
+    AMBIGUOUS = "ambiguous"
+    ROUTINE = "routine"
+    RULE_DISABLED = "rule_disabled"
+    OUTSIDE_HOURS = "outside_hours"
+    VERIFICATION_REQUIRED = "verification_required"
+    CONFIRMATION_REQUIRED = "confirmation_required"
+    DESTINATION_REFUSED = "destination_refused"
+    UNKNOWN_LOCATION = "unknown_location"
+    ENGINE_DEGRADED = "engine_degraded"
+
+
+def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        path = ".".join(str(part) for part in detail["loc"])
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, InvalidValueError):
+            for problem in cause.problems:
+                yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
+            continue
+        message = detail["msg"].removeprefix("Value error, ")
+        value = detail.get("input")
+        if detail["type"] not in ("missing", "extra_forbidden") and isinstance(
+            value, (str, int, float)
+        ):
+            shown = repr(value)
+            message += f", not {shown if len(shown) <= 60 else shown[:57] + '…'}"
+        yield Problem(path, message)
+
+
+class _Value(BaseModel):
+    """A frozen value whose constructor raises this library's own error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=type(self).__name__, problems=_problems(error)) from None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        try:
+            return super().model_validate(obj, **options)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _clean(text: str) -> str:
+    """White space folded to single spaces; control characters and lone surrogates refused."""
+    folded = " ".join(text.split())
+    if not folded:
+        raise ValueError("must not be empty")
+    if _CONTROL.search(folded):
+        raise ValueError("must not hold control characters")
+    return folded
+
+
+def _location_id(text: str) -> str:
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("must not be empty")
+    if _CONTROL.search(stripped):
+        raise ValueError("must not hold control characters")
+    return stripped
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone such as 'America/New_York'") from error
+    return name
+
+
+Label = Annotated[str, Field(max_length=MAX_LABEL_LENGTH), AfterValidator(_clean)]
+RuleSentence = Annotated[str, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(_clean)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+LocationId = Annotated[str, Field(max_length=MAX_LOCATION_ID_LENGTH), AfterValidator(_location_id)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+
+
+def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+class RuleText(_Value):
+    """All of a context rule but its numbers: what locations of one brand share.
+
+    Attributes:
+        label: short name, "Billing".
+        when: the situation, "caller asks about an invoice, charge, or refund".
+        examples: things callers say, at most 64; exact repeats are dropped.
+        threshold: least confidence for this rule, [0, 1]; None takes the location's or the
+            policy's. 0.0 is a threshold.
+        hours: when the rule applies: ``"always"``, in the location's ``"open"`` or ``"closed"``
+            hours.
+        requires_verification: the caller's identity must be verified first.
+        requires_confirmation: the caller must confirm the transfer first.
+        action: ``"transfer"``, or ``"contain"``: routine business that stays with the agent.
+        enabled: a disabled rule is never matched.
+    """
+
+    label: Label
+    when: RuleSentence
+    examples: Annotated[
+        tuple[RuleSentence, ...], Field(max_length=MAX_EXAMPLES), AfterValidator(_distinct)
+    ] = ()
+    threshold: Probability | None = None
+    hours: Window = "always"
+    requires_verification: bool = False
+    requires_confirmation: bool = False
+    action: Action = "transfer"
+    enabled: bool = True
+
+
+class ContextRule(RuleText):
+    """A described situation and where the call goes when the caller is in it.
+
+    See :class:`RuleText` for the other attributes.
+
+    Attributes:
+        destination: an E.164 number or SIP URI as a str, or a
+            :class:`~routing_engine.destinations.Destination`; None only where ``action`` is
+            ``"contain"``.
+        fallback: destinations to try in order when the first does not answer.
+
+    Raises:
+        InvalidValueError: lists every wrong field.
+    """
+
+    destination: Destination | None = Field(default=None, validate_default=True)
+    fallback: tuple[Destination, ...] = ()
+
+    @field_validator("destination", mode="after")
+    @classmethod
+    def _has_destination(
+        cls, destination: Destination | None, info: ValidationInfo
+    ) -> Destination | None:
+        if destination is None and info.data.get("action") != "contain":
+            raise ValueError("a rule that transfers needs a destination")
+        return destination
+
+    @property
+    def text(self) -> RuleText:
+        """The rule without its numbers."""
+        return RuleText.model_construct(
+            **{name: getattr(self, name) for name in RuleText.model_fields}
+        )
+
+
+class Location(_Value):
+    """One site: a default destination and a small table of context rules.
+
+    Attributes:
+        location_id: unique in a catalog; compared exactly, after surrounding white space is
+            stripped.
+        default_destination: where a call goes that no rule matches.
+        rules: the context rules, at most 256. Two rules with the same ``when`` and different
+            destinations are refused.
+        name: for people; not used for routing.
+        timezone: IANA name, or None.
+        threshold: least confidence for this location's rules; None takes the policy's.
+
+    Raises:
+        InvalidValueError: lists every wrong field.
+    """
+
+    location_id: LocationId
+    default_destination: Destination
+    rules: Annotated[tuple[ContextRule, ...], Field(max_length=MAX_RULES)] = ()
+    name: str | None = Field(default=None, max_length=MAX_LABEL_LENGTH)
+    timezone: TimeZone | None = None
+    threshold: Probability | None = None
+
+    @model_validator(mode="after")
+    def _rules_agree(self) -> Self:
+        contradictions = contradicting_rules(
+            [(rule.when, rule.destination, rule.action) for rule in self.rules]
+        )
+        if contradictions:
+            raise InvalidValueError(
+                problems=[
+                    Problem(
+                        f"rules.{second}",
+                        f"same 'when' as rule {first} ({self.rules[first].label!r}) "
+                        "but another destination; no caller can satisfy only one of them",
+                    )
+                    for first, second in contradictions
+                ]
+            )
+        return self
+
+
+def contradicting_rules(
+    rules: list[tuple[str, Destination | None, str]],
+) -> list[tuple[int, int]]:
+    """Pairs (first, second) of rules with the same ``when`` that send the caller elsewhere."""
+    first_with: dict[str, int] = {}
+    found: list[tuple[int, int]] = []
+    for index, (when, destination, action) in enumerate(rules):
+        first = first_with.setdefault(when.casefold(), index)
+        if first != index and rules[first][1:] != (destination, action):
+            found.append((first, index))
+    return found
+
+
+class RoutingPolicy(_Value):
+    """Thresholds an engine decides by; a location and a rule may override the first.
+
+    Attributes:
+        threshold: least confidence for a transfer, [0, 1]; None takes the calibrated one that
+            belongs to the scoring. 0.0 is a threshold.
+        margin: two rules with different destinations whose confidences lie closer than this are
+            ambiguous, [0, 1]; 0.0 never asks.
+        on_ambiguous: what to do then: ``"clarify"`` (default destination, with a question),
+            or ``"best"`` (the more confident rule).
+    """
+
+    threshold: Probability | None = None
+    margin: Probability = 0.0
+    on_ambiguous: Literal["clarify", "best"] = "clarify"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One rule of the location, as it did against the utterance.
+
+    Attributes:
+        label: the rule's label.
+        confidence: calibrated probability in [0, 1] that this rule is right.
+        similarity: cosine with the rule's nearest text, in [-1, 1].
+    """
+
+    label: str
+    confidence: float
+    similarity: float
+
+
+class Evidence(Protocol):
+    """What a decision was made from, materialised only when asked for."""
+
+    def rule(self, number: int) -> ContextRule:
+        """Rule ``number`` of the location."""
+        ...
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every rule of the location, most confident first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """Where a caller should go, and why.
+
+    Attributes:
+        outcome: what is to happen now.
+        reason: why.
+        destination: what to dial, ``str(destination)``; None where nothing is to be dialled.
+        confidence: calibrated probability in [0, 1] that the best rule is right; 0.0 where no
+            rule was scored.
+        threshold: the least confidence that was asked of the best rule; None where no rule was
+            scored.
+        question: for ``CLARIFY`` and ``CONFIRM``, what the agent may ask; otherwise None.
+        location_id: the location that was asked for.
+        catalog_version: the version of the catalog that answered.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    destination: Destination | None
+    location_id: str
+    catalog_version: int
+    confidence: float = 0.0
+    threshold: float | None = None
+    question: str | None = None
+    _rule: int | None = field(default=None, repr=False)
+    _evidence: Evidence | None = field(default=None, repr=False)
+
+    @property
+    def rule(self) -> ContextRule | None:
+        """The rule that the decision is about, or None."""
+        if self._rule is None or self._evidence is None:
+            return None
+        return self._evidence.rule(self._rule)
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every rule of the location, most confident first; empty where none was scored."""
+        return () if self._evidence is None else self._evidence.candidates()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as JSON-able values."""
+        rule = self.rule
+        return {
+            "outcome": self.outcome.value,
+            "reason": self.reason.value,
+            "destination": None if self.destination is None else str(self.destination),
+            "rule": None if rule is None else rule.label,
+            "confidence": self.confidence,
+            "threshold": self.threshold,
+            "question": self.question,
+            "location_id": self.location_id,
+            "catalog_version": self.catalog_version,
+            "candidates": [asdict(candidate) for candidate in self.candidates],
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Decision):
+            return NotImplemented
+        return self.to_dict() == other.to_dict() and self.rule == other.rule
+
+    def __hash__(self) -> int:
+        return hash((self.outcome, self.reason, self.destination, self.location_id))

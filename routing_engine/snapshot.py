@@ -1,0 +1,326 @@
+"""A catalog and its index as a directory: checksummed, memory-mapped, replaced atomically.
+
+    manifest.json               format, encoder, catalog version; name, size and SHA-256 of each file
+    tables-<hash>.json          rule tables, sites and special destinations
+    vectors-<hash>.faiss        the rows of all profiles
+    <array>-<hash>.npy          one file a column
+
+A file's name holds the start of its hash, so a save never touches a file that a manifest names.
+Files are written and synced first and ``manifest.json`` is replaced last: a reader sees the old
+catalog or the new one. Files that no manifest names any more are removed after that; processes
+that have them mapped keep them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from routing_engine.catalog import Catalog
+from routing_engine.columns import LocationColumns, Site, StringColumn
+from routing_engine.destinations import Destination
+from routing_engine.errors import SnapshotError
+from routing_engine.index import ProfileIndex
+from routing_engine.models import RuleText
+from routing_engine.scoring import SCORING
+
+__all__ = ["FORMAT_VERSION", "Snapshot", "load_snapshot", "save_snapshot"]
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_FORMAT_NAME = "routing-engine snapshot"
+_OURS = re.compile(r"(?:[a-z_]+-[0-9a-f]{16}\.(?:npy|json|faiss)|\.writing-[0-9a-f]+)")
+_ATTEMPTS = 5
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "ids_blob": np.uint8,
+    "ids_offsets": np.int64,
+    "names_blob": np.uint8,
+    "names_offsets": np.int64,
+    "site": np.int32,
+    "table": np.int32,
+    "first_slot": np.int64,
+    "destinations": np.uint64,
+    "defaults": np.uint64,
+    "fallback_slots": np.int64,
+    "fallback_offsets": np.int64,
+    "fallback_codes": np.uint64,
+    "hashes": np.uint64,
+    "order": np.int64,
+    "blocks": np.int64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a snapshot holds.
+
+    Attributes:
+        catalog: the locations.
+        index: the rows of their profiles.
+        encoder_fingerprint: of the encoder that made the rows.
+        dimension: of the rows.
+    """
+
+    catalog: Catalog
+    index: ProfileIndex
+    encoder_fingerprint: str
+    dimension: int
+
+
+def save_snapshot(snapshot: Snapshot, directory: str | os.PathLike[str]) -> None:
+    """Write a snapshot; readers see the old one or the new one, also after a power cut.
+
+    Raises:
+        SnapshotError: the directory holds something else, or cannot be written.
+    """
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        if others and not (folder / MANIFEST).exists():
+            raise SnapshotError(
+                f"{folder} is not empty and holds no snapshot ({others[0].name}); "
+                "choose a new or empty directory"
+            )
+        with FileLock(folder / ".lock"):
+            _write(snapshot, folder)
+    except OSError as error:
+        raise SnapshotError(f"cannot write a snapshot to {folder}: {error}") from error
+
+
+def _write(snapshot: Snapshot, folder: Path) -> None:
+    catalog = snapshot.catalog
+    columns = catalog.columns
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "ids_blob": columns.ids.blob,
+        "ids_offsets": columns.ids.offsets,
+        "names_blob": columns.names.blob,
+        "names_offsets": columns.names.offsets,
+        "site": columns.site,
+        "table": columns.table,
+        "first_slot": columns.first_slot,
+        "destinations": columns.destinations,
+        "defaults": columns.defaults,
+        "fallback_slots": columns.fallback_slots,
+        "fallback_offsets": columns.fallback_offsets,
+        "fallback_codes": columns.fallback_codes,
+        "hashes": catalog.hashes,
+        "order": catalog.order,
+        "blocks": snapshot.index.offsets,
+    }
+    tables = {
+        "tables": [
+            [rule.model_dump(mode="json", exclude_defaults=True) for rule in rules]
+            for rules in columns.tables
+        ],
+        "sites": [asdict(site) for site in columns.sites],
+        "specials": [str(destination) for destination in columns.specials],
+    }
+    files = {
+        name: _store(folder, name, "npy", lambda file, a=array: _write_array(file, a))  # type: ignore[misc]
+        for name, array in arrays.items()
+    }
+    encoded = json.dumps(tables, ensure_ascii=False, separators=(",", ":")).encode()
+    files["tables"] = _store(folder, "tables", "json", lambda file: file.write(encoded))
+    files["vectors"] = _store(folder, "vectors", "faiss", snapshot.index.save)
+    manifest = {
+        "format": _FORMAT_NAME,
+        "format_version": FORMAT_VERSION,
+        "catalog_version": catalog.version,
+        "encoder": snapshot.encoder_fingerprint,
+        "dimension": snapshot.dimension,
+        "scoring": SCORING,
+        "n_locations": len(columns),
+        "n_rules": columns.n_rules,
+        "files": files,
+    }
+    body = {"manifest": manifest, "sha256": _digest(manifest)}
+    writing = folder / f".writing-{secrets.token_hex(8)}"
+    _write_synced(writing, lambda file: file.write(json.dumps(body, indent=1).encode()))
+    writing.replace(folder / MANIFEST)
+    _sync_folder(folder)
+    kept = {entry["name"] for entry in files.values()} | {MANIFEST}
+    for entry in folder.iterdir():
+        if entry.name not in kept and _OURS.fullmatch(entry.name):
+            entry.unlink(missing_ok=True)
+
+
+def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
+    np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0))
+
+
+def _store(folder: Path, name: str, suffix: str, write: Callable[[Any], object]) -> dict[str, Any]:
+    """Write one file under the name of its own hash; returns its entry in the manifest."""
+    writing = folder / f".writing-{secrets.token_hex(8)}"
+    if suffix == "faiss":
+        write(writing)
+        with writing.open("rb+") as file:
+            os.fsync(file.fileno())
+    else:
+        _write_synced(writing, write)
+    with writing.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    final = f"{name}-{sha256[:16]}.{suffix}"
+    entry = {"name": final, "bytes": writing.stat().st_size, "sha256": sha256}
+    writing.replace(folder / final)
+    return entry
+
+
+def _write_synced(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    with path.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # directories cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_snapshot(directory: str | os.PathLike[str]) -> Snapshot:
+    """Verify every checksum, then map the files into memory.
+
+    Raises:
+        SnapshotError: missing, truncated, altered, foreign, or of a newer format; says which.
+    """
+    folder = Path(directory)
+    for attempt in range(_ATTEMPTS):
+        manifest = _read_manifest(folder)
+        try:
+            return _open(folder, manifest)
+        except SnapshotError:
+            # A save may have replaced the manifest and removed the files in between.
+            if attempt + 1 == _ATTEMPTS or _read_manifest(folder) == manifest:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    manifest: dict[str, Any]
+    try:
+        body = json.loads(path.read_bytes())
+        manifest, sha256 = body["manifest"], body["sha256"]
+        right = isinstance(manifest, dict) and _digest(manifest) == sha256
+    except FileNotFoundError as error:
+        raise SnapshotError(f"{folder} holds no snapshot: there is no {MANIFEST}") from error
+    except OSError as error:
+        raise SnapshotError(f"{path} cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SnapshotError(f"{path} is not a snapshot manifest, or is truncated") from error
+    if not right:
+        raise SnapshotError(f"{path} was altered: its checksum does not match")
+    if manifest.get("format") != _FORMAT_NAME:
+        raise SnapshotError(f"{path} is not a {_FORMAT_NAME}")
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise SnapshotError(
+            f"{path} has format version {manifest.get('format_version')!r}; "
+            f"this library reads version {FORMAT_VERSION}: upgrade it, or import the sheet again"
+        )
+    return manifest
+
+
+def _verified(folder: Path, entry: dict[str, Any]) -> Path:
+    name = str(entry["name"])
+    if not _OURS.fullmatch(name):
+        raise SnapshotError(f"{folder / MANIFEST} names a file that is not a snapshot's: {name!r}")
+    path = folder / name
+    try:
+        size = path.stat().st_size
+        if size != entry["bytes"]:
+            raise SnapshotError(f"{path} has {size} bytes, not {entry['bytes']}: it is truncated")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SnapshotError(f"{path} cannot be read: {error}") from error
+    if found != entry["sha256"]:
+        raise SnapshotError(f"{path} was altered: its checksum does not match the manifest's")
+    return path
+
+
+def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
+    try:
+        files = manifest["files"]
+        arrays = {
+            name: _map(_verified(folder, files[name]), dtype) for name, dtype in _DTYPES.items()
+        }
+        interned = json.loads(_verified(folder, files["tables"]).read_bytes())
+        columns = LocationColumns(
+            ids=StringColumn(arrays["ids_blob"], arrays["ids_offsets"]),
+            names=StringColumn(arrays["names_blob"], arrays["names_offsets"]),
+            site=arrays["site"],
+            table=arrays["table"],
+            first_slot=arrays["first_slot"],
+            destinations=arrays["destinations"],
+            defaults=arrays["defaults"],
+            fallback_slots=arrays["fallback_slots"],
+            fallback_offsets=arrays["fallback_offsets"],
+            fallback_codes=arrays["fallback_codes"],
+            sites=tuple(Site(**site) for site in interned["sites"]),
+            tables=tuple(
+                tuple(RuleText.model_validate(rule) for rule in rules)
+                for rules in interned["tables"]
+            ),
+            specials=tuple(Destination.parse(text) for text in interned["specials"]),
+        )
+        catalog = Catalog(
+            columns, manifest["catalog_version"], hashes=arrays["hashes"], order=arrays["order"]
+        )
+        dimension = int(manifest["dimension"])
+        index = ProfileIndex.load(_verified(folder, files["vectors"]), arrays["blocks"], dimension)
+        fingerprint = str(manifest["encoder"])
+        scoring = manifest["scoring"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Every byte has the hash that the manifest gives: whoever wrote it wrote it wrong.
+        raise SnapshotError(f"{folder} holds a snapshot that is malformed: {error!r}") from error
+    if scoring != SCORING:
+        raise SnapshotError(
+            f"{folder} was built for scoring {scoring!r}, this library scores by {SCORING!r}; "
+            "import the sheet again"
+        )
+    if len(index) != len(catalog.profiles) or any(
+        index.rows(table.profile).shape[0] != table.layout.n_rows
+        for table in catalog.tables
+        if table.profile >= 0
+    ):
+        raise SnapshotError(f"{folder} holds vectors that do not fit its rules")
+    return Snapshot(catalog, index, fingerprint, dimension)
+
+
+def _map(path: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"npy version {version}")
+            shape, _, found = np.lib.format.read_array_header_1_0(file)
+        if found != np.dtype(dtype) or len(shape) != 1:
+            raise ValueError(f"{found} {shape}")
+        if shape == (0,):  # an empty file region cannot be mapped
+            return np.empty(0, dtype)
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (ValueError, OSError) as error:
+        raise SnapshotError(f"{path} is not the array it should be: {error}") from error
