@@ -10,7 +10,12 @@ print(decision.outcome, decision.destination)
 from __future__ import annotations
 
 from routing_engine.destinations import Destination, DialPolicy
-from routing_engine.encoders import Encoder, HashingEncoder, SentenceTransformerEncoder
+from routing_engine.encoders import (
+    CompiledEncoder,
+    Encoder,
+    HashingEncoder,
+    SentenceTransformerEncoder,
+)
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import (
     EncoderError,
@@ -35,6 +40,7 @@ from routing_engine.models import (
 
 __all__ = [
     "Candidate",
+    "CompiledEncoder",
     "ContextRule",
     "Decision",
     "Destination",

@@ -19,7 +19,7 @@ from routing_engine.catalog import Catalog, Table
 from routing_engine.columns import LocationColumns
 from routing_engine.decision import Verdict, decide
 from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
-from routing_engine.encoders import Encoder, SentenceTransformerEncoder, encode_distinct
+from routing_engine.encoders import Encoder, default_encoder, encode_distinct
 from routing_engine.encoders.protocol import check_vectors
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
 from routing_engine.index import ProfileIndex
@@ -94,7 +94,8 @@ class RoutingEngine:
 
     Args:
         locations: the locations to answer for.
-        encoder: what embeds rules and utterances; None for the packaged default model.
+        encoder: what embeds rules and utterances; None for the packaged default model, compiled
+            on first use.
         policy: thresholds; None for the calibrated ones.
         default_destination: where calls of unknown locations go; None makes them an error.
         progress: show a progress bar on stderr where embedding takes longer than a second.
@@ -123,7 +124,7 @@ class RoutingEngine:
         policy: RoutingPolicy | None,
         default_destination: str | Destination | None,
     ) -> None:
-        self.encoder: Encoder = SentenceTransformerEncoder() if encoder is None else encoder
+        self.encoder: Encoder = default_encoder() if encoder is None else encoder
         self.policy = RoutingPolicy() if policy is None else policy
         self.default_destination = (
             Destination.parse(default_destination)
