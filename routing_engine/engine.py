@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,11 @@ from routing_engine.columns import LocationColumns
 from routing_engine.decision import Verdict, decide
 from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.encoders import Encoder, default_encoder, encode_distinct
-from routing_engine.encoders.protocol import check_vectors
+from routing_engine.encoders.micro_batching import (
+    DeadlineExceededError,
+    MicroBatcher,
+    OverloadedError,
+)
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import (
@@ -33,6 +36,7 @@ from routing_engine.models import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
@@ -52,6 +56,20 @@ class _State:
 
     catalog: Catalog
     index: ProfileIndex
+    recent: RecentDecisions
+
+
+class _Query(NamedTuple):
+    """A question that has to be encoded before it can be answered."""
+
+    state: _State
+    location: int
+    table: Table
+    location_id: str
+    heard: str
+    verified: bool
+    confirmed: bool
+    key: bytes
 
 
 class _Evidence:
@@ -98,6 +116,9 @@ class RoutingEngine:
             on first use.
         policy: thresholds; None for the calibrated ones.
         default_destination: where calls of unknown locations go; None makes them an error.
+        cache_size: decisions kept for exact repeats within a location and version; 0 for none.
+        max_waiting: utterances that may wait for the encoder; one more is sent to the default
+            with ``Reason.OVERLOADED``.
         progress: show a progress bar on stderr where embedding takes longer than a second.
 
     Raises:
@@ -112,10 +133,12 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        cache_size: int = 4096,
+        max_waiting: int = 1024,
         progress: bool = False,
     ) -> None:
         columns = _columns(locations)
-        self._configure(encoder, policy, default_destination)
+        self._configure(encoder, policy, default_destination, cache_size, max_waiting)
         self._state = self._build(columns, version=1, progress=progress)
 
     def _configure(
@@ -123,6 +146,8 @@ class RoutingEngine:
         encoder: Encoder | None,
         policy: RoutingPolicy | None,
         default_destination: str | Destination | None,
+        cache_size: int,
+        max_waiting: int,
     ) -> None:
         self.encoder: Encoder = default_encoder() if encoder is None else encoder
         self.policy = RoutingPolicy() if policy is None else policy
@@ -135,6 +160,8 @@ class RoutingEngine:
         self._threshold = (
             scoring.DEFAULT_THRESHOLD if self.policy.threshold is None else self.policy.threshold
         )
+        self._cache_size = cache_size
+        self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
 
     @classmethod
@@ -149,6 +176,8 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        cache_size: int = 4096,
+        max_waiting: int = 1024,
         progress: bool = False,
     ) -> RoutingEngine:
         """Import a routing sheet, embed its rules and index them.
@@ -159,7 +188,8 @@ class RoutingEngine:
             dial_policy: destinations it refuses are errors.
             template: for a wide sheet, the ``when`` and examples of each column.
             on_error: ``"raise"`` loads all or nothing; ``"skip"`` leaves out what is wrong.
-            encoder, policy, default_destination, progress: as for the constructor.
+            encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
+                constructor.
 
         Returns:
             An engine; its ``import_report`` says what was read, repaired and left out.
@@ -177,6 +207,8 @@ class RoutingEngine:
             encoder=encoder,
             policy=policy,
             default_destination=default_destination,
+            cache_size=cache_size,
+            max_waiting=max_waiting,
             progress=progress,
         )
         engine.import_report = sheet.report
@@ -190,6 +222,8 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        cache_size: int = 4096,
+        max_waiting: int = 1024,
         reembed: bool = False,
     ) -> RoutingEngine:
         """Open a snapshot.
@@ -197,16 +231,16 @@ class RoutingEngine:
         Args:
             directory: what :meth:`save` wrote.
             reembed: embed all rules again where the snapshot was built with another encoder.
-            encoder, policy, default_destination: as for the constructor.
+            encoder, policy, default_destination, cache_size, max_waiting: as for the constructor.
 
         Raises:
             SnapshotError: missing, altered, truncated, foreign, or built with another encoder.
         """
         snapshot = load_snapshot(directory)
         engine = cls.__new__(cls)
-        engine._configure(encoder, policy, default_destination)
+        engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
-            engine._state = _State(snapshot.catalog, snapshot.index)
+            engine._state = _State(snapshot.catalog, snapshot.index, RecentDecisions(cache_size))
         elif reembed:
             columns = snapshot.catalog.columns
             engine._state = engine._build(columns, version=snapshot.catalog.version)
@@ -279,7 +313,7 @@ class RoutingEngine:
         index = ProfileIndex.build(
             [blocks[p] for p in range(len(catalog.profiles))], self.encoder.dimension
         )
-        return _State(catalog, index)
+        return _State(catalog, index, RecentDecisions(self._cache_size))
 
     @property
     def catalog_version(self) -> int:
@@ -315,25 +349,65 @@ class RoutingEngine:
         return tuple(self._state.catalog.columns.ids)
 
     def route(
-        self, location_id: str, utterance: str, *, verified: bool = False, confirmed: bool = False
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        verified: bool = False,
+        confirmed: bool = False,
+        deadline_s: float | None = None,
     ) -> Decision:
         """Decide where a caller goes who needs a person.
 
         An utterance without a letter or digit in it (empty, white space, emoji) goes to the
         default with ``Reason.EMPTY_UTTERANCE``. Of a long one the first 2,000 characters are
         read. Whatever fails inside, the answer is the location's default with
-        ``Reason.ENGINE_DEGRADED``.
+        ``Reason.ENGINE_DEGRADED``; where too many callers wait, or the deadline passes first,
+        with ``Reason.OVERLOADED`` or ``Reason.DEADLINE_EXCEEDED``.
 
         Args:
             location_id: compared exactly.
             utterance: what the caller said.
             verified: the caller's identity has been verified.
             confirmed: the caller has confirmed the transfer.
+            deadline_s: seconds after which the default is the better answer; None to wait.
 
         Raises:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: the location id or the utterance is not a str.
         """
+        query = self._prepare(location_id, utterance, verified, confirmed)
+        if isinstance(query, Decision):
+            return query
+        try:
+            vector = self._batcher.encode(query.heard, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return self._failed(query.state, query.location, location_id, error)
+        return self._decide(query, vector)
+
+    async def aroute(
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        verified: bool = False,
+        confirmed: bool = False,
+        deadline_s: float | None = None,
+    ) -> Decision:
+        """As :meth:`route`, without blocking the event loop; concurrent callers share batches."""
+        query = self._prepare(location_id, utterance, verified, confirmed)
+        if isinstance(query, Decision):
+            return query
+        try:
+            vector = await self._batcher.aencode(query.heard, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return self._failed(query.state, query.location, location_id, error)
+        return self._decide(query, vector)
+
+    def _prepare(
+        self, location_id: str, utterance: str, verified: bool, confirmed: bool
+    ) -> Decision | _Query:
+        """All that comes before encoding; a decision where nothing need be encoded."""
         state = self._state
         i, heard = self._locate(state, location_id, utterance)
         if i < 0:
@@ -341,19 +415,13 @@ class RoutingEngine:
         table = state.catalog.tables[state.catalog.columns.table[i]]
         if heard is None or table.profile < 0:
             return self._unscored(state, i, location_id, heard)
-        try:
-            vector = check_vectors(self.encoder.encode([heard]), 1, self.encoder.dimension)[0]
-        except Exception as error:  # noqa: BLE001  a call must not be dropped, whatever the encoder does
-            return self._degraded(state, i, location_id, error)
-        return self._decide(state, i, location_id, vector, verified, confirmed)
-
-    async def aroute(
-        self, location_id: str, utterance: str, *, verified: bool = False, confirmed: bool = False
-    ) -> Decision:
-        """As :meth:`route`, without blocking the event loop."""
-        return await asyncio.to_thread(
-            self.route, location_id, utterance, verified=verified, confirmed=confirmed
-        )
+        key = b""
+        if self._cache_size:
+            key = RecentDecisions.key(i, heard, verified + 2 * confirmed)
+            decision = state.recent.get(key)
+            if decision is not None:
+                return decision
+        return _Query(state, i, table, location_id, heard, verified, confirmed, key)
 
     def route_many(self, queries: Iterable[tuple[str, str]]) -> list[Decision]:
         """Route many utterances, embedded in batches; all by one catalog version.
@@ -393,9 +461,11 @@ class RoutingEngine:
             elif heard is None or state.catalog.tables[tables[i]].profile < 0:
                 decisions.append(self._unscored(state, i, location_id, heard))
             elif failure is not None:
-                decisions.append(self._degraded(state, i, location_id, failure))
+                decisions.append(self._failed(state, i, location_id, failure))
             else:
-                decisions.append(self._decide(state, i, location_id, vectors[heard], False, False))
+                table = state.catalog.tables[tables[i]]
+                query = _Query(state, i, table, location_id, heard, False, False, b"")
+                decisions.append(self._decide(query, vectors[heard]))
         return decisions
 
     def _locate(self, state: _State, location_id: str, utterance: str) -> tuple[int, str | None]:
@@ -409,18 +479,9 @@ class RoutingEngine:
             raise UnknownLocationError(location_id, state.catalog.version)
         return i, _heard(utterance)
 
-    def _decide(
-        self,
-        state: _State,
-        i: int,
-        location_id: str,
-        vector: npt.NDArray[np.float32],
-        verified: bool,
-        confirmed: bool,
-    ) -> Decision:
-        catalog = state.catalog
-        columns = catalog.columns
-        table = catalog.tables[columns.table[i]]
+    def _decide(self, query: _Query, vector: npt.NDArray[np.float32]) -> Decision:
+        state, i, table = query.state, query.location, query.table
+        columns = state.catalog.columns
         try:
             similarities = state.index.similarities(table.profile, vector)
             confidences: list[float] = scoring.confidences(similarities, table.layout).tolist()
@@ -433,24 +494,27 @@ class RoutingEngine:
                 codes,
                 policy=self.policy,
                 threshold=self._threshold if own is None else own,
-                verified=verified,
-                confirmed=confirmed,
+                verified=query.verified,
+                confirmed=query.confirmed,
             )
             destination = self._destination(columns, i, verdict, codes)
-        except Exception as error:  # noqa: BLE001  a call must not be dropped, whatever the index does
-            return self._degraded(state, i, location_id, error)
-        return Decision(
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return self._failed(state, i, query.location_id, error)
+        decision = Decision(
             outcome=verdict.outcome,
             reason=verdict.reason,
             destination=destination,
-            location_id=location_id,
-            catalog_version=catalog.version,
+            location_id=query.location_id,
+            catalog_version=state.catalog.version,
             confidence=max(confidences),
             threshold=verdict.threshold,
             question=_question(verdict, table.rules),
             _rule=verdict.rule,
             _evidence=_Evidence(columns, i, table, confidences, similarities),
         )
+        if query.key:
+            state.recent.put(query.key, decision)
+        return decision
 
     @staticmethod
     def _destination(
@@ -467,10 +531,16 @@ class RoutingEngine:
             state, i, location_id, Reason.EMPTY_UTTERANCE if heard is None else Reason.NO_RULES
         )
 
-    def _degraded(self, state: _State, i: int, location_id: str, error: Exception) -> Decision:
+    def _failed(self, state: _State, i: int, location_id: str, error: Exception) -> Decision:
+        if isinstance(error, OverloadedError):
+            reason = Reason.OVERLOADED
+        elif isinstance(error, DeadlineExceededError):
+            reason = Reason.DEADLINE_EXCEEDED
+        else:
+            reason = Reason.ENGINE_DEGRADED
         # The type alone: a message may hold what the caller said.
-        _logger.error("engine degraded, caller sent to the default: %s", type(error).__name__)
-        return self._default(state, i, location_id, Reason.ENGINE_DEGRADED)
+        _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
+        return self._default(state, i, location_id, reason)
 
     def _default(self, state: _State, i: int, location_id: str, reason: Reason) -> Decision:
         columns = state.catalog.columns

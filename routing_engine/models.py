@@ -77,6 +77,8 @@ class Reason(StrEnum):
     DESTINATION_REFUSED = "destination_refused"
     UNKNOWN_LOCATION = "unknown_location"
     ENGINE_DEGRADED = "engine_degraded"
+    OVERLOADED = "overloaded"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
 
 
 def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:

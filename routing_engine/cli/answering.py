@@ -1,0 +1,126 @@
+"""Decisions on the terminal, and the session of a repl."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from routing_engine.cli.opening import no_location
+from routing_engine.cli.terminal import complain, plain, stdout
+
+if TYPE_CHECKING:
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.models import Decision
+
+__all__ = ["Session", "show_decision", "typed_lines"]
+
+
+def show_decision(engine: RoutingEngine, decision: Decision, *, explain: bool) -> None:
+    """Print a decision as one line, and below it how every rule scored where that is wanted."""
+    rule = decision.rule
+    fields = (
+        decision.outcome.value,
+        "-" if decision.destination is None else str(decision.destination),
+        "-" if rule is None else rule.label,
+        f"{decision.confidence:.2f}",
+        decision.reason.value,
+    )
+    typer.echo("  ".join(map(plain, fields)))
+    if explain:
+        _explain(engine, decision)
+
+
+def _explain(engine: RoutingEngine, decision: Decision) -> None:
+    from rich import box
+    from rich.table import Table
+
+    if not decision.candidates:
+        typer.echo("  no rule was scored")
+        return
+    destinations: dict[str, dict[str, None]] = {}
+    for rule in engine.location(decision.location_id).rules:
+        shown = "stays with the agent" if rule.destination is None else str(rule.destination)
+        destinations.setdefault(rule.label, {})[shown] = None
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("")
+    table.add_column("rule")
+    table.add_column("confidence", justify="right")
+    table.add_column("similarity", justify="right")
+    table.add_column("destination")
+    for rank, candidate in enumerate(decision.candidates):
+        won = rank == 0 and decision.rule is not None
+        table.add_row(
+            ">" if won else "",
+            plain(candidate.label),
+            f"{candidate.confidence:.3f}",
+            f"{candidate.similarity:.3f}",
+            plain(", ".join(destinations[candidate.label])),
+            style="bold" if won else None,
+        )
+    stdout().print(table)
+    typer.echo(
+        f"confidence asked for: {decision.threshold:.2f}; catalog version "
+        f"{decision.catalog_version}"
+    )
+
+
+def typed_lines(prompt: Callable[[], str]) -> Iterator[str]:
+    """Lines of stdin that are not blank, with a prompt where a person types them."""
+    if not sys.stdin.isatty():
+        yield from filter(None, map(str.strip, sys.stdin))
+        return
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  gives input() a history
+    typer.echo("one sentence a line; :help lists the commands, :quit leaves")
+    while True:
+        try:
+            line = input(f"{plain(prompt())}> ").strip()
+        except EOFError:
+            typer.echo()
+            return
+        if line:
+            yield line
+
+
+@dataclass(slots=True)
+class Session:
+    """What a repl remembers from line to line."""
+
+    engine: RoutingEngine
+    location: str
+    explain: bool
+    verified: bool
+    confirmed: bool
+
+    def route(self, said: str) -> None:
+        decision = self.engine.route(
+            self.location, said, verified=self.verified, confirmed=self.confirmed
+        )
+        show_decision(self.engine, decision, explain=self.explain)
+        if decision.question is not None:
+            typer.echo(f"  ask: {plain(decision.question)}")
+
+    def obey(self, name: str = "", rest: str = "") -> bool:
+        """Carry out one command; whether to go on."""
+        if name in ("quit", "q", "exit"):
+            return False
+        if name == "location" and rest:
+            if rest in self.engine:
+                self.location = rest
+                typer.echo(f"location {plain(rest)}")
+            else:
+                complain(no_location(rest, self.engine.columns))
+        elif name in ("explain", "verified", "confirmed"):
+            wanted = not getattr(self, name)
+            setattr(self, name, wanted)
+            typer.echo(f"{name} {'on' if wanted else 'off'}")
+        elif name == "help":
+            typer.echo(":location ID  :explain  :verified  :confirmed  :help  :quit")
+        else:
+            complain(f"{':' + name!r} is no command, or lacks something; :help lists them")
+        return True

@@ -1,0 +1,486 @@
+"""The commands. Whatever is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import shlex
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from routing_engine.cli.answering import Session, show_decision, typed_lines
+from routing_engine.cli.opening import (
+    built,
+    check_target,
+    open_columns,
+    open_engine,
+    open_sheet,
+    timed_encoder,
+)
+from routing_engine.cli.terminal import (
+    ExitCode,
+    debugging,
+    emit_json,
+    fail,
+    guarded,
+    plain,
+    show,
+    stderr,
+    stdout,
+    working,
+)
+from routing_engine.errors import SheetError
+
+__all__ = ["app", "main"]
+
+EPILOG = """\b
+Exit codes:
+    0  done; diff: no difference
+    1  the sheet has errors; diff: there are differences
+    2  wrong usage; diff: also a sheet with errors
+    3  unknown location
+    4  the snapshot is missing, altered, or of another encoder
+    5  the encoder or its model cannot be loaded, or failed
+   70  internal error: a bug
+  130  interrupted
+  141  whoever read the output went away"""
+
+
+def _examples(*lines: str) -> str:
+    return "\n".join(["\b", "Examples:", *(f"  routing-engine {line}" for line in lines)])
+
+
+app = typer.Typer(
+    name="routing-engine",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Layout(StrEnum):
+    """How a sheet is laid out."""
+
+    LONG = "long"
+    WIDE = "wide"
+
+
+SheetArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SHEET", exists=True, dir_okay=False, help="Routing sheet, .csv, .tsv or .xlsx."
+    ),
+]
+SnapshotArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Snapshot, as `import` wrote it.")
+]
+LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="Location id.")]
+RegionOption = Annotated[
+    str,
+    typer.Option(
+        metavar="CODE|none",
+        help="Country whose national phone number format is read beside E.164, or none.",
+    ),
+]
+TemplateOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="Sheet that says what each rule means: label, when, examples. For the wide layout.",
+    ),
+]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-errors", help="Leave out what is wrong, and report it.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="default, a sentence-transformers model name, or its folder. hashing is a fake for "
+        "tests: fast, without a model, and without understanding.",
+    ),
+]
+VerifiedOption = Annotated[
+    bool, typer.Option("--verified", help="The caller's identity has been verified.")
+]
+ConfirmedOption = Annotated[
+    bool, typer.Option("--confirmed", help="The caller has confirmed the transfer.")
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Show how every rule of the location scored.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr, sys.stdin):
+        # A terminal that cannot show a letter, or a file in another encoding, is no reason to fail.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="routing-engine")
+    except KeyboardInterrupt:  # before a command began, or while it ended
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from routing_engine import __version__
+
+        typer.echo(f"routing-engine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", envvar="ROUTING_ENGINE_DEBUG", help="Show the traceback of an error."
+        ),
+    ] = False,
+    version: Annotated[  # noqa: ARG001  its callback does the work
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Decide where a caller goes: a location's rules, matched by meaning."""
+    debugging.set(debug)
+
+
+@app.command(
+    "import",
+    epilog=_examples(
+        "import data/franchise.csv --out brand",
+        "import stores.xlsx --out brand --template rules.csv",
+        "import uk.csv --out uk --region GB --skip-errors",
+    ),
+)
+@guarded
+def import_(
+    sheet: SheetArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Snapshot to write; replaced if it is there."
+        ),
+    ],
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    skip_errors: SkipOption = False,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Read a sheet, embed and index its rules, and save a snapshot.
+
+    Nothing is written unless the whole sheet is right, or --skip-errors says
+    otherwise. Over a snapshot that is there already, only rules with new texts
+    are embedded and the catalog version goes up by one; a sheet that changes
+    nothing leaves it as it is.
+    """
+    check_target(out)
+    try:
+        read = open_sheet(sheet, region, template, skip_errors)
+    except SheetError as error:
+        if json_output:
+            emit_json({"report": error.report.to_dict(), "snapshot": None})
+        else:
+            show(error.report, console=stderr())
+        fail(f"{sheet}: nothing was imported", ExitCode.DIFFERS)
+    if not json_output:
+        show(read.report)
+    model, load_s = timed_encoder(encoder)
+    started_s = time.perf_counter()
+    engine, changed = built(read.columns, out, model)
+    if changed:
+        with working(f"saving {out}"):
+            engine.save(out)
+    build_s = time.perf_counter() - started_s
+    if json_output:
+        snapshot = {
+            "directory": str(out),
+            "catalog_version": engine.catalog_version,
+            "n_locations": len(engine),
+            "n_rules": engine.columns.n_rules,
+            "changed": changed,
+            "encoder": model.fingerprint,
+            "encoder_load_s": round(load_s, 3),
+            "build_s": round(build_s, 3),
+        }
+        emit_json({"report": read.report.to_dict(), "snapshot": snapshot})
+    elif changed:
+        typer.echo(
+            f"{plain(str(out))}: catalog version {engine.catalog_version}, embedded, indexed and "
+            f"saved in {build_s:.1f} s (encoder loaded in {load_s:.1f} s)"
+        )
+    else:
+        typer.echo(
+            f"{plain(str(out))}: nothing changed, still catalog version {engine.catalog_version}"
+        )
+
+
+@app.command(
+    epilog=_examples("check data/franchise.csv", "check stores.xlsx --template rules.csv --json")
+)
+@guarded
+def check(
+    sheet: SheetArgument,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Report everything that is wrong with a sheet, and load nothing.
+
+    Exit code 1 if it has errors, 0 if it has at most warnings and repairs.
+    """
+    try:
+        report = open_sheet(sheet, region, template, skip_errors=False).report
+    except SheetError as error:
+        report = error.report
+    if json_output:
+        emit_json(report.to_dict())
+    else:
+        show(report)
+    if report.errors:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+@app.command(
+    epilog=_examples(
+        "diff data/franchise.csv brand", "diff stores.csv brand --json || echo 'import it'"
+    )
+)
+@guarded
+def diff(
+    sheet: SheetArgument,
+    directory: SnapshotArgument,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    skip_errors: SkipOption = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what importing a sheet would change in a snapshot.
+
+    As diff(1): exit code 0 if nothing differs, 1 if something does, 2 if the
+    sheet has errors.
+    """
+    from routing_engine.sheets import diff as compare
+
+    old = open_columns(directory)
+    try:
+        new = open_sheet(sheet, region, template, skip_errors).columns
+    except SheetError as error:
+        show(error.report, console=stderr())
+        fail(f"{sheet}: cannot be compared", ExitCode.USAGE)
+    found = compare(old, new)
+    if json_output:
+        emit_json(found.to_dict())
+    else:
+        show(found)
+    if not found.is_empty:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+@app.command(
+    epilog=_examples("export brand brand.csv", "export brand stores.xlsx --layout wide --force")
+)
+@guarded
+def export(
+    directory: SnapshotArgument,
+    sheet: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SHEET", dir_okay=False, help="Sheet to write, .csv, .tsv or .xlsx."
+        ),
+    ],
+    layout: Annotated[
+        Layout, typer.Option(help="long: a row a rule. wide: a row a location.")
+    ] = Layout.LONG,
+    force: Annotated[bool, typer.Option("--force", help="Replace a sheet that is there.")] = False,
+) -> None:
+    """Write the locations of a snapshot as a sheet.
+
+    The sheet imports back to the same locations and is safe to open in a
+    spreadsheet.
+    """
+    from routing_engine.sheets import write_sheet
+
+    if sheet.exists() and not force:
+        fail(f"{sheet} is there already; --force replaces it", ExitCode.USAGE)
+    columns = open_columns(directory)
+    try:
+        with working(f"writing {sheet}"):
+            write_sheet(columns, sheet, layout=layout.value)
+    except OSError as error:
+        fail(f"cannot write {sheet}: {error.strerror or error}", ExitCode.USAGE)
+    typer.echo(f"{plain(str(sheet))}: {len(columns):,} locations, {columns.n_rules:,} rules")
+
+
+@app.command(
+    epilog=_examples(
+        'route brand store-0042 "I was charged twice"',
+        'route brand store-0042 "I was charged twice" --explain',
+        'route brand store-0042 "are you hiring" --json',
+    )
+)
+@guarded
+def route(
+    directory: SnapshotArgument,
+    location: LocationArgument,
+    words: Annotated[list[str], typer.Argument(metavar="WORDS", help="What the caller said.")],
+    verified: VerifiedOption = False,
+    confirmed: ConfirmedOption = False,
+    explain: ExplainOption = False,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Say where a caller goes who needs a person.
+
+    Prints outcome, destination, rule, confidence and reason, two spaces apart;
+    - stands for none. --json has every candidate too. Exit code 5 if the encoder
+    failed and the call went to the default for that reason.
+    """
+    engine = open_engine(directory, encoder, location)
+    decision = engine.route(location, " ".join(words), verified=verified, confirmed=confirmed)
+    if json_output:
+        emit_json(decision.to_dict())
+    else:
+        show_decision(engine, decision, explain=explain)
+    if decision.reason == "engine_degraded":
+        raise typer.Exit(ExitCode.ENCODER)
+
+
+@app.command(
+    epilog=_examples("repl brand store-0042", "repl brand store-0042 --explain < sentences.txt")
+)
+@guarded
+def repl(
+    directory: SnapshotArgument,
+    location: LocationArgument,
+    verified: VerifiedOption = False,
+    confirmed: ConfirmedOption = False,
+    explain: ExplainOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Route one sentence a line, at a prompt or from a pipe.
+
+    :location ID goes to another location; :explain, :verified and :confirmed
+    switch those options on and off; :help lists these; :quit, or the end of the
+    input, leaves.
+    """
+    session = Session(
+        open_engine(directory, encoder, location), location, explain, verified, confirmed
+    )
+    for line in typed_lines(lambda: session.location):
+        if not line.startswith(":"):
+            session.route(line)
+        elif not session.obey(*line[1:].split(maxsplit=1)):
+            return
+
+
+@app.command(epilog=_examples("demo", "demo --sheet stores.csv"))
+@guarded
+def demo(
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="Another sheet than the sample."
+        ),
+    ] = None,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Load the sample franchise sheet and route a dozen callers."""
+    from statistics import median
+
+    from rich.text import Text
+
+    from routing_engine.cli import demo as sample
+    from routing_engine.engine import RoutingEngine
+
+    path = sample.find_sheet() if sheet is None else sheet
+    if path is None:
+        fail(
+            f"the sample sheet {sample.SAMPLE.as_posix()} is part of the source repository, which "
+            "is neither here nor around this package; give a sheet of your own with --sheet FILE",
+            ExitCode.USAGE,
+        )
+    console = stdout()
+    read = open_sheet(path, "US", None, skip_errors=False)
+    console.print(Text("The sheet", style="bold underline"))
+    show(read.report)
+    model, load_s = timed_encoder(encoder)
+    started_s = time.perf_counter()
+    with working("embedding rules"):
+        engine = RoutingEngine(read.columns, encoder=model)
+    build_s = time.perf_counter() - started_s
+    console.print()
+    console.print(Text("The engine", style="bold underline"))
+    console.print(
+        f"encoder loaded in {load_s:.1f} s; rules embedded and indexed in {build_s:.1f} s"
+    )
+    with working("routing"):
+        found = list(sample.answers(engine))
+    console.print()
+    console.print(Text("The calls", style="bold underline"))
+    console.print(sample.table(found, width=console.width))
+    if not found:
+        return
+    median_ms = median(answer.time_ms for answer in found)
+    console.print()
+    console.print(f"{len(found)} calls, median {median_ms:.1f} ms a decision.")
+    if any(answer.decision.destination is None for answer in found):
+        console.print(
+            "verify caller, confirm first: the rule asks for that before it transfers.", style="dim"
+        )
+    console.print()
+    console.print("Next:", style="dim")
+    for line in (
+        f"routing-engine import {shlex.quote(plain(str(path)))} --out brand",
+        f'routing-engine route brand {found[0].location_id} "I was charged twice" --explain',
+    ):
+        console.print(f"  {line}", style="dim", soft_wrap=True)
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True},
+    epilog=_examples("bench", "bench latency --json", "bench -- --help"),
+)
+@guarded
+def bench(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Which one, and options of its own."),
+    ] = None,
+) -> None:
+    """Run the benchmarks of the source repository.
+
+    They are no part of the installed package. Arguments are those of
+    python -m benchmarks.
+    """
+    from routing_engine.cli.demo import source_folders
+
+    folder = next(
+        (path for path in source_folders() if (path / "benchmarks" / "__main__.py").is_file()), None
+    )
+    if folder is None:
+        fail(
+            "the benchmarks are part of the source repository, which is neither here nor around "
+            "this package; clone it and run this there",
+            ExitCode.USAGE,
+        )
+    sys.path.insert(0, str(folder))
+    code: Any = importlib.import_module("benchmarks.__main__").main(arguments or [])
+    raise typer.Exit(int(code or 0))

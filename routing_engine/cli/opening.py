@@ -1,0 +1,144 @@
+"""What commands work on: sheets, snapshots, encoders and engines, opened with a word about it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from routing_engine.cli.terminal import ExitCode, fail, note, plain, stderr, working
+from routing_engine.errors import SnapshotError
+
+if TYPE_CHECKING:
+    from routing_engine.columns import LocationColumns
+    from routing_engine.encoders import Encoder
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.sheets import Sheet
+
+__all__ = [
+    "built",
+    "check_target",
+    "no_location",
+    "open_columns",
+    "open_engine",
+    "open_sheet",
+    "timed_encoder",
+]
+
+MAX_SUGGESTED_FROM = 20_000
+"""Locations among which a mistyped id is looked for; more would take longer than a second."""
+
+
+def open_sheet(sheet: Path, region: str, template: Path | None, skip_errors: bool) -> Sheet:
+    """Read a sheet, saying how far it is.
+
+    Raises:
+        SheetError: it has errors, and they are not to be skipped.
+    """
+    from routing_engine.sheets import read_sheet
+
+    with working(f"reading {sheet}") as say:
+
+        def progress(n_rows: int, n_total: int | None) -> None:
+            total = "" if n_total is None else f" of {n_total:,}"
+            say(f"reading {sheet}: {n_rows:,}{total} rows")
+
+        return read_sheet(
+            sheet,
+            region=None if region.casefold() == "none" else region.upper(),
+            template=template,
+            on_error="skip" if skip_errors else "raise",
+            progress=progress,
+        )
+
+
+def check_target(directory: Path) -> None:
+    """Refuse now what saving would refuse after minutes of embedding."""
+    from routing_engine.snapshot import MANIFEST
+
+    if not directory.is_dir() or (directory / MANIFEST).exists():
+        return
+    other = next((path for path in directory.iterdir() if not path.name.startswith(".")), None)
+    if other is not None:
+        raise SnapshotError(
+            f"{directory} is not empty and holds no snapshot ({other.name}); "
+            "choose a new or empty directory"
+        )
+
+
+def timed_encoder(name: str) -> tuple[Encoder, float]:
+    """The encoder of this name, and how many seconds loading it took."""
+    started_s = time.perf_counter()
+    with working("loading the encoder"):
+        encoder = _encoder(name)
+    return encoder, time.perf_counter() - started_s
+
+
+def _encoder(name: str) -> Encoder:
+    from routing_engine.encoders import HashingEncoder, SentenceTransformerEncoder
+    from routing_engine.engine import RoutingEngine
+
+    if name == "default":
+        return RoutingEngine().encoder
+    return HashingEncoder() if name == "hashing" else SentenceTransformerEncoder(name)
+
+
+def built(
+    columns: LocationColumns, directory: Path, encoder: Encoder
+) -> tuple[RoutingEngine, bool]:
+    """An engine for these locations, on top of the snapshot there; and whether it is another."""
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.sheets import diff as compare
+    from routing_engine.snapshot import MANIFEST
+
+    progress = stderr().is_terminal
+    if (directory / MANIFEST).exists():
+        try:
+            engine = RoutingEngine.load(directory, encoder=encoder)
+        except SnapshotError as error:
+            note(f"{plain(str(error))}: starting again at catalog version 1")
+        else:
+            if compare(engine.columns, columns).is_empty:
+                return engine, False
+            engine.replace(columns, progress=progress)
+            return engine, True
+    return RoutingEngine(columns, encoder=encoder, progress=progress), True
+
+
+def open_columns(directory: Path) -> LocationColumns:
+    """The locations of a snapshot; no encoder is loaded."""
+    from routing_engine.snapshot import load_snapshot
+
+    with working(f"opening {directory}"):
+        return load_snapshot(directory).catalog.columns
+
+
+def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngine:
+    """The engine of a snapshot; the location is looked up before the encoder is loaded."""
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.snapshot import load_snapshot
+
+    snapshot = load_snapshot(directory)
+    if snapshot.catalog.find(location_id) < 0:
+        fail(
+            f"{directory}: {no_location(location_id, snapshot.catalog.columns)}",
+            ExitCode.UNKNOWN_LOCATION,
+        )
+    model, _ = timed_encoder(encoder)
+    if model.fingerprint != snapshot.encoder_fingerprint:
+        raise SnapshotError(
+            f"{directory} was imported with another encoder ({snapshot.encoder_fingerprint}, this "
+            f"is {model.fingerprint}); give the same --encoder, or import the sheet again"
+        )
+    return RoutingEngine.load(directory, encoder=model)
+
+
+def no_location(location_id: str, columns: LocationColumns) -> str:
+    """What to say about a location that is not there, with ids that look like it."""
+    from difflib import get_close_matches
+
+    message = f"there is no location {location_id!r}"
+    if len(columns) > MAX_SUGGESTED_FROM:
+        return message
+    close = get_close_matches(location_id, list(columns.ids), n=3, cutoff=0.7)
+    return f"{message}; did you mean {' or '.join(map(repr, close))}?" if close else message
