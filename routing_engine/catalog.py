@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from routing_engine.columns import Interner, LocationColumns
 from routing_engine.models import RuleText
-from routing_engine.scoring import Layout, rule_texts
+from routing_engine.scoring import rule_texts
 
 __all__ = ["Catalog", "Table", "id_hashes"]
 
@@ -43,12 +43,10 @@ class Table:
     Attributes:
         rules: the rules without their numbers.
         profile: which block of the index holds their rows; -1 where there are no rules.
-        layout: of that block.
     """
 
     rules: tuple[RuleText, ...]
     profile: int
-    layout: Layout
 
 
 class Catalog:
@@ -79,7 +77,7 @@ class Catalog:
         for rules in columns.tables:
             texts = tuple(rule_texts(rule) for rule in rules)
             profile = profiles.add(texts) if texts else -1
-            tables.append(Table(rules, profile, Layout.of([len(item) for item in texts])))
+            tables.append(Table(rules, profile))
         self.tables: Sequence[Table] = tables
         self.profiles: tuple[Profile, ...] = profiles.values
 

@@ -25,7 +25,6 @@ from routing_engine.encoders.micro_batching import (
     OverloadedError,
 )
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
-from routing_engine.index import ProfileIndex
 from routing_engine.models import (
     Candidate,
     ContextRule,
@@ -36,6 +35,7 @@ from routing_engine.models import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.profiles import Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
@@ -55,7 +55,7 @@ class _State:
     """All that one catalog version needs, behind one reference."""
 
     catalog: Catalog
-    index: ProfileIndex
+    profiles: Profiles
     recent: RecentDecisions
 
 
@@ -75,19 +75,25 @@ class _Query(NamedTuple):
 class _Evidence:
     """Keeps what a decision was made from and materialises it when asked."""
 
-    __slots__ = ("_columns", "_confidences", "_location", "_similarities", "_table")
+    __slots__ = (
+        "_columns", "_confidences", "_heard", "_layout", "_location", "_similarities", "_table",
+    )  # fmt: skip
 
     def __init__(
         self,
         columns: LocationColumns,
         location: int,
         table: Table,
+        layout: scoring.Layout,
+        heard: scoring.Heard,
         confidences: Sequence[float],
         similarities: npt.NDArray[np.float32],
     ) -> None:
         self._columns = columns
         self._location = location
         self._table = table
+        self._layout = layout
+        self._heard = heard
         self._confidences = confidences
         self._similarities = similarities
 
@@ -95,7 +101,7 @@ class _Evidence:
         return self._columns.rule(self._location, number)
 
     def candidates(self) -> tuple[Candidate, ...]:
-        nearest = scoring.rule_similarities(self._similarities, self._table.layout).tolist()
+        nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
         made = [
             Candidate(rule.label, confidence, similarity)
             for rule, confidence, similarity in zip(
@@ -240,7 +246,7 @@ class RoutingEngine:
         engine = cls.__new__(cls)
         engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
-            engine._state = _State(snapshot.catalog, snapshot.index, RecentDecisions(cache_size))
+            engine._state = _State(snapshot.catalog, snapshot.profiles, RecentDecisions(cache_size))
         elif reembed:
             columns = snapshot.catalog.columns
             engine._state = engine._build(columns, version=snapshot.catalog.version)
@@ -260,7 +266,9 @@ class RoutingEngine:
         """
         state = self._state
         save_snapshot(
-            Snapshot(state.catalog, state.index, self.encoder.fingerprint, self.encoder.dimension),
+            Snapshot(
+                state.catalog, state.profiles, self.encoder.fingerprint, self.encoder.dimension
+            ),
             directory,
         )
 
@@ -292,28 +300,18 @@ class RoutingEngine:
         progress: bool = False,
     ) -> _State:
         catalog = Catalog(columns, version)
-        blocks: dict[int, npt.NDArray[np.float32]] = {}
+        background = background_for(self.encoder) if known is None else known.profiles.background
+        built = {}
         if known is not None:
-            old = {profile: p for p, profile in enumerate(known.catalog.profiles)}
-            blocks = {
-                p: known.index.rows(old[profile])
-                for p, profile in enumerate(catalog.profiles)
-                if profile in old
+            old = known.profiles
+            built = {
+                profile: (old.index.rows(p), old.layouts[p])
+                for p, profile in enumerate(known.catalog.profiles)
             }
-        new = [p for p in range(len(catalog.profiles)) if p not in blocks]
-        texts = list(
-            dict.fromkeys(text for p in new for rule in catalog.profiles[p] for text in rule)
+        profiles = Profiles.build(
+            catalog.profiles, self.encoder, background, known=built, progress=progress
         )
-        vectors = encode_distinct(self.encoder, texts, progress=progress)
-        number = {text: i for i, text in enumerate(texts)}
-        for p in new:
-            blocks[p] = scoring.block(
-                [vectors[[number[text] for text in rule]] for rule in catalog.profiles[p]]
-            )
-        index = ProfileIndex.build(
-            [blocks[p] for p in range(len(catalog.profiles))], self.encoder.dimension
-        )
-        return _State(catalog, index, RecentDecisions(self._cache_size))
+        return _State(catalog, profiles, RecentDecisions(self._cache_size))
 
     @property
     def catalog_version(self) -> int:
@@ -483,11 +481,16 @@ class RoutingEngine:
         state, i, table = query.state, query.location, query.table
         columns = state.catalog.columns
         try:
-            similarities = state.index.similarities(table.profile, vector)
-            confidences: list[float] = scoring.confidences(similarities, table.layout).tolist()
-            own = columns.sites[columns.site[i]].threshold
+            profiles = state.profiles
+            layout = profiles.layouts[table.profile]
+            similarities = profiles.index.similarities(table.profile, vector)
             first = int(columns.first_slot[i])
             codes = columns.destinations[first : first + len(table.rules)].tolist()
+            heard = scoring.hear(vector, profiles.background)
+            confidences: list[float] = scoring.confidences(
+                similarities, layout, heard, codes
+            ).tolist()
+            own = columns.sites[columns.site[i]].threshold
             verdict = decide(
                 confidences,
                 table.rules,
@@ -510,7 +513,7 @@ class RoutingEngine:
             threshold=verdict.threshold,
             question=_question(verdict, table.rules),
             _rule=verdict.rule,
-            _evidence=_Evidence(columns, i, table, confidences, similarities),
+            _evidence=_Evidence(columns, i, table, layout, heard, confidences, similarities),
         )
         if query.key:
             state.recent.put(query.key, decision)

@@ -244,7 +244,7 @@ class Location(_Value):
     location_id: LocationId
     default_destination: Destination
     rules: Annotated[tuple[ContextRule, ...], Field(max_length=MAX_RULES)] = ()
-    name: str | None = Field(default=None, max_length=MAX_LABEL_LENGTH)
+    name: Label | None = None
     timezone: TimeZone | None = None
     threshold: Probability | None = None
 

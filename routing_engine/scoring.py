@@ -1,19 +1,31 @@
 """Similarities to calibrated confidences: pure functions of arrays.
 
-A rule is its ``when``, its label and its examples. Its rows in the index are the unit vectors of
-``when`` and of each example, and their prototype: the mean of those vectors plus
-``LABEL_WEIGHT`` times the label's, at unit length (nearest-prototype classification, Snell et
-al., NeurIPS 2017). A rule's score is the mean of its best row and its prototype:
+**A rule's vectors.** Its ``when`` is embedded in five wordings (as written; without its carrier
+phrase; the same in the first person; as a spoken sentence; and the label). Each wording is
+centred on the mean of generic descriptions worded that way, and their unit mean is the rule's
+description ``d``. Examples are centred on the mean generic utterance: ``e_i``. The prototype
+``p = unit(d + sum e_i)`` counts the description as one more example (nearest prototypes, Snell
+et al., NeurIPS 2017). An utterance is centred likewise: ``x = (q - mu) / |q - mu|``. Descriptions
+and utterances so lose what all of their kind have in common.
 
-    s = (max_row q.row + q.prototype) / 2
+**A rule's logit**, in terms of cosines only:
 
-and its confidence a logistic function of the score and of its lead over the best other rule:
+    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m mean_i e_i.x + w_p p.x + c
+    b  = (p.x + max_i e_i.x) / 2                     (d.x in place of examples, where there are none)
+    z  = z0 + w_1 (b - largest b of a rule that leads elsewhere) + w_g G(x) + w_q q.mu / |mu|
 
-    p = 1 / (1 + exp(-(BIAS + SCORE * s + LEAD * (s - s_other))))
+``c`` holds what is known of the rule beforehand: how many examples, how alike they are. The last
+two terms are the same for all rules: how generic the utterance is, by the background model. Of
+the rules in a table, "none" is one more choice, of logit zero (Luce, 1959; McFadden, 1974):
 
-The three constants are a logistic regression of "the best rule is right" on the development
-cases of CLINC150 and BANKING77 recast as routing, rules with and without examples together. The
-lead makes one threshold serve businesses whose rules are far apart and close together alike.
+    confidence_r = exp(z_r) / (1 + exp(z_r) + sum over rules that lead elsewhere exp(z_j))
+
+so confidences of rules that lead to different places sum to at most 1. A rule's vectors and
+constants come from its own text and the background alone, never from other locations' rules.
+
+The parameters are a conditional logit, fitted by ``benchmarks/calibrate.py`` on the development
+split of CLINC150 and BANKING77 recast as routing: rules with and without examples, subsets of
+examples, tables of 1 to 60 rules.
 """
 
 from __future__ import annotations
@@ -24,104 +36,294 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.background import TYPICAL_CLOSENESS, Background, unit
 from routing_engine.models import RuleText
+from routing_engine.parameters import PARAMETERS, Parameters
+from routing_engine.wording import first_person, spoken, stripped
 
-__all__ = ["DEFAULT_THRESHOLD", "SCORING", "Layout", "block", "confidences", "rule_texts"]
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "KINDS",
+    "SCORING",
+    "Heard",
+    "Layout",
+    "Scored",
+    "confidences",
+    "hear",
+    "rule_texts",
+    "score_rule",
+    "threshold_for",
+]
 
-SCORING = "prototype-1"
+SCORING = "centred-logit-1"
 """Names what the rows of an index mean; rows of another scoring cannot be read by this one."""
 
-DEFAULT_THRESHOLD = 0.5
-LABEL_WEIGHT = 0.3
-BIAS = -4.917
-SCORE = 7.419
-LEAD = 11.43
-ALONE = 0.15
-"""The lead given to a rule that has no other rule beside it."""
+DEFAULT_THRESHOLD = PARAMETERS.threshold
+KINDS = ("when", "stripped", "first person", "label", "spoken")
+"""Wordings of a description, in the order of :func:`rule_texts`."""
+
+HINGE = 0.6
+ALONE = 0.3
+"""The lead of a rule that has no other beside it."""
 
 Floats = npt.NDArray[np.float32]
 
 
+def description_texts(label: str, when: str) -> tuple[str, ...]:
+    """The wordings of one description, in the order of :data:`KINDS`."""
+    core = stripped(when)
+    return (when, core, first_person(core), label, spoken(when))
+
+
 def rule_texts(rule: RuleText) -> tuple[str, ...]:
-    """The texts of a rule that are embedded: label, ``when``, then the examples."""
-    return (rule.label, rule.when, *rule.examples)
+    """The texts of a rule that are embedded: the wordings of its description, then examples."""
+    return (*description_texts(rule.label, rule.when), *rule.examples)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the rows of each rule stand in a block.
-
-    A block holds the text rows of all rules, rule after rule, then one prototype a rule.
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One rule, ready for the index.
 
     Attributes:
-        starts: intp ``(n_rules,)``: first text row of each rule.
-        n_text_rows: text rows of all rules together.
+        rows: float32 ``(2 + n_candidates, d)``: the part of the logit that is linear in ``x``,
+            the prototype, then the examples (or the description, where there are none).
+        offsets: float32 ``(2 + n_candidates,)``: inner products of the rows with the background
+            mean, which centring takes off.
+        constants: float32 ``(3,)``: constant of the logit, weight of the best candidate, weight
+            of its excess over ``HINGE``.
     """
 
+    rows: Floats
+    offsets: Floats
+    constants: Floats
+
+
+def score_rule(
+    vectors: Floats, background: Background, parameters: Parameters = PARAMETERS
+) -> Scored:
+    """What a rule puts into the index.
+
+    Args:
+        vectors: unit vectors of :func:`rule_texts`, float32 ``(5 + n_examples, d)``.
+        background: of the same encoder.
+        parameters: weights of the logit.
+    """
+    n_kinds = len(KINDS)
+    described = unit(vectors[:n_kinds].astype(np.float64) - background.description_means)
+    mean_description = described.mean(axis=0)
+    description = unit(mean_description)
+    examples = unit(vectors[n_kinds:].astype(np.float64) - background.mean)
+    n = len(examples)
+    prototype = unit(mean_description + examples.sum(axis=0))
+    w = parameters
+    half = 0.5 * w.lead
+    alike = (float(np.square(examples.sum(axis=0)).sum()) - n) / (n * (n - 1)) if n > 1 else 0.0
+    linear = (w.description if n else w.description_alone) * description
+    linear = linear + (w.prototype + half) * prototype
+    if n:
+        linear = linear + w.mean_example * examples.mean(axis=0)
+    rows = np.concatenate(
+        [linear[None], prototype[None], examples if n else description[None]]
+    ).astype(np.float32)
+    constant = w.bias + w.few / (1 + n) + w.alike * alike
+    return Scored(
+        rows=rows,
+        offsets=(rows @ background.mean).astype(np.float32),
+        constants=np.array(
+            [constant, half + (w.best_example if n else 0.0), w.near_example if n else 0.0],
+            np.float32,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where the rows of each rule stand in a block, and the constants that go with them.
+
+    A block holds the linear rows of all rules, their prototypes, then the candidates of each.
+
+    Attributes:
+        n_rules: rules in the table.
+        starts: intp ``(n_rules,)``: first candidate row of each rule.
+        offsets: float32 ``(n_rows,)``.
+        constant, best_weight, near_weight: float32 ``(n_rules,)``.
+    """
+
+    n_rules: int
     starts: npt.NDArray[np.intp]
-    n_text_rows: int
+    offsets: Floats
+    constant: Floats
+    best_weight: Floats
+    near_weight: Floats
 
     @classmethod
-    def of(cls, n_texts: Sequence[int]) -> Layout:
-        """The layout of rules that have these many texts, as :func:`rule_texts` gives them."""
-        stops = np.cumsum([n - 1 for n in n_texts], dtype=np.intp)
-        starts = np.concatenate([np.zeros(1, np.intp), stops[:-1]])
-        return cls(starts, int(stops[-1]) if len(stops) else 0)
+    def of(
+        cls, n_candidates: Sequence[int], offsets: Floats, constants: npt.NDArray[np.float32]
+    ) -> Layout:
+        """A layout from stored arrays.
+
+        Args:
+            n_candidates: candidate rows of each rule.
+            offsets: float32 ``(n_rows,)``, in block order.
+            constants: float32 ``(n_rules, 3)``.
+        """
+        n = len(n_candidates)
+        starts = np.full(n, 2 * n, np.intp)
+        np.cumsum(n_candidates[:-1], out=starts[1:])
+        starts[1:] += 2 * n
+        columns = np.ascontiguousarray(np.asarray(constants, np.float32).reshape(n, 3).T)
+        return cls(n, starts, np.asarray(offsets, np.float32), *columns)
 
     @property
     def n_rows(self) -> int:
         """Rows of a block of this layout."""
-        return self.n_text_rows + len(self.starts)
+        return len(self.offsets)
+
+    @property
+    def n_candidates(self) -> npt.NDArray[np.intp]:
+        """Candidate rows of each rule, intp ``(n_rules,)``."""
+        return np.diff(self.starts, append=self.n_rows)
+
+    @property
+    def constants(self) -> Floats:
+        """float32 ``(n_rules, 3)``, as :meth:`of` takes them."""
+        return np.stack([self.constant, self.best_weight, self.near_weight], axis=1)
 
 
-def block(rules: Sequence[Floats]) -> Floats:
-    """The rows of one profile.
-
-    Args:
-        rules: for each rule, the unit vectors of its texts, float32 ``(n_texts, d)``.
-
-    Returns:
-        float32 ``(n_rows, d)``, laid out as :class:`Layout` says.
-    """
-    prototypes = []
-    for vectors in rules:
-        mean = vectors[1:].mean(axis=0) + LABEL_WEIGHT * vectors[0]
-        prototypes.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
-    return np.concatenate([*(vectors[1:] for vectors in rules), np.stack(prototypes)]).astype(
-        np.float32
+def block(rules: Sequence[Scored]) -> tuple[Floats, Floats, Floats]:
+    """The rows, offsets and constants of one profile, laid out as :class:`Layout` says."""
+    order = [(rule, slice(0, 1)) for rule in rules]
+    order += [(rule, slice(1, 2)) for rule in rules]
+    order += [(rule, slice(2, None)) for rule in rules]
+    return (
+        np.concatenate([rule.rows[part] for rule, part in order]),
+        np.concatenate([rule.offsets[part] for rule, part in order]),
+        np.stack([rule.constants for rule in rules]),
     )
 
 
-def rule_similarities(similarities: Floats, layout: Layout) -> Floats:
-    """Cosine of the query with the nearest text of each rule, float32 ``(n_rules,)``."""
-    nearest: Floats = np.maximum.reduceat(similarities[: layout.n_text_rows], layout.starts)
-    return nearest
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an utterance says of itself, before any rule.
+
+    Attributes:
+        scale: ``1 / |q - mu|``.
+        shift: added to the logit of every rule.
+    """
+
+    scale: float
+    shift: float
 
 
-def confidences(similarities: Floats, layout: Layout) -> npt.NDArray[np.float64]:
+def hear(query: Floats, background: Background, parameters: Parameters = PARAMETERS) -> Heard:
+    """How generic an utterance is.
+
+    Args:
+        query: unit vector, float32 ``(d,)``.
+        background: of the same encoder.
+        parameters: weights of the logit.
+    """
+    products = background.rows @ query
+    near = float(products[0])
+    mean = background.mean_square
+    scale = float((max(1.0 - 2.0 * near + mean, 1e-6)) ** -0.5)
+    along = products[1:] - background.axis_means
+    along *= scale
+    generic = background.quadratic * along
+    generic += background.linear
+    genericness = background.constant + float(generic.dot(along))
+    closeness = near * background.mean_norm_inverse if mean > 0.0 else TYPICAL_CLOSENESS
+    return Heard(scale, parameters.genericness * genericness + parameters.closeness * closeness)
+
+
+def confidences(
+    similarities: Floats,
+    layout: Layout,
+    heard: Heard,
+    destinations: Sequence[int],
+    parameters: Parameters = PARAMETERS,
+) -> Floats:
     """Probability of each rule that it is the right one.
 
     Args:
-        similarities: inner products with the rows of one block, float32 ``(n_rows,)``.
+        similarities: inner products of the query with the rows of one block, float32
+            ``(n_rows,)``.
         layout: of that block; at least one rule.
+        heard: of the same query.
+        destinations: one hashable a rule; rules with equal ones do not compete.
+        parameters: weights of the logit.
 
     Returns:
-        float64 ``(n_rules,)``, each in [0, 1], in rule order. At most one exceeds the logistic
-        of a lead of zero by having a lead; they need not sum to 1, for no rule may be right.
+        float32 ``(n_rules,)``, each in [0, 1], in rule order.
     """
-    scores = rule_similarities(similarities, layout).astype(np.float64)
-    scores += similarities[layout.n_text_rows :]
-    scores *= 0.5
-    if len(scores) == 1:
-        lead = np.full(1, ALONE)
-    else:
-        best = int(scores.argmax())
-        first = scores[best]
-        lead = scores - first
-        scores_but_best = scores.copy()
-        scores_but_best[best] = -np.inf
-        lead[best] = first - scores_but_best.max()
-    probabilities: npt.NDArray[np.float64] = 1.0 / (
-        1.0 + np.exp(-(BIAS + SCORE * scores + LEAD * lead))
+    n = layout.n_rules
+    cosines = similarities - layout.offsets
+    cosines *= heard.scale
+    best = np.maximum.reduceat(cosines, layout.starts)
+    closeness = cosines[n : 2 * n] + best  # 2 b
+    logits = layout.best_weight * best
+    logits += cosines[:n]
+    logits += layout.constant
+    best -= HINGE
+    np.maximum(best, 0.0, out=best)
+    best *= layout.near_weight
+    logits += best
+    half = 0.5 * parameters.lead
+    n_places = len(set(destinations))
+    if n_places == 1:
+        logits += heard.shift + parameters.alone + parameters.lead * ALONE
+        closeness *= half
+        logits -= closeness
+        np.exp(logits, out=logits)
+        return _divided(logits, 1.0 + logits)
+    if n_places == n:
+        first = int(closeness.argmax())
+        top = float(closeness[first])
+        closeness[first] = -9.0
+        logits += heard.shift - half * top
+        logits[first] += half * (top - float(closeness.max()))
+        np.exp(logits, out=logits)
+        logits /= 1.0 + float(logits.sum())
+        return logits
+    places = np.array([hash(place) for place in destinations])
+    elsewhere = places[:, None] != places[None, :]
+    logits += heard.shift
+    logits -= half * np.where(elsewhere, closeness, -9.0).max(axis=1)
+    np.exp(logits, out=logits)
+    return _divided(logits, 1.0 + logits + elsewhere @ logits)
+
+
+def _divided(part: Floats, whole: Floats) -> Floats:
+    share: Floats = part / whole
+    return share
+
+
+def rule_similarities(similarities: Floats, layout: Layout, heard: Heard) -> Floats:
+    """Cosine of each rule's nearest candidate, centred on the background, ``(n_rules,)``."""
+    nearest: Floats = np.maximum.reduceat(
+        (similarities - layout.offsets) * np.float32(heard.scale), layout.starts
     )
-    return probabilities
+    return np.clip(nearest, -1.0, 1.0)
+
+
+def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
+    """Which candidate of each rule is nearest: number of the example, in rule order."""
+    adjusted = similarities - layout.offsets
+    stops = [*layout.starts[1:].tolist(), layout.n_rows]
+    return [
+        int(adjusted[start:stop].argmax())
+        for start, stop in zip(layout.starts.tolist(), stops, strict=True)
+    ]
+
+
+def threshold_for(false_transfer_rate: float, parameters: Parameters = PARAMETERS) -> float:
+    """The threshold at which about this share of callers whom no rule suits is transferred.
+
+    Interpolated between thresholds measured on the development cases.
+
+    Args:
+        false_transfer_rate: in (0, 1).
+        parameters: hold the measured pairs.
+    """
+    rates, thresholds = zip(*parameters.rates, strict=True)
+    return float(np.interp(false_transfer_rate, rates, thresholds))

@@ -27,12 +27,14 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from routing_engine.background import PARTS, Background
 from routing_engine.catalog import Catalog
 from routing_engine.columns import LocationColumns, Site, StringColumn
 from routing_engine.destinations import Destination
 from routing_engine.errors import SnapshotError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import RuleText
+from routing_engine.profiles import ARRAYS, Profiles
 from routing_engine.scoring import SCORING
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "load_snapshot", "save_snapshot"]
@@ -58,8 +60,10 @@ _DTYPES: dict[str, type[np.generic]] = {
     "fallback_codes": np.uint64,
     "hashes": np.uint64,
     "order": np.int64,
-    "blocks": np.int64,
+    **ARRAYS,
+    **dict.fromkeys((f"background_{part}" for part in PARTS), np.float32),
 }
+_MATRICES = ("background_rows", "background_description_means")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,13 @@ class Snapshot:
 
     Attributes:
         catalog: the locations.
-        index: the rows of their profiles.
+        profiles: their rules, indexed.
         encoder_fingerprint: of the encoder that made the rows.
         dimension: of the rows.
     """
 
     catalog: Catalog
-    index: ProfileIndex
+    profiles: Profiles
     encoder_fingerprint: str
     dimension: int
 
@@ -118,7 +122,11 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
         "fallback_codes": columns.fallback_codes,
         "hashes": catalog.hashes,
         "order": catalog.order,
-        "blocks": snapshot.index.offsets,
+        **snapshot.profiles.arrays(),
+        **{
+            f"background_{part}": array.reshape(-1)
+            for part, array in snapshot.profiles.background.arrays().items()
+        },
     }
     tables = {
         "tables": [
@@ -134,7 +142,7 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     }
     encoded = json.dumps(tables, ensure_ascii=False, separators=(",", ":")).encode()
     files["tables"] = _store(folder, "tables", "json", lambda file: file.write(encoded))
-    files["vectors"] = _store(folder, "vectors", "faiss", snapshot.index.save)
+    files["vectors"] = _store(folder, "vectors", "faiss", snapshot.profiles.index.save)
     manifest = {
         "format": _FORMAT_NAME,
         "format_version": FORMAT_VERSION,
@@ -291,6 +299,11 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         )
         dimension = int(manifest["dimension"])
         index = ProfileIndex.load(_verified(folder, files["vectors"]), arrays["blocks"], dimension)
+        parts = {part: arrays[f"background_{part}"] for part in PARTS}
+        for part in _MATRICES:
+            name = part.removeprefix("background_")
+            parts[name] = parts[name].reshape(-1, dimension)
+        profiles = Profiles.of(index, arrays, Background.of(parts))
         fingerprint = str(manifest["encoder"])
         scoring = manifest["scoring"]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -301,13 +314,13 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             f"{folder} was built for scoring {scoring!r}, this library scores by {SCORING!r}; "
             "import the sheet again"
         )
-    if len(index) != len(catalog.profiles) or any(
-        index.rows(table.profile).shape[0] != table.layout.n_rows
+    if len(profiles.layouts) != len(catalog.profiles) or any(
+        profiles.layouts[table.profile].n_rules != len(table.rules)
         for table in catalog.tables
         if table.profile >= 0
     ):
         raise SnapshotError(f"{folder} holds vectors that do not fit its rules")
-    return Snapshot(catalog, index, fingerprint, dimension)
+    return Snapshot(catalog, profiles, fingerprint, dimension)
 
 
 def _map(path: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -23,13 +23,13 @@ import logging
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.background import background_texts
 from routing_engine.encoders.sentence_transformer import load_sentence_transformer
 from routing_engine.encoders.source import ModelSource
 from routing_engine.errors import EncoderError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
-__all__ = ["background_texts", "compile_model"]
+__all__ = ["compile_model"]
 
 INPUT = "input_ids"
 SMOOTHING = 0.8
@@ -52,12 +52,6 @@ _OPSET = 17
 _CONTRIB = "com.microsoft"
 
 Floats = npt.NDArray[np.float32]
-
-
-def background_texts() -> list[str]:
-    """What callers say, of any business: 3,400 sentences written for this project."""
-    text = resources.files("routing_engine").joinpath("resources/background.txt")
-    return text.read_text(encoding="utf-8").splitlines()
 
 
 def compile_model(

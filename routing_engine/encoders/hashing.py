@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from routing_engine.background import Background, neutral_background
 from routing_engine.encoders.protocol import Vectors
 
 __all__ = ["HashingEncoder"]
 
+N_DESCRIPTION_KINDS = 5
 _WORD = re.compile(r"\w+")
 
 
@@ -29,6 +31,7 @@ class HashingEncoder:
             raise ValueError(f"dimension must be at least 8, not {dimension}")
         self._dimension = dimension
         self.n_encoded = 0
+        self.background: Background = neutral_background(dimension, N_DESCRIPTION_KINDS)
 
     @property
     def dimension(self) -> int:

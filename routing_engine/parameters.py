@@ -1,0 +1,61 @@
+"""The fitted parameters of the scoring. Written by ``python -m benchmarks calibrate``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+
+__all__ = ["PARAMETERS", "Parameters"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Weights of the logit that :mod:`routing_engine.scoring` describes.
+
+    Attributes:
+        description_alone: of ``d.x`` for a rule without examples.
+        description: of ``d.x`` for a rule with examples.
+        best_example, near_example, mean_example: of the best example's cosine, of its excess
+            over the hinge, and of the mean example's.
+        prototype: of ``p.x``.
+        few: of ``1 / (1 + n_examples)``.
+        alike: of the mean cosine between examples.
+        alone: of a rule without competitors.
+        closeness, genericness: of the utterance's closeness to the background mean and of its
+            genericness.
+        lead: of the lead over the best rule that leads elsewhere.
+        bias: constant.
+        threshold: the default least confidence.
+        rates: pairs (share of unsuited callers transferred, threshold), ascending in the share.
+    """
+
+    description_alone: float
+    description: float
+    best_example: float
+    near_example: float
+    mean_example: float
+    prototype: float
+    few: float
+    alike: float
+    alone: float
+    closeness: float
+    genericness: float
+    lead: float
+    bias: float
+    threshold: float
+    rates: tuple[tuple[float, float], ...]
+
+    @classmethod
+    def from_json(cls, text: str) -> Parameters:
+        """Read what ``calibrate`` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "rates": tuple((rate, at) for rate, at in fields["rates"])})
+
+
+def _shipped() -> Parameters:
+    file = resources.files("routing_engine").joinpath("resources", "scoring.json")
+    return Parameters.from_json(file.read_text(encoding="utf-8"))
+
+
+PARAMETERS = _shipped()

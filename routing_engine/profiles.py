@@ -1,0 +1,167 @@
+"""The rules of all profiles, embedded, scored and indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.background import (
+    Background,
+    background_texts,
+    described_rules,
+    fit_background,
+    shipped_background,
+)
+from routing_engine.encoders.batching import encode_distinct
+from routing_engine.encoders.protocol import Encoder
+from routing_engine.errors import InvalidValueError
+from routing_engine.index import ProfileIndex
+from routing_engine.scoring import Layout, block, description_texts, score_rule
+
+__all__ = ["ARRAYS", "Profiles", "background_for"]
+
+Profile = tuple[tuple[str, ...], ...]
+
+ARRAYS: dict[str, type[np.generic]] = {
+    "blocks": np.int64,
+    "rules_of": np.int64,
+    "candidates": np.int64,
+    "offsets": np.float32,
+    "constants": np.float32,
+}
+"""Arrays that the layouts of all profiles are stored as."""
+
+_fitted: dict[str, Background] = {}
+
+
+def background_for(encoder: Encoder) -> Background:
+    """The background model of an encoder.
+
+    An encoder may bring its own as an attribute ``background``; one ships for the default model;
+    for any other it is fitted, once a process, from the text that ships.
+    """
+    own = getattr(encoder, "background", None)
+    if isinstance(own, Background):
+        return own
+    known = _fitted.get(encoder.fingerprint) or shipped_background(encoder.fingerprint)
+    if known is None:
+        described = [description_texts(label, when) for label, when in described_rules()]
+        said = background_texts()
+        texts = list(dict.fromkeys([*said, *(text for rule in described for text in rule)]))
+        vectors = dict(zip(texts, encode_distinct(encoder, texts, progress=True), strict=True))
+        known = fit_background(
+            np.stack([vectors[text] for text in said]),
+            np.stack([[vectors[text] for text in rule] for rule in described]),
+        )
+    _fitted[encoder.fingerprint] = known
+    return known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """All profiles of one catalog, ready to be searched and scored.
+
+    Attributes:
+        index: a block of rows a profile.
+        layouts: one a profile.
+        background: what the rows were made with.
+    """
+
+    index: ProfileIndex
+    layouts: tuple[Layout, ...]
+    background: Background
+
+    @classmethod
+    def build(
+        cls,
+        profiles: Sequence[Profile],
+        encoder: Encoder,
+        background: Background,
+        *,
+        known: Mapping[Profile, tuple[npt.NDArray[np.float32], Layout]],
+        progress: bool = False,
+    ) -> Profiles:
+        """Embed each distinct text once and index all profiles.
+
+        Args:
+            profiles: the texts of each rule of each profile.
+            encoder: what embeds.
+            background: of the same encoder.
+            known: rows and layouts of profiles that need not be embedded again.
+            progress: show a progress bar on stderr where embedding takes longer than a second.
+        """
+        new = [profile for profile in profiles if profile not in known]
+        texts = list(dict.fromkeys(text for profile in new for rule in profile for text in rule))
+        vectors = encode_distinct(encoder, texts, progress=progress)
+        number = {text: i for i, text in enumerate(texts)}
+        blocks: list[npt.NDArray[np.float32]] = []
+        layouts: list[Layout] = []
+        for profile in profiles:
+            found = known.get(profile)
+            if found is None:
+                scored = [
+                    score_rule(vectors[[number[text] for text in rule]], background)
+                    for rule in profile
+                ]
+                rows, offsets, constants = block(scored)
+                candidates = [len(rule.rows) - 2 for rule in scored]
+                found = rows, Layout.of(candidates, offsets, constants)
+            blocks.append(found[0])
+            layouts.append(found[1])
+        return cls(ProfileIndex.build(blocks, encoder.dimension), tuple(layouts), background)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The layouts as the arrays that :data:`ARRAYS` names."""
+        layouts = self.layouts
+        return {
+            "blocks": self.index.offsets,
+            "rules_of": np.array([layout.n_rules for layout in layouts], np.int64),
+            "candidates": _joined([layout.n_candidates for layout in layouts], np.int64),
+            "offsets": _joined([layout.offsets for layout in layouts], np.float32),
+            "constants": _joined([layout.constants.reshape(-1) for layout in layouts], np.float32),
+        }
+
+    @classmethod
+    def of(
+        cls,
+        index: ProfileIndex,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        background: Background,
+    ) -> Profiles:
+        """The inverse of :meth:`arrays`.
+
+        Raises:
+            InvalidValueError: the arrays do not fit one another or the index.
+        """
+        ends = np.cumsum(arrays["rules_of"])
+        n_rules = int(ends[-1]) if len(ends) else 0
+        candidates, offsets = arrays["candidates"], arrays["offsets"]
+        constants = arrays["constants"]
+        blocks = index.offsets
+        if (
+            len(ends) != len(index)
+            or len(candidates) != n_rules
+            or len(constants) != 3 * n_rules
+            or len(offsets) != index.n_rows
+            or background.rows.shape[1] != index.dimension
+        ):
+            raise InvalidValueError("layouts do not fit the index")
+        constants = constants.reshape(-1, 3)
+        layouts: list[Layout] = []
+        for p, end in enumerate(ends.tolist()):
+            start = end - int(arrays["rules_of"][p])
+            own = candidates[start:end]
+            if 2 * len(own) + int(own.sum()) != blocks[p + 1] - blocks[p] or (own < 1).any():
+                raise InvalidValueError(f"the layout of profile {p} does not fit its rows")
+            layouts.append(
+                Layout.of(own.tolist(), offsets[blocks[p] : blocks[p + 1]], constants[start:end])
+            )
+        return cls(index, tuple(layouts), background)
+
+
+def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)

@@ -1,0 +1,223 @@
+"""Rows of cells to arrays of numbers, a chunk at a time: nothing of a row is kept but codes.
+
+A column whose values repeat becomes codes into its distinct values; number cells become the codes
+of :class:`~routing_engine.sheets.phones.CellCodes`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count, repeat
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.sheets.cells import Value
+from routing_engine.sheets.headers import TEXT_FIELDS, Header
+from routing_engine.sheets.phones import CellCodes
+from routing_engine.sheets.reading import RawTable
+from routing_engine.sheets.report import IssueLog
+
+__all__ = ["Gathered", "gather"]
+
+Progress = Callable[[int, int | None], None]
+Column = Sequence[Value]
+
+
+class Tokens:
+    """Distinct values of a column, numbered in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._numbers: defaultdict[object, int] = defaultdict(count().__next__)
+
+    def encode(self, cells: Iterable[object]) -> npt.NDArray[np.int32]:
+        return np.fromiter(map(self._numbers.__getitem__, cells), np.int32)
+
+    @property
+    def values(self) -> list[object]:
+        return list(self._numbers)
+
+
+class Blocks:
+    """Arrays of one kind, appended chunk by chunk and joined once."""
+
+    def __init__(self, **dtypes: type[np.generic]) -> None:
+        self._dtypes = dtypes
+        self._parts: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in dtypes}
+
+    def append(self, **arrays: npt.NDArray[np.generic]) -> None:
+        for name, dtype in self._dtypes.items():
+            self._parts[name].append(arrays[name].astype(dtype, copy=False))
+
+    def join(self, name: str) -> npt.NDArray[np.generic]:
+        parts = self._parts.pop(name)
+        return np.concatenate(parts) if parts else np.empty(0, self._dtypes[name])
+
+
+class Gathered:
+    """All rows of a routing sheet as codes.
+
+    Attributes:
+        header: of the sheet.
+        ids, names, timezones, thresholds, fallbacks, extensions, specs: distinct cells.
+            A spec is a tuple of the cells of ``TEXT_FIELDS``; in the wide layout it is the
+            position of the rule's column.
+        numbers: codes of number cells.
+        sites: a record for each row: ``row, id, name, timezone, threshold, default``.
+        rules: a record for each rule: ``row, id, spec, destination, extension, fallback``.
+        n_rows: rows that are not blank.
+        lost: (row, column or None for a rule's own) of cells that hold an error instead of a value.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self.header = header
+        self.ids, self.names, self.timezones, self.thresholds = (Tokens() for _ in range(4))
+        self.fallbacks, self.extensions, self.specs = (Tokens() for _ in range(3))
+        self.numbers = CellCodes()
+        self.n_rows = 0
+        self.lost: list[tuple[int, str | None]] = []
+        self.sites = Blocks(
+            row=np.int32, id=np.int32, name=np.int32, timezone=np.int32, threshold=np.int32,
+            default=np.uint64,
+        )  # fmt: skip
+        self.rules = Blocks(
+            row=np.int32, id=np.int32, spec=np.int32, destination=np.uint64, extension=np.int32,
+            fallback=np.int32,
+        )  # fmt: skip
+        # The empty cell is number 0 everywhere.
+        for tokens in (self.names, self.timezones, self.thresholds, self.fallbacks,
+                       self.extensions):  # fmt: skip
+            tokens.encode([""])
+
+    def add(self, rows: npt.NDArray[np.int32], columns: list[Column]) -> None:
+        """Add the rows of one chunk, given column by column."""
+        n = len(rows)
+        self.n_rows += n
+        fields = self.header.fields
+
+        def cells(field: str) -> Iterable[Value]:
+            position = fields.get(field)
+            return repeat("", n) if position is None else columns[position]
+
+        ids = self.ids.encode(cells("location_id"))
+        self.sites.append(
+            row=rows,
+            id=ids,
+            name=self.names.encode(cells("location_name")),
+            timezone=self.timezones.encode(cells("timezone")),
+            threshold=self.thresholds.encode(cells("location_threshold")),
+            default=self.numbers.encode(cells("default_destination")),
+        )
+        if self.header.layout == "long":
+            self.rules.append(
+                row=rows,
+                id=ids,
+                spec=self.specs.encode(zip(*map(cells, TEXT_FIELDS), strict=True)),
+                destination=self.numbers.encode(cells("destination")),
+                extension=self.extensions.encode(cells("extension")),
+                fallback=self.fallbacks.encode(cells("fallback")),
+            )
+            return
+        positions = self.header.rules
+        if not positions:
+            return
+        codes = np.stack([self.numbers.encode(columns[p]) for p in positions], axis=1)
+        at, which = np.nonzero(codes)
+        zeros = np.zeros(len(at), np.int32)
+        self.rules.append(
+            row=rows[at], id=ids[at], spec=which, destination=codes[at, which],
+            extension=zeros, fallback=zeros,
+        )  # fmt: skip
+
+
+def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | None) -> Gathered:
+    """Read all rows of a routing sheet.
+
+    Raises:
+        SheetError: the file cannot be read to its end.
+    """
+    gathered = Gathered(header)
+    width = len(header.names)
+    _report_lost(table, gathered, log)
+    unnamed = dict.fromkeys(header.unnamed, False)
+    n_done = 0
+    for first_row, chunk in table.rows():
+        rows, numbers = _rectangular(chunk, first_row, width, table.name, log)
+        id_at = header.fields["location_id"]
+        blank = [i for i, row in enumerate(rows) if not row[id_at] or _is_blank(row[id_at])]
+        if blank:
+            for i in blank:
+                if all(map(_is_blank, rows[i])):
+                    continue
+                gathered.n_rows += 1
+                message = "is empty; every row names its location"
+                row_number = int(numbers[i])
+                column = header.name("location_id")
+                log.add(
+                    "error", "no_location_id", message, row=row_number, column=column,
+                    file=table.name,
+                )  # fmt: skip
+                log.add("skipped", "row", "row left out", row=row_number, file=table.name)
+            dropped = set(blank)
+            rows = [row for i, row in enumerate(rows) if i not in dropped]
+            numbers = np.delete(numbers, blank)
+        if rows:
+            columns: list[Column] = list(zip(*rows, strict=True))
+            gathered.add(numbers, columns)
+            for position, found in unnamed.items():
+                unnamed[position] = found or not all(map(_is_blank, columns[position]))
+        n_done += len(chunk)
+        if progress is not None:
+            progress(n_done, table.n_rows)
+    for position in [position for position, found in unnamed.items() if found]:
+        log.add(
+            "warning" if header.layout == "long" else "error",
+            "unnamed_column",
+            f"column {position + 1} has cells and no header; not read",
+            row=header.row,
+            file=table.name,
+        )
+    return gathered
+
+
+def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:
+    header = gathered.header
+    field_at = {position: field for field, position in header.fields.items()}
+    for row, position, what in table.lost:
+        known = position in field_at or position in header.rules
+        if row <= header.row or not known:
+            continue
+        gathered.lost.append((row, field_at.get(position)))
+        log.add(
+            "error", "lost_value", f"holds {what} instead of a value; enter the value itself",
+            row=row, column=header.names[position], value=what, file=table.name,
+        )  # fmt: skip
+
+
+def _is_blank(cell: Value) -> bool:
+    return isinstance(cell, str) and not cell.strip()
+
+
+def _rectangular(
+    rows: list[Sequence[Value]], first_row: int, width: int, file: str, log: IssueLog
+) -> tuple[list[Sequence[Value]], npt.NDArray[np.int32]]:
+    """Rows of exactly ``width`` cells, and their numbers; a row with more is an error."""
+    numbers = np.arange(first_row, first_row + len(rows), dtype=np.int32)
+    if set(map(len, rows)) <= {width}:
+        return rows, numbers
+    out: list[Sequence[Value]] = []
+    too_long: list[int] = []
+    for i, row in enumerate(rows):
+        if len(row) > width and not all(map(_is_blank, row[width:])):
+            too_long.append(i)
+            continue
+        out.append((*row[:width], *[""] * (width - len(row))))
+    for i in too_long:
+        log.add(
+            "error", "too_many_cells",
+            f"{len(rows[i])} cells where the header has {width}; is a delimiter not quoted?",
+            row=first_row + i, file=file,
+        )  # fmt: skip
+        log.add("skipped", "row", "row left out", row=first_row + i, file=file)
+    return out, np.delete(numbers, too_long)

@@ -1,0 +1,141 @@
+"""A routing sheet to locations, with a report of everything that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import phonenumbers
+
+from routing_engine.columns import LocationColumns
+from routing_engine.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.errors import InvalidValueError, SheetError
+from routing_engine.models import RuleText
+from routing_engine.sheets.assembly import assemble
+from routing_engine.sheets.gathering import gather
+from routing_engine.sheets.headers import read_header
+from routing_engine.sheets.reading import RawTable, choose_tables, open_tables
+from routing_engine.sheets.report import ImportReport, IssueLog
+from routing_engine.sheets.texts import Template, read_template, template_of
+
+__all__ = ["Sheet", "read_sheet"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet that was read.
+
+    Attributes:
+        columns: its locations.
+        report: what was found, repaired and left out.
+    """
+
+    columns: LocationColumns
+    report: ImportReport
+
+
+def read_sheet(
+    path: str | PathLike[str],
+    *,
+    region: str | None = "US",
+    dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
+    template: str | PathLike[str] | Iterable[RuleText] | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Sheet:
+    """Read a routing sheet: a row a rule, or a row a location and a column a rule.
+
+    Rows of one location may stand anywhere; locations are in order of first appearance and
+    their rules in row order. Numbers that a spreadsheet damaged are repaired only where nothing
+    was lost.
+
+    Args:
+        path: a .csv, .tsv, .txt, .xlsx or .xlsm file.
+        region: ISO 3166-1 alpha-2 code whose national number format is read; None for E.164 only.
+        dial_policy: which destinations may be dialled; any other is an error.
+        template: a sheet with the columns label, when and optionally examples and so on, or rule
+            texts. In the wide layout it says what each column means; in the long layout it fills
+            what a row leaves empty. Takes precedence over a template sheet in the workbook.
+        on_error: ``"raise"``, or ``"skip"`` to leave out what is wrong and report each row left
+            out: a wrong rule alone (its callers reach the default), rules that contradict each
+            other together, and a location that is wrong in itself (id, name, default, time zone,
+            threshold, more than 256 rules) as a whole. A file that cannot be read to its end is
+            refused either way.
+        progress: called now and then with the rows read and, where known, their total.
+
+    Raises:
+        SheetError: the sheet cannot be read or has errors; its report lists them all.
+        InvalidValueError: an argument is wrong.
+    """
+    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidValueError(
+            f"region {region!r} is not a two-letter country code such as 'US' or 'GB'"
+        )
+    if on_error not in ("raise", "skip"):
+        raise InvalidValueError(f"on_error is 'raise' or 'skip', not {on_error!r}")
+    if not isinstance(dial_policy, DialPolicy):
+        raise InvalidValueError(f"dial_policy is a DialPolicy, not {dial_policy!r}")
+    source = Path(path)
+    log = IssueLog(source.name)
+    tables = open_tables(source, log)
+    main, own_template = choose_tables(tables, log)
+    texts = _template(template, own_template, log)
+    header = read_header(main.header, main.header_row, main.name, log, has_template=bool(texts))
+    log.table = main.name
+    gathered = gather(main, header, log, progress)
+    if not gathered.n_rows:
+        raise log.fatal("no_rows", "has a header and no rows", file=main.name)
+    columns = assemble(
+        gathered, log, template=texts, file=main.name, region=region, policy=dial_policy
+    )
+    report = log.report(
+        n_rows=gathered.n_rows,
+        n_locations=len(columns),
+        n_rules=columns.n_rules,
+        n_profiles=len(columns.tables),
+        n_destinations=_n_destinations(columns),
+    )
+    if on_error == "raise":
+        kept = {kind: n for kind, n in report.totals.items() if not kind.startswith("skipped:")}
+        report = replace(report, skipped=(), totals=kept)
+        if report.errors:
+            raise SheetError(report)
+    return Sheet(columns, report)
+
+
+def _n_destinations(columns: LocationColumns) -> int:
+    codes = np.concatenate([columns.defaults, columns.destinations, columns.fallback_codes])
+    distinct = np.unique(codes)
+    return int((distinct != 0).sum())
+
+
+def _template(
+    given: str | PathLike[str] | Iterable[RuleText] | None, own: RawTable | None, log: IssueLog
+) -> Template:
+    if given is None:
+        return {} if own is None else read_template(own, log)
+    if not isinstance(given, (str, PathLike)):
+        if not isinstance(given, Iterable):
+            raise InvalidValueError(
+                f"a template is a path or a sequence of RuleText, not {type(given).__name__}"
+            )
+        return template_of(given)
+    path = Path(given)
+    template_log = IssueLog(path.name)
+    try:
+        tables = [table for table in open_tables(path, template_log) if table.header]
+        if not tables:
+            raise template_log.fatal("empty", "is empty; the first row must name the columns")
+        chosen = next((t for t in tables if t.title.strip().casefold() == "template"), tables[0])
+        texts = read_template(chosen, template_log)
+    except SheetError as error:
+        log.absorb(error.report)
+        raise SheetError(log.report()) from error
+    log.absorb(template_log.report())
+    if not texts and not template_log.has_errors:
+        log.add("warning", "empty_template", "has no rules", file=path.name)
+    return texts

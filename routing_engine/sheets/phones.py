@@ -1,0 +1,434 @@
+"""Cells that hold numbers: interned, repaired where nothing was lost, parsed once each.
+
+A sheet of ten million rules has ten million distinct numbers, so a cell is one ``uint64`` while
+the sheet is read: the digits of ``+14155550111`` themselves; or ``_DIGITS`` with the count and the
+digits of ``4155550111``; or ``_TEXT`` plus an index for anything written otherwise. Each distinct
+cell is then parsed once, in other processes where that pays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from routing_engine.columns import SPECIAL, DestinationCodes
+from routing_engine.destinations import Destination, DialPolicy, parse_destination
+from routing_engine.errors import InvalidValueError, mask
+from routing_engine.sheets.cells import Value, text_of
+from routing_engine.sheets.report import shown
+
+__all__ = ["OK", "REFUSED", "REPAIRED", "WRONG", "CellCodes", "ParsedNumbers", "read_number"]
+
+OK, REPAIRED, REFUSED, WRONG, _ELSEWHERE = range(5)
+
+Codes = npt.NDArray[np.uint64]
+Statuses = npt.NDArray[np.uint8]
+
+_TEXT = 1 << 62
+_DIGITS = 1 << 61
+_N_DIGITS_AT = 50  # fifteen digits are less than 2**50
+
+# The two common shapes of a cell; "'+" is how this library exports a number.
+_E164 = re.compile(r"[ \t]*'?\+([1-9][0-9]{6,14})[ \t]*", re.ASCII)
+_PLAIN_DIGITS = re.compile(r"[ \t]*([0-9]{1,15})[ \t]*", re.ASCII)
+
+_FLOAT = re.compile(r"\+?([0-9]{7,15})\.(0+)", re.ASCII)
+_BROKEN_FLOAT = re.compile(r"\+?[0-9]{9,}\.[0-9]*[1-9][0-9]*", re.ASCII)
+_SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})", re.ASCII)
+_QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb`"
+
+SMALLEST_FOR_PROCESSES = 50_000
+MAX_PROCESSES = 8
+
+
+class CellCodes:
+    """Number cells to ``uint64`` codes; 0 is an empty cell."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, int] = {}
+        self._in_order: list[str] = []
+
+    def encode(self, cells: Iterable[Value]) -> Codes:
+        """A code for each cell, uint64 ``(n_cells,)``."""
+        return np.fromiter(map(self._code, cells), np.uint64)
+
+    def _code(self, cell: Value) -> int:
+        if isinstance(cell, str):
+            match = _E164.fullmatch(cell)
+            if match is not None:
+                return int(match[1])
+            text = cell
+        else:
+            text = text_of(cell)
+        match = _PLAIN_DIGITS.fullmatch(text)
+        if match is not None:
+            digits = match[1]
+            return _DIGITS | len(digits) << _N_DIGITS_AT | int(digits)
+        text = text_of(text)
+        if not text:
+            return 0
+        index = self._texts.get(text)
+        if index is None:
+            index = self._texts[text] = len(self._in_order)
+            self._in_order.append(text)
+        return _TEXT + index
+
+    def text(self, code: int) -> str:
+        """What stands in a cell of this code."""
+        if code >= _TEXT:
+            return self._in_order[code - _TEXT]
+        if code >= _DIGITS:
+            n_digits = (code & ~_DIGITS) >> _N_DIGITS_AT
+            return str(code & ((1 << _N_DIGITS_AT) - 1)).zfill(n_digits)
+        return f"+{code}" if code else ""
+
+
+def looks_like_destination(text: str) -> bool:
+    """Whether a cell is at least shaped like a phone number or SIP URI."""
+    if re.match(r"(?i)\s*(?:sips?|tel):", text):
+        return True
+    n_digits = sum(character.isdigit() for character in text)
+    return n_digits >= 7 and n_digits > 2 * sum(character.isalpha() for character in text)
+
+
+def read_number(text: str, region: str | None) -> tuple[Destination, str | None]:
+    """The destination that a cell holds, and what was repaired, or None.
+
+    Raises:
+        InvalidValueError: no destination, or a spreadsheet lost some of it.
+    """
+    tidy, repair = _tidied(text)
+    try:
+        if _BROKEN_FLOAT.fullmatch(tidy):
+            raise InvalidValueError(
+                f"{shown(tidy)} is a number with a fraction, not a phone number"
+            )
+        match = _SCIENTIFIC.fullmatch(tidy)
+        if match is not None:
+            tidy, repair = _unscaled(match), "scientific notation"
+        match = _FLOAT.fullmatch(tidy)
+        if match is not None:
+            tidy, repair = tidy[: -len(match[2]) - 1], "a decimal part of zeros"
+        try:
+            found = parse_destination(tidy, region=region)
+        except InvalidValueError:
+            foreign = _with_lost_plus(tidy, region)
+            if foreign is None:
+                raise
+            return foreign, "a lost +"
+    except InvalidValueError as error:
+        if tidy == text:
+            raise
+        message = f"{shown(text)}, read as {shown(tidy)}: {error}"
+        raise InvalidValueError(message) from error
+    if found.number == f"+{tidy}":
+        repair = "a lost +"
+    return found, repair
+
+
+def _tidied(text: str) -> tuple[str, str | None]:
+    """A cell without what copying left in it: odd widths and spaces, marks, quotes."""
+    tidy = unicodedata.normalize("NFKC", text)
+    repair = None
+    if tidy != text:
+        repair = "no-break spaces" if tidy == text.replace("\xa0", " ") else "full-width characters"
+    # Directional marks and zero-width spaces come along from address books.
+    visible = "".join(c for c in tidy if unicodedata.category(c) != "Cf").strip()
+    if visible != tidy.strip():
+        repair = "invisible characters"
+    unquoted = visible.strip(_QUOTES).strip()
+    if unquoted != visible:
+        repair = "quotes"
+    return " ".join(unquoted.split()), repair
+
+
+def _unscaled(match: re.Match[str]) -> str:
+    """The digits of a number in scientific notation, where all of them are there."""
+    digits = match[1] + (match[2] or "")
+    n_digits = int(match[3]) + 1
+    if len(digits) != n_digits:
+        raise InvalidValueError(
+            f"{shown(match[0])} lost digits in a spreadsheet, which shows {len(digits)} of "
+            f"{n_digits}; format the column as text and enter the number again"
+        )
+    return digits
+
+
+def _with_lost_plus(digits: str, region: str | None) -> Destination | None:
+    """A number of another country whose ``+`` was lost, where it can be nothing else.
+
+    A number of the sheet's own region with one digit too many can be a valid number of another
+    country, so that is refused: whoever mistypes a digit must not reach a stranger abroad.
+    """
+    if region is None or not re.fullmatch(r"[1-9][0-9]{8,14}", digits, re.ASCII):
+        return None
+    try:
+        found = parse_destination(f"+{digits}")
+    except InvalidValueError:
+        return None
+    for i in range(len(digits)):
+        try:
+            parse_destination(digits[:i] + digits[i + 1 :], region=region)
+        except InvalidValueError:
+            continue
+        return None
+    return found
+
+
+@dataclass(slots=True)
+class NumberReader:
+    """Parses many cells of one sheet; only what is plainly right takes the short way."""
+
+    region: str | None
+    policy: DialPolicy
+    _refused: frozenset[int] = frozenset()
+    _regions: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self._refused = frozenset(
+            kind
+            for kind in PhoneNumberType.values()
+            if PhoneNumberType.to_string(kind).lower() in self.policy.refused_types
+        )
+        self._regions = self.policy.countries
+
+    def read(self, text: str) -> tuple[int, int]:
+        """Code and status of one cell; ``_ELSEWHERE`` where the code needs interning."""
+        if text[:1] == "+" and self._is_allowed(text):
+            return int(text[1:]), OK
+        try:
+            found, repair = read_number(text, self.region)
+        except InvalidValueError:
+            return 0, WRONG
+        number = found.number
+        if number is None or found.extension is not None:
+            return 0, _ELSEWHERE
+        if not self._is_allowed(number) and self.policy.refusal(found) is not None:
+            return 0, REFUSED
+        return int(number[1:]), OK if repair is None else REPAIRED
+
+    def _is_allowed(self, number: str) -> bool:
+        """Whether an E.164 number is certainly valid and may be dialled; False if in doubt."""
+        parsed = _plain_number(number[1:])
+        if parsed is None:
+            return False
+        # The type is unknown exactly where is_valid_number is False: both look for the number in
+        # the metadata of its region.
+        kind = phonenumbers.number_type(parsed)
+        if kind == PhoneNumberType.UNKNOWN or kind in self._refused:
+            return False
+        return self._regions is None or phonenumbers.region_code_for_number(parsed) in self._regions
+
+
+def _plain_number(digits: str) -> phonenumbers.PhoneNumber | None:
+    """What ``phonenumbers.parse`` makes of ``+digits``, where that is plain to see, else None.
+
+    Half of the time to parse a number goes into separators, extensions, leading zeros and
+    national prefixes; digits that begin with no zero and no such prefix have none of them.
+    """
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        return None
+    for n in (1, 2, 3):
+        code = digits[:n]
+        prefix = _national_prefix(code)
+        if prefix is None:
+            continue
+        rest = digits[n:]
+        if len(rest) < 5 or rest[0] == "0" or prefix.match(rest):
+            return None
+        return phonenumbers.PhoneNumber(country_code=int(code), national_number=int(rest))
+    return None
+
+
+@cache
+def _national_prefix(country_code: str) -> re.Pattern[str] | None:
+    """What ``parse`` strips from a number of this country; None for no country."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(country_code), ("ZZ",))
+    find = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
+    metadata = find(int(country_code), regions[0])
+    if metadata is None:
+        return None
+    # The pattern of no text at all stands for nothing to strip.
+    return re.compile(metadata.national_prefix_for_parsing or r"(?!)")
+
+
+@dataclass(slots=True)
+class ParsedNumbers:
+    """Every distinct number cell of a sheet, parsed.
+
+    Attributes:
+        cells: uint64 ``(n,)``, cell codes, ascending.
+        codes: uint64 ``(n,)``, destination codes, 0 where wrong or refused.
+        statuses: uint8 ``(n,)``: OK, REPAIRED, REFUSED or WRONG.
+    """
+
+    source: CellCodes
+    region: str | None
+    policy: DialPolicy
+    cells: Codes
+    codes: Codes
+    statuses: Statuses
+    interned: DestinationCodes = field(default_factory=DestinationCodes)
+
+    @classmethod
+    def parse(
+        cls, source: CellCodes, cells: Codes, *, region: str | None, policy: DialPolicy
+    ) -> ParsedNumbers:
+        """Parse distinct cells, ascending."""
+        codes = np.zeros(len(cells), np.uint64)
+        statuses = np.full(len(cells), WRONG, np.uint8)
+        reader = NumberReader(region, policy)
+        in_processes = _parse_in_processes if len(cells) > SMALLEST_FOR_PROCESSES else None
+        if in_processes is None or not in_processes(source, cells, reader, codes, statuses):
+            for i, cell in enumerate(cells.tolist()):
+                codes[i], statuses[i] = reader.read(source.text(cell))
+        parsed = cls(source, region, policy, cells, codes, statuses)
+        for i in np.flatnonzero(statuses == _ELSEWHERE).tolist():
+            found, repair = read_number(source.text(int(cells[i])), region)
+            if policy.refusal(found) is not None:
+                statuses[i] = REFUSED
+                continue
+            codes[i] = parsed.interned.encode(found)
+            statuses[i] = OK if repair is None else REPAIRED
+        return parsed
+
+    def find(self, cells: Codes) -> tuple[Codes, Statuses]:
+        """Destination codes and statuses of cells; an empty cell is 0 and OK."""
+        if not len(self.cells):
+            return np.zeros(len(cells), np.uint64), np.zeros(len(cells), np.uint8)
+        at = np.searchsorted(self.cells, cells)
+        at[at == len(self.cells)] = 0
+        known = self.cells[at] == cells
+        codes = np.where(known, self.codes[at], np.uint64(0))
+        return codes, np.where(known, self.statuses[at], np.uint8(OK))
+
+    def decode(self, code: int) -> Destination:
+        """The destination that a code stands for."""
+        if code >= SPECIAL:
+            return self.interned.specials[code - SPECIAL]
+        return Destination._trusted(f"+{code}")
+
+    def why(self, cell: int) -> tuple[str, str]:
+        """Value (masked where it is a number) and message for a cell that is not OK."""
+        return explain(self.source.text(cell), self.region, self.policy)
+
+
+def explain(text: str, region: str | None, policy: DialPolicy) -> tuple[str, str]:
+    """What is wrong with a number cell, or what was repaired."""
+    try:
+        found, repair = read_number(text, region)
+    except InvalidValueError as error:
+        return text, str(error)
+    refusal = policy.refusal(found)
+    if refusal is not None:
+        return mask(text), f"{found.masked} may not be dialled: {refusal}"
+    return mask(text), f"{shown(mask(text))} had {repair}; read as {found.masked}"
+
+
+def _n_processes() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_PROCESSES)
+    return min(os.cpu_count() or 1, MAX_PROCESSES)
+
+
+def _parse_in_processes(
+    source: CellCodes, cells: Codes, reader: NumberReader, codes: Codes, statuses: Statuses
+) -> bool:
+    """Fill in codes and statuses with the help of other processes; False where that fails.
+
+    The processes run a module of this package, never the caller's ``__main__``, and so need no
+    guard in the caller's script.
+    """
+    n = _n_processes()
+    python = sys.executable
+    # An embedding program or a frozen one would start itself.
+    if n < 2 or not python or not Path(python).name.lower().startswith(("python", "pypy")):
+        return False
+    if getattr(sys, "frozen", False):
+        return False
+    # Interleaved, so that numbers that take longer (they cluster when sorted) are shared out.
+    with ThreadPoolExecutor(n) as pool:
+        shares = [slice(i, None, n) for i in range(n)]
+        results = pool.map(lambda share: _in_process(source, cells[share], reader), shares)
+        for share, result in zip(shares, results, strict=True):
+            if result is None:
+                return False
+            codes[share], statuses[share] = result
+    return True
+
+
+def _in_process(
+    source: CellCodes, cells: Codes, reader: NumberReader
+) -> tuple[Codes, Statuses] | None:
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    command = [sys.executable, "-P", "-m", "routing_engine.sheets.phone_worker"]
+    try:
+        done = subprocess.run(  # noqa: S603  our own interpreter and module
+            command, input=encode_request(source.text, cells, reader), capture_output=True,
+            check=True, env=environment,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if len(done.stdout) != 9 * len(cells):
+        return None
+    split = 8 * len(cells)
+    return (
+        np.frombuffer(done.stdout[:split], np.uint64),
+        np.frombuffer(done.stdout[split:], np.uint8),
+    )
+
+
+def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReader) -> bytes:
+    """Region, policy and cells as lines of bytes, for a worker."""
+    policy = reader.policy
+    settings = {
+        "region": reader.region,
+        "countries": None if policy.countries is None else sorted(policy.countries),
+        "refused_types": sorted(policy.refused_types),
+        "allow_sip": policy.allow_sip,
+        "allow": None if policy.allow is None else sorted(policy.allow),
+    }
+    request = bytearray(json.dumps(settings).encode())
+    for start in range(0, len(cells), 65536):
+        # A line break in a cell reads as a space, here and there.
+        lines = [text(cell).replace("\n", " ") for cell in cells[start : start + 65536].tolist()]
+        request += b"\n" + "\n".join(lines).encode()
+    return bytes(request)
+
+
+def answer_request(lines: Iterator[bytes]) -> bytes:
+    """The worker's side: codes as uint64, then statuses as uint8."""
+    settings = json.loads(next(lines))
+    policy = DialPolicy(
+        countries=_frozen(settings["countries"]),
+        refused_types=frozenset(settings["refused_types"]),
+        allow_sip=settings["allow_sip"],
+        allow=_frozen(settings["allow"]),
+    )
+    read = NumberReader(settings["region"], policy).read
+    codes = bytearray()
+    statuses = bytearray()
+    for line in lines:
+        code, status = read(line.decode().rstrip("\n"))
+        codes += code.to_bytes(8, sys.byteorder)
+        statuses.append(status)
+    return bytes(codes + statuses)
+
+
+def _frozen(items: Sequence[str] | None) -> frozenset[str] | None:
+    return None if items is None else frozenset(items)

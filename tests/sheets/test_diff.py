@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from routing_engine.columns import LocationColumns, StringColumn
+from routing_engine.models import ContextRule, Location
+from routing_engine.sheets import diff
+
+from .making import A, B, C, D
+
+FLOOD = ContextRule(label="Flood", when="a flood", destination=B)
+BILL = ContextRule(label="Billing", when="a bill", destination=B, fallback=[C])
+SIP = ContextRule(label="Sip", when="by sip", destination="sip:a@b.example")
+
+
+def _columns(*made: Location) -> LocationColumns:
+    return LocationColumns.from_locations(made)
+
+
+def _location(location_id: str = "s1", *rules: ContextRule, **fields) -> Location:
+    return Location(
+        **{"location_id": location_id, "default_destination": A, "rules": rules} | fields
+    )
+
+
+def test_equal_locations_differ_in_nothing_whatever_their_order():
+    one, two = _location("s1", FLOOD, BILL, SIP), _location("s2", BILL, name="Two")
+    for new in ((one, two), (two, one)):
+        made = diff(_columns(one, two), _columns(*new))
+        assert made.is_empty
+        assert not made
+        assert (made.added, made.removed, list(made.changed), made.n_unchanged) == ((), (), [], 2)
+        assert str(made) == "0 added, 0 changed, 0 removed, 2 unchanged"
+
+
+def test_added_and_removed_locations_are_named():
+    made = diff(_columns(_location("a"), _location("b")), _columns(_location("b"), _location("c")))
+    assert made
+    assert (made.added, made.removed, made.n_unchanged) == (("c",), ("a",), 1)
+    assert str(made) == "1 added, 0 changed, 1 removed, 1 unchanged\n+ c\n- a"
+
+
+def test_every_kind_of_change_of_a_location_is_told():
+    old = _location("s1", FLOOD, BILL, SIP, timezone="UTC", name="Old")
+    new = _location(
+        "s1",
+        ContextRule(label="Parts", when="parts", action="contain"),
+        ContextRule(label="Billing", when="a bill", destination=D, threshold=0.5, examples=["x"]),
+        FLOOD,
+        default_destination=C,
+        threshold=0.0,
+    )
+    made = diff(_columns(old), _columns(new))
+    assert str(made).splitlines() == [
+        "0 added, 1 changed, 0 removed, 0 unchanged",
+        "~ s1",
+        "    name Old -> none",
+        "    timezone UTC -> none",
+        "    threshold none -> 0.0",
+        "    default_destination +*********00 -> +*********22",
+        "    + Parts -> none",
+        "    - Sip",
+        (
+            "    ~ Billing: examples none -> x; threshold none -> 0.5; "
+            "destination +*********11 -> +*********33; fallback +*********22 -> none"
+        ),
+        "    rules in another order",
+    ]
+    (change,) = made.changed
+    assert change.rules_removed == (SIP,)
+    assert [rule.label for rule in change.rules_added] == ["Parts"]
+    assert json.loads(json.dumps(made.to_dict())) == {
+        "added": [],
+        "removed": [],
+        "changed": [
+            {
+                "location_id": "s1",
+                "fields": [
+                    {"field": "name", "old": "Old", "new": None},
+                    {"field": "timezone", "old": "UTC", "new": None},
+                    {"field": "threshold", "old": None, "new": 0.0},
+                    {"field": "default_destination", "old": "+*********00", "new": "+*********22"},
+                ],
+                "rules_added": [{"label": "Parts", "when": "parts", "destination": None}],
+                "rules_removed": [{"label": "Sip", "when": "by sip", "destination": "sip:***"}],
+                "rules_changed": [
+                    {
+                        "label": "Billing",
+                        "when": "a bill",
+                        "fields": [
+                            {"field": "examples", "old": [], "new": ["x"]},
+                            {"field": "threshold", "old": None, "new": 0.5},
+                            {"field": "destination", "old": "+*********11", "new": "+*********33"},
+                            {"field": "fallback", "old": ["+*********22"], "new": []},
+                        ],
+                    }
+                ],
+                "reordered": True,
+            }
+        ],
+        "n_unchanged": 0,
+    }
+
+
+def test_destinations_that_look_the_same_masked_are_told_apart():
+    old, new = _location("s1"), _location("s1", default_destination="+12125550100")
+    assert "default_destination is another one (+*********00)" in str(
+        diff(_columns(old), _columns(new))
+    )
+
+
+def test_long_diff_is_printed_in_part():
+    rules = [ContextRule(label=f"L{i}", when=f"w{i}", destination=B) for i in range(12)]
+    old = [_location(f"r{i}") for i in range(12)] + [_location(f"c{i}") for i in range(12)]
+    new = [_location(f"a{i}") for i in range(12)] + [_location(f"c{i}", *rules) for i in range(12)]
+    made = diff(_columns(*old), _columns(*new))
+    lines = str(made).splitlines()
+    assert lines[0] == "12 added, 12 changed, 12 removed, 0 unchanged"
+    for line in ("+ ... and 2 more", "- ... and 2 more", "    ... and 2 more", "~ ... and 2 more"):
+        assert line in lines
+    assert len(lines) == 1 + 11 + 11 + 10 * 12 + 1
+    assert [change.location_id for change in made.changed[1:3]] == ["c1", "c2"]
+    console = Console(record=True, width=200, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    console.print(made)
+    assert console.export_text().rstrip() == str(made)
+    console.file.close()
+
+
+def test_rules_of_the_same_label_and_when_are_paired_in_order():
+    one = ContextRule(label="L", when="w", destination=B, examples=["a"])
+    two = ContextRule(label="L", when="w", destination=B, examples=["b"])
+    changed = diff(_columns(_location("s", one, two)), _columns(_location("s", one))).changed
+    assert changed[0].rules_removed == (two,)
+    assert changed[0].rules_changed == ()
+
+
+rule_pool = [FLOOD, BILL, SIP, BILL.model_copy(update={"fallback": ()}),
+             FLOOD.model_copy(update={"destination": SIP.destination})]  # fmt: skip
+some_rules = st.lists(st.sampled_from(rule_pool), max_size=3, unique_by=lambda rule: rule.when)
+some_locations = st.builds(
+    lambda i, rules, default, name, zone: _location(
+        i, *rules, default_destination=default, name=name, timezone=zone
+    ),
+    st.sampled_from("abcdef"), some_rules, st.sampled_from([A, "sip:x@y.example", f"{A};ext=1"]),
+    st.sampled_from([None, "n"]), st.sampled_from([None, "UTC"]),
+)  # fmt: skip
+catalogs = st.lists(some_locations, max_size=6, unique_by=lambda location: location.location_id)
+
+
+@given(catalogs, catalogs)
+def test_diff_equals_comparing_models(old, new):
+    made = diff(_columns(*old), _columns(*new))
+    before = {location.location_id: location for location in old}
+    after = {location.location_id: location for location in new}
+    assert made.added == tuple(i for i in after if i not in before)
+    assert made.removed == tuple(i for i in before if i not in after)
+    both = [i for i in after if i in before]
+    assert [c.location_id for c in made.changed] == [i for i in both if before[i] != after[i]]
+    assert made.n_unchanged == sum(before[i] == after[i] for i in both)
+    for change in made.changed:
+        assert list(change.lines())
+
+
+def test_a_hundred_thousand_equal_locations_take_no_time():
+    n = 100_000
+    base = _columns(_location("s1", FLOOD, BILL.model_copy(update={"fallback": ()})))
+    ids = StringColumn.from_strings([f"store-{i}" for i in range(n)])
+    many = LocationColumns(
+        ids=ids, names=StringColumn.from_strings([""] * n), site=np.zeros(n, np.int32),
+        table=np.zeros(n, np.int32), first_slot=np.arange(n + 1, dtype=np.int64) * 2,
+        destinations=np.tile(base.destinations, n), defaults=np.tile(base.defaults, n),
+        fallback_slots=base.fallback_slots, fallback_offsets=base.fallback_offsets,
+        fallback_codes=base.fallback_codes, sites=base.sites, tables=base.tables,
+        specials=base.specials,
+    )  # fmt: skip
+    start = time.perf_counter()
+    assert diff(many, many).is_empty
+    assert time.perf_counter() - start < 2
