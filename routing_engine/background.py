@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.errors import InvalidValueError
+
 __all__ = [
     "Background",
     "background_texts",
@@ -92,6 +94,10 @@ class Background:
     def of(cls, arrays: dict[str, npt.NDArray[Any]]) -> Background:
         """The inverse of :meth:`arrays`."""
         parts = {name: np.asarray(arrays[name], np.float32) for name in PARTS}
+        n_axes = len(parts["rows"]) - 1
+        per_axis = ("axis_means", "linear", "quadratic")
+        if any(parts[name].shape != (n_axes,) for name in per_axis) or len(parts["constant"]) != 1:
+            raise InvalidValueError("the parts of the background model do not fit one another")
         constant = float(parts.pop("constant")[0])
         return cls(constant=constant, **parts)
 
@@ -146,7 +152,7 @@ def neutral_background(dimension: int, n_kinds: int) -> Background:
         axis_means=np.zeros(0, np.float32),
         linear=np.zeros(0, np.float32),
         quadratic=np.zeros(0, np.float32),
-        constant=TYPICAL_GENERICNESS,
+        constant=float(np.float32(TYPICAL_GENERICNESS)),
         description_means=np.zeros((n_kinds, dimension), np.float32),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.columns import Interner, LocationColumns
+from routing_engine.errors import InvalidValueError
 from routing_engine.models import RuleText
 from routing_engine.scoring import rule_texts
 
@@ -86,6 +87,8 @@ class Catalog:
 
     def find(self, location_id: str) -> int:
         """The number of a location, or -1. A hash finds it; its id, compared whole, decides."""
+        if not isinstance(location_id, str):
+            raise InvalidValueError(f"a location id is a str, not {type(location_id).__name__}")
         raw = location_id.encode("utf-8", "surrogatepass")
         hashed = np.uint64(_hash(raw))
         at = int(self.hashes.searchsorted(hashed))

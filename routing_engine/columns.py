@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,19 @@ Indices = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
 
+def _within(indices: npt.NDArray[Any], end: int) -> bool:
+    return not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < end)
+
+
+def _are_offsets(offsets: Offsets, n: int, end: int) -> bool:
+    return (
+        len(offsets) == n + 1
+        and int(offsets[0]) == 0
+        and int(offsets[-1]) == end
+        and bool((np.diff(offsets) >= 0).all())
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StringColumn:
     """Strings as one UTF-8 blob: string ``i`` is ``blob[offsets[i]:offsets[i + 1]]``.
@@ -62,6 +75,10 @@ class StringColumn:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def is_sound(self) -> bool:
+        """Whether the offsets ascend from 0 to the end of the blob."""
+        return _are_offsets(self.offsets, len(self), len(self.blob))
 
     def raw(self, i: int) -> bytes:
         """String ``i`` as UTF-8."""
@@ -160,6 +177,37 @@ class LocationColumns:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def check(self) -> None:
+        """Check that arrays which come from outside fit one another.
+
+        Raises:
+            InvalidValueError: names the first that does not.
+        """
+        n, n_slots, m = len(self.table), len(self.destinations), len(self.fallback_slots)
+        sizes = np.array([len(rules) for rules in self.tables], np.int64)
+        within = {
+            "site": _within(self.site, len(self.sites)),
+            "table": _within(self.table, len(self.tables)),
+            "ids": len(self.ids) == n and self.ids.is_sound(),
+            "names": len(self.names) == n and self.names.is_sound(),
+            "first_slot": _are_offsets(self.first_slot, n, n_slots),
+            "defaults": len(self.defaults) == n and bool((self.defaults != NO_DESTINATION).all()),
+            "fallback_slots": _within(self.fallback_slots, n_slots)
+            and bool((np.diff(self.fallback_slots) > 0).all()),
+            "fallback_offsets": _are_offsets(self.fallback_offsets, m, len(self.fallback_codes)),
+        }
+        within["site"] = within["site"] and len(self.site) == n
+        for name in ("destinations", "defaults", "fallback_codes"):
+            codes = getattr(self, name)
+            highest = int(codes.max()) if len(codes) else 0
+            known = within.get(name, True)
+            within[name] = known and highest < SPECIAL + len(self.specials)
+        for name, right in within.items():
+            if not right:
+                raise InvalidValueError(f"column {name} does not fit the others")
+        if bool((np.diff(self.first_slot) != sizes[self.table]).any()):
+            raise InvalidValueError("column first_slot does not fit the rule tables")
 
     @property
     def n_rules(self) -> int:

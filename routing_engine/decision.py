@@ -57,7 +57,7 @@ def decide(
         # Ties are broken by the rules themselves, not by the order they stand in.
         best = min(
             (i for i, confidence in enumerate(confidences) if confidence == top),
-            key=lambda i: (rules[i].label, rules[i].when, destinations[i]),
+            key=lambda i: (rules[i].model_dump_json(), destinations[i]),
         )
     rule = rules[best]
     least = _least(rule, threshold)

@@ -89,14 +89,17 @@ class Destination:
             raise InvalidValueError("a destination has either a number or a sip_uri")
         if self.number is not None:
             _check_e164(self.number)
-            if self.extension is not None and not _EXTENSION.fullmatch(self.extension):
+            if self.extension is not None and not (
+                isinstance(self.extension, str) and _EXTENSION.fullmatch(self.extension)
+            ):
                 raise InvalidValueError(
                     f"extension {self.extension!r} is not 1 to {MAX_EXTENSION_DIGITS} digits"
                 )
         else:
             if self.extension is not None:
                 raise InvalidValueError("a SIP destination has no extension")
-            assert self.sip_uri is not None
+            if not isinstance(self.sip_uri, str):
+                raise InvalidValueError(f"{self.sip_uri!r} is not a SIP URI")
             if _parse_sip(self.sip_uri) != self.sip_uri:
                 raise InvalidValueError(
                     f"{self.sip_uri!r} is not in canonical form; use Destination.parse"
@@ -199,8 +202,9 @@ def parse_destination(
     text: str, *, region: str | None = None, extension: str | None = None
 ) -> Destination:
     """See :meth:`Destination.parse`."""
-    if not isinstance(text, str):
-        raise InvalidValueError(f"a destination is a str, not {type(text).__name__}")
+    for value in (text, "" if extension is None else extension):
+        if not isinstance(value, str):
+            raise InvalidValueError(f"a destination is a str, not {type(value).__name__}")
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise InvalidValueError(
             f"region {region!r} is not a two-letter country code such as 'US' or 'GB'"
@@ -210,6 +214,8 @@ def parse_destination(
     if not written:
         raise InvalidValueError("empty; a phone number or SIP URI is needed")
     if re.match(r"(?i)sips?:", written):
+        if not text.isascii():  # folding must not turn another name into this one
+            raise InvalidValueError(f"{_shown(text)!r} is not a SIP URI: it is not plain ASCII")
         if extension:
             raise InvalidValueError("a SIP destination has no extension")
         return Destination._trusted(None, None, _parse_sip(written))
@@ -307,7 +313,7 @@ def _parse_sip(written: str) -> str:
             ipaddress.IPv4Address(host)
         except ValueError as error:
             raise InvalidValueError(f"{problem}: {host} is not an IPv4 address") from error
-    elif not all(_HOST_LABEL.fullmatch(label) for label in host.rstrip(".").split(".")):
+    elif not all(_HOST_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
         raise InvalidValueError(f"{problem}: {host} is not a host name")
     port = match["port"]
     if port is not None and not 1 <= int(port) <= 65535:
@@ -338,6 +344,9 @@ class DialPolicy:
     allow: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("countries", "refused_types", "allow"):
+            if isinstance(getattr(self, name), str):
+                raise InvalidValueError(f"{name} is a set of str, not one str")
         object.__setattr__(
             self,
             "countries",

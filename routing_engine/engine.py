@@ -162,6 +162,13 @@ class RoutingEngine:
             if isinstance(default_destination, str)
             else default_destination
         )
+        for name, value, kind in (
+            ("encoder", self.encoder, Encoder),
+            ("policy", self.policy, RoutingPolicy),
+            ("default_destination", self.default_destination, Destination | None),
+        ):
+            if not isinstance(value, kind):
+                raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
         self.import_report: ImportReport | None = None
         self._threshold = (
             scoring.DEFAULT_THRESHOLD if self.policy.threshold is None else self.policy.threshold
@@ -446,30 +453,34 @@ class RoutingEngine:
                 if i >= 0 and heard is not None and state.catalog.tables[tables[i]].profile >= 0
             )
         )
-        failure: Exception | None = None
-        vectors: dict[str, npt.NDArray[np.float32]] = {}
-        try:
-            vectors = dict(zip(texts, encode_distinct(self.encoder, texts), strict=True))
-        except Exception as error:  # noqa: BLE001  a call must not be dropped, whatever the encoder does
-            failure = error
+        vectors = self._vectors(texts)
         decisions: list[Decision] = []
         for location_id, i, heard in found:
             if i < 0:
                 decisions.append(self._unknown(state, location_id))
             elif heard is None or state.catalog.tables[tables[i]].profile < 0:
                 decisions.append(self._unscored(state, i, location_id, heard))
-            elif failure is not None:
-                decisions.append(self._failed(state, i, location_id, failure))
             else:
-                table = state.catalog.tables[tables[i]]
-                query = _Query(state, i, table, location_id, heard, False, False, b"")
-                decisions.append(self._decide(query, vectors[heard]))
+                vector = vectors[heard]
+                if isinstance(vector, Exception):
+                    decisions.append(self._failed(state, i, location_id, vector))
+                else:
+                    table = state.catalog.tables[tables[i]]
+                    query = _Query(state, i, table, location_id, heard, False, False, b"")
+                    decisions.append(self._decide(query, vector))
         return decisions
+
+    def _vectors(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32] | Exception]:
+        """The vector of each text, or what went wrong with that one."""
+        try:
+            return dict(zip(texts, encode_distinct(self.encoder, texts), strict=True))
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            if len(texts) == 1:
+                return {texts[0]: error}
+            return {text: vector for one in texts for text, vector in self._vectors([one]).items()}
 
     def _locate(self, state: _State, location_id: str, utterance: str) -> tuple[int, str | None]:
         """The location's number, and the utterance or None where there is nothing in it."""
-        if not isinstance(location_id, str):
-            raise InvalidValueError(f"a location id is a str, not {type(location_id).__name__}")
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         i = state.catalog.find(location_id)
@@ -572,6 +583,8 @@ class RoutingEngine:
 def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns:
     if isinstance(locations, LocationColumns):
         return locations
+    if not isinstance(locations, Iterable):
+        raise InvalidValueError(f"locations cannot be a {type(locations).__name__}")
     return LocationColumns.from_locations(locations)
 
 

@@ -111,6 +111,9 @@ class SheetError(RoutingError):
         self.report = report
         super().__init__(report.summary())
 
+    def __reduce__(self) -> tuple[type[SheetError], tuple[ImportReport]]:
+        return type(self), (self.report,)
+
 
 class UnknownLocationError(RoutingError, KeyError):
     """No such location in this catalog version.
@@ -124,6 +127,9 @@ class UnknownLocationError(RoutingError, KeyError):
         self.location_id = location_id
         self.catalog_version = catalog_version
         super().__init__(location_id)
+
+    def __reduce__(self) -> tuple[type[UnknownLocationError], tuple[object, int]]:
+        return type(self), (self.location_id, self.catalog_version)
 
     def __str__(self) -> str:
         return (
@@ -148,5 +154,9 @@ class MissingExtraError(RoutingError, ImportError):
     """An optional dependency is not installed; the message names the pip command."""
 
     def __init__(self, what: str, extra: str) -> None:
+        self.what = what
         self.extra = extra
         super().__init__(f'{what} needs an extra: pip install "routing-engine[{extra}]"')
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.what, self.extra)

@@ -10,7 +10,9 @@ block, so the order of rules cannot change a decision.
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -52,14 +54,9 @@ class ProfileIndex:
             raise InvalidValueError(
                 f"block offsets do not cover the {index.ntotal} rows of the index"
             )
-        self._index = index  # owns the storage that _rows looks into
+        self._index = index
         self.dimension = int(index.d)
-        n_floats = index.ntotal * self.dimension
-        self._rows: npt.NDArray[np.float32] = (
-            faiss.rev_swig_ptr(index.get_xb(), n_floats).reshape(-1, self.dimension)
-            if n_floats
-            else np.empty((0, self.dimension), np.float32)
-        )
+        self._rows = _storage(index)
         self._kernel = faiss.fvec_inner_products_ny  # type: ignore[attr-defined]
         self._pointer = faiss.swig_ptr
 
@@ -149,12 +146,19 @@ class ProfileIndex:
 
         Raises:
             SnapshotError: the file is not a flat inner-product index of this dimension and size.
+            FileNotFoundError: there is no such file.
         """
         import faiss
 
+        # A mapped file that ends before its header says it does crashes the process.
+        _check_header(path, int(offsets[-1]) if len(offsets) else 0, dimension)
         try:
             index = faiss.read_index(os.fspath(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
+            if not path.exists():
+                raise FileNotFoundError(
+                    errno.ENOENT, os.strerror(errno.ENOENT), str(path)
+                ) from error
             raise SnapshotError(f"{path.name} is not a faiss index: {error}") from error
         if not isinstance(index, faiss.IndexFlatIP) or index.d != dimension:
             raise SnapshotError(
@@ -165,3 +169,48 @@ class ProfileIndex:
             return cls(index, offsets)
         except InvalidValueError as error:
             raise SnapshotError(f"{path.name}: {error}") from error
+
+
+class _Storage:
+    """The memory of an index, which lives as long as any array that looks into it."""
+
+    def __init__(self, index: Any, view: npt.NDArray[np.float32]) -> None:
+        self._index = index
+        self.__array_interface__ = view.__array_interface__
+
+
+def _storage(index: Any) -> npt.NDArray[np.float32]:
+    """All rows of an index, float32 ``(n_rows, d)``, without a copy."""
+    import faiss
+
+    if not index.ntotal:
+        return np.empty((0, int(index.d)), np.float32)
+    view = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d)
+    return np.asarray(_Storage(index, view)).reshape(-1, int(index.d))
+
+
+_HEADER = struct.Struct("<4siqqq?iQ")
+"""Of a flat index: kind, dimension, rows, two unused, trained, metric, floats."""
+
+
+def _check_header(path: Path, n_rows: int, dimension: int) -> None:
+    n_floats = n_rows * dimension
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SnapshotError(f"{path.name} cannot be read: {error}") from error
+    if len(header) < _HEADER.size:
+        raise SnapshotError(f"{path.name} is not a faiss index: it is truncated")
+    kind, d, rows, *_, floats = _HEADER.unpack(header)
+    if kind != b"IxFI":
+        raise SnapshotError(f"{path.name} is not a faiss index of inner products")
+    if (d, rows, floats) != (dimension, n_rows, n_floats):
+        raise SnapshotError(
+            f"{path.name} holds {rows} rows of dimension {d}, not {n_rows} of {dimension}"
+        )
+    if size != _HEADER.size + 4 * n_floats:
+        raise SnapshotError(f"{path.name} has {size} bytes: it is truncated or has been added to")

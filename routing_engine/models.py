@@ -117,6 +117,13 @@ class _Value(BaseModel):
         except pydantic.ValidationError as error:
             raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
 
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        try:
+            return super().model_validate_json(json_data, **options)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
+
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 

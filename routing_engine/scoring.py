@@ -283,14 +283,16 @@ def confidences(
         logits += heard.shift - half * top
         logits[first] += half * (top - float(closeness.max()))
         np.exp(logits, out=logits)
-        logits /= 1.0 + float(logits.sum())
+        # Sorted, so that the sum has the same bits in whatever order the rules stand.
+        logits /= 1.0 + float(np.sort(logits).sum())
         return logits
     places = np.array([hash(place) for place in destinations])
     elsewhere = places[:, None] != places[None, :]
     logits += heard.shift
     logits -= half * np.where(elsewhere, closeness, -9.0).max(axis=1)
     np.exp(logits, out=logits)
-    return _divided(logits, 1.0 + logits + elsewhere @ logits)
+    others = np.sort(np.where(elsewhere, logits, np.float32(0.0)), axis=1).sum(axis=1)
+    return _divided(logits, 1.0 + logits + others)
 
 
 def _divided(part: Floats, whole: Floats) -> Floats:

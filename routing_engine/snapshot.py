@@ -31,7 +31,7 @@ from routing_engine.background import PARTS, Background
 from routing_engine.catalog import Catalog
 from routing_engine.columns import LocationColumns, Site, StringColumn
 from routing_engine.destinations import Destination
-from routing_engine.errors import SnapshotError
+from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import RuleText
 from routing_engine.profiles import ARRAYS, Profiles
@@ -92,16 +92,34 @@ def save_snapshot(snapshot: Snapshot, directory: str | os.PathLike[str]) -> None
     folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-        if others and not (folder / MANIFEST).exists():
+        foreign = _foreign(folder)
+        if foreign is not None:
             raise SnapshotError(
-                f"{folder} is not empty and holds no snapshot ({others[0].name}); "
+                f"{folder} is not empty and holds no snapshot ({foreign}); "
                 "choose a new or empty directory"
             )
         with FileLock(folder / ".lock"):
             _write(snapshot, folder)
     except OSError as error:
         raise SnapshotError(f"cannot write a snapshot to {folder}: {error}") from error
+
+
+def _foreign(folder: Path) -> str | None:
+    """The name of something that a save must not write beside or over, or None."""
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    others = [name for name in names if name != MANIFEST and not _OURS.fullmatch(name)]
+    if MANIFEST not in names:
+        return others[0] if others else None
+    try:
+        body = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError:
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("manifest"), dict):
+        return None
+    # A damaged manifest is ours only in the company of our files, and of nothing else.
+    if others:
+        return others[0]
+    return None if len(names) > 1 else MANIFEST
 
 
 def _write(snapshot: Snapshot, folder: Path) -> None:
@@ -157,6 +175,7 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     body = {"manifest": manifest, "sha256": _digest(manifest)}
     writing = folder / f".writing-{secrets.token_hex(8)}"
     _write_synced(writing, lambda file: file.write(json.dumps(body, indent=1).encode()))
+    _sync_folder(folder)  # the files that the manifest names are there before it is
     writing.replace(folder / MANIFEST)
     _sync_folder(folder)
     kept = {entry["name"] for entry in files.values()} | {MANIFEST}
@@ -208,6 +227,10 @@ def _digest(manifest: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+class _VanishedError(SnapshotError):
+    """A file that the manifest names is not there, or not any more."""
+
+
 def load_snapshot(directory: str | os.PathLike[str]) -> Snapshot:
     """Verify every checksum, then map the files into memory.
 
@@ -219,9 +242,9 @@ def load_snapshot(directory: str | os.PathLike[str]) -> Snapshot:
         manifest = _read_manifest(folder)
         try:
             return _open(folder, manifest)
-        except SnapshotError:
-            # A save may have replaced the manifest and removed the files in between.
-            if attempt + 1 == _ATTEMPTS or _read_manifest(folder) == manifest:
+        except _VanishedError:
+            # A save has replaced the manifest and removed files in between.
+            if attempt + 1 == _ATTEMPTS:
                 raise
     raise AssertionError("unreachable")
 
@@ -262,6 +285,8 @@ def _verified(folder: Path, entry: dict[str, Any]) -> Path:
             raise SnapshotError(f"{path} has {size} bytes, not {entry['bytes']}: it is truncated")
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise _VanishedError(f"{path} is missing") from error
     except OSError as error:
         raise SnapshotError(f"{path} cannot be read: {error}") from error
     if found != entry["sha256"]:
@@ -294,19 +319,29 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             ),
             specials=tuple(Destination.parse(text) for text in interned["specials"]),
         )
-        catalog = Catalog(
-            columns, manifest["catalog_version"], hashes=arrays["hashes"], order=arrays["order"]
-        )
+        columns.check()
+        version = manifest["catalog_version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"catalog version {version!r}")
+        n = len(columns)
+        hashes, order = arrays["hashes"], arrays["order"]
+        if len(hashes) != n or _permuted(order) != n:
+            raise ValueError("the index of location ids does not fit")
+        catalog = Catalog(columns, version, hashes=hashes, order=order)
         dimension = int(manifest["dimension"])
         index = ProfileIndex.load(_verified(folder, files["vectors"]), arrays["blocks"], dimension)
         parts = {part: arrays[f"background_{part}"] for part in PARTS}
         for part in _MATRICES:
             name = part.removeprefix("background_")
             parts[name] = parts[name].reshape(-1, dimension)
-        profiles = Profiles.of(index, arrays, Background.of(parts))
+        background = Background.of(parts)
         fingerprint = str(manifest["encoder"])
         scoring = manifest["scoring"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except FileNotFoundError as error:
+        raise _VanishedError(f"{error.filename} is missing") from error
+    except OSError as error:
+        raise SnapshotError(f"{folder} cannot be read: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         # Every byte has the hash that the manifest gives: whoever wrote it wrote it wrong.
         raise SnapshotError(f"{folder} holds a snapshot that is malformed: {error!r}") from error
     if scoring != SCORING:
@@ -314,6 +349,10 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             f"{folder} was built for scoring {scoring!r}, this library scores by {SCORING!r}; "
             "import the sheet again"
         )
+    try:
+        profiles = Profiles.of(index, arrays, background)
+    except InvalidValueError as error:
+        raise SnapshotError(f"{folder} holds vectors that do not fit its rules: {error}") from error
     if len(profiles.layouts) != len(catalog.profiles) or any(
         profiles.layouts[table.profile].n_rules != len(table.rules)
         for table in catalog.tables
@@ -323,17 +362,46 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
     return Snapshot(catalog, profiles, fingerprint, dimension)
 
 
+def _permuted(order: npt.NDArray[np.int64]) -> int:
+    """``n`` if the array is a permutation of ``range(n)``, else -1."""
+    n = len(order)
+    if n and (int(order.min()) < 0 or int(order.max()) >= n):
+        return -1
+    seen = np.zeros(n, np.bool_)
+    seen[order] = True
+    return n if bool(seen.all()) else -1
+
+
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '(?P<dtype>[<|]\w\d)', 'fortran_order': False, 'shape': \((?P<n>\d+),\), \} *\n",
+    re.DOTALL,
+)
+_NPY_LONGEST = 128
+
+
 def _map(path: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """An array file, mapped.
+
+    The header is read by a pattern of the one form that is written: numpy's own reader parses it
+    as Python, which several threads must not do at a time (CPython 3.11, ast recursion depth).
+    """
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            if version != (1, 0):
-                raise ValueError(f"npy version {version}")
-            shape, _, found = np.lib.format.read_array_header_1_0(file)
-        if found != np.dtype(dtype) or len(shape) != 1:
-            raise ValueError(f"{found} {shape}")
-        if shape == (0,):  # an empty file region cannot be mapped
+            header = _NPY_HEADER.match(file.read(_NPY_LONGEST))
+        if header is None:
+            raise ValueError("no header of a one-dimensional array")
+        n = int(header["n"])
+        start = 10 + int.from_bytes(header["length"], "little")
+        expected = np.dtype(dtype)
+        if header["dtype"].decode() != expected.str or header.end() != start:
+            raise ValueError(f"elements of type {header['dtype'].decode()}")
+        if path.stat().st_size != start + n * expected.itemsize:
+            raise ValueError("another length than its header says")
+        if n == 0:  # an empty file region cannot be mapped
             return np.empty(0, dtype)
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.memmap(path, expected, "r", start, (n,)))
+    except FileNotFoundError as error:
+        raise _VanishedError(f"{path} is missing") from error
     except (ValueError, OSError) as error:
         raise SnapshotError(f"{path} is not the array it should be: {error}") from error

@@ -18,6 +18,7 @@ from routing_engine.cli import ExitCode, app
 from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
+from routing_engine.scoring import DEFAULT_THRESHOLD
 
 COMMANDS = ("import", "check", "diff", "export", "route", "repl", "demo", "bench")
 ROOT = Path(__file__).parents[1]
@@ -441,7 +442,7 @@ def test_explain_shows_every_candidate_best_first(snapshot):
     assert sorted(labels) == ["Billing", "Cancel", "Emergency"]
     assert lines[3].startswith(">")
     assert "+12125550111" in lines[3]
-    assert lines[-1] == "confidence asked for: 0.50; catalog version 1"
+    assert lines[-1] == f"confidence asked for: {DEFAULT_THRESHOLD:.2f}; catalog version 1"
 
 
 def test_explain_says_where_nothing_was_scored(snapshot):

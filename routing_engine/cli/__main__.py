@@ -1,3 +1,5 @@
+"""``python -m routing_engine.cli``."""
+
 from __future__ import annotations
 
 from routing_engine.cli.commands import main

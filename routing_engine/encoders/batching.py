@@ -1,3 +1,5 @@
+"""Embedding many distinct texts at once."""
+
 from __future__ import annotations
 
 import time

@@ -1,3 +1,5 @@
+"""A compiled model: found in the cache or made, and run by ONNX Runtime."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,3 +1,5 @@
+"""A fake encoder that needs no model."""
+
 from __future__ import annotations
 
 import hashlib

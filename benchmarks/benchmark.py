@@ -1,0 +1,64 @@
+"""What one benchmark is. Each lives in a module of its own and is listed in ``registry``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.report import Document, Table
+from routing_engine import MissingExtraError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Benchmark", "new_plot", "save_plot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One benchmark.
+
+    Attributes:
+        name: command, and name of the result file.
+        summary: one line for ``--help``.
+        add_options: adds options of its own; ``seed``, ``quick`` and ``encoder`` are there.
+        run: measures.
+        tables: README block -> the table in it. All are shown after a run.
+        plot: draws the result into a PNG.
+        arguments_for_all: what ``all`` adds to the defaults.
+        unavailable: why it cannot be run here with these options, or None where it can.
+    """
+
+    name: str
+    summary: str
+    add_options: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], Document]
+    tables: Mapping[str, Callable[[Document], Table]]
+    plot: Callable[[Document, Path], None]
+    arguments_for_all: Callable[[], list[str]] = list
+    unavailable: Callable[[Namespace], str | None] = lambda _: None
+
+
+def new_plot(n: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of empty plots side by side.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        # Not pyplot, which keeps every figure and looks for a display.
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("--plot", "plots") from error
+    figure = Figure(figsize=(6.4 * n, 4.4), layout="constrained")
+    return figure, [figure.add_subplot(1, n, i + 1) for i in range(n)]
+
+
+def save_plot(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120, metadata={"Software": None})

@@ -1,0 +1,92 @@
+"""How good routing is: pure functions of what an engine answered.
+
+In scope is a query for which a rule of the location is right; out of scope one for which none is.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["auroc", "expected_calibration_error", "fraction", "right_at_leak"]
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+def fraction(flags: Flags) -> float:
+    """How many of the flags are set, [0, 1]; NaN where there are none."""
+    return float(flags.mean()) if len(flags) else math.nan
+
+
+def auroc(in_scope: Floats, out_of_scope: Floats) -> float:
+    """Probability that a query in scope has the higher confidence; a tie counts half.
+
+    The Mann-Whitney statistic over the number of pairs, from mid-ranks.
+
+    Args:
+        in_scope: confidences, ``(n,)``.
+        out_of_scope: confidences, ``(m,)``.
+
+    Returns:
+        [0, 1]; NaN where either is empty.
+    """
+    n, m = len(in_scope), len(out_of_scope)
+    if not n or not m:
+        return math.nan
+    ascending = np.sort(out_of_scope)
+    below = np.searchsorted(ascending, in_scope, side="left")
+    at_most = np.searchsorted(ascending, in_scope, side="right")
+    return float((below + at_most).sum() / (2 * n * m))
+
+
+def right_at_leak(
+    confidence: Floats, is_right: Flags, out_of_scope: Floats, leak: float = 0.05
+) -> float:
+    """Queries in scope that reach the right rule where few of the others reach any.
+
+    The threshold is the lowest that lets at most ``leak`` of the queries out of scope through.
+
+    Args:
+        confidence: of the best rule, queries in scope, ``(n,)``.
+        is_right: whether that rule is the right one, ``(n,)``.
+        out_of_scope: confidence of the best rule, queries out of scope, ``(m,)``.
+        leak: fraction of the queries out of scope.
+
+    Returns:
+        [0, 1]; NaN where either is empty.
+    """
+    if not len(confidence) or not len(out_of_scope):
+        return math.nan
+    # Rounded first, so that 5 % of 20 are 1 and not 0.99…
+    n_through = math.floor(round(leak * len(out_of_scope), 9))
+    if n_through >= len(out_of_scope):
+        return fraction(is_right)
+    highest_refused = np.sort(out_of_scope)[::-1][n_through]
+    return fraction(is_right & (confidence > highest_refused))
+
+
+def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int = 15) -> float:
+    """Mean distance between confidence and how often it is right, in bins of equal mass.
+
+    Queries of equal confidence count as right by their mean, so that the result does not depend
+    on their order (Naeini et al., AAAI 2015; equal mass: Nguyen and O'Connor, EMNLP 2015).
+
+    Args:
+        confidence: of the best rule, ``(n,)``.
+        is_right: whether it is right, ``(n,)``.
+        n_bins: bins; fewer where there are fewer queries.
+
+    Returns:
+        [0, 1]; NaN where there are no queries.
+    """
+    n = len(confidence)
+    if not n:
+        return math.nan
+    _, group = np.unique(confidence, return_inverse=True)
+    mean_right = np.bincount(group, weights=is_right) / np.bincount(group)
+    order = np.argsort(confidence, kind="stable")
+    gaps = (confidence - mean_right[group])[order]
+    return float(sum(abs(gap.sum()) for gap in np.array_split(gaps, min(n_bins, n))) / n)

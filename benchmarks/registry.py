@@ -1,0 +1,31 @@
+"""Every benchmark. A new one is a module with a ``BENCHMARK``, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks import accuracy, cold_start, importing, latency, scale, soak, throughput
+from benchmarks.benchmark import Benchmark
+from benchmarks.report import Document, Table
+
+__all__ = ["BENCHMARKS", "BLOCKS"]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        latency.BENCHMARK,
+        importing.BENCHMARK,
+        accuracy.BENCHMARK,
+        cold_start.BENCHMARK,
+        throughput.BENCHMARK,
+        scale.BENCHMARK,
+        soak.BENCHMARK,
+    )
+}
+
+BLOCKS: dict[str, tuple[str, Callable[[Document], Table]]] = {
+    block: (benchmark.name, table)
+    for benchmark in BENCHMARKS.values()
+    for block, table in benchmark.tables.items()
+}
+"""Name of a README block -> the benchmark whose result it shows, and its table."""

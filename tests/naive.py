@@ -1,0 +1,100 @@
+"""The engine's answer, worked out the slow and obvious way, to hold the engine against.
+
+Lookup is a walk over the list, similarities are inner products in float64, one rule table at a
+time, and the gates are written out. Only the formula of confidences is the library's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from routing_engine import scoring
+from routing_engine.profiles import background_for
+
+
+class NaiveEngine:
+    """Answers (outcome, reason, destination, confidence) for a location and an utterance."""
+
+    def __init__(self, locations, encoder, *, policy, default_destination=None):
+        self.locations = list(locations)
+        self.encoder = encoder
+        self.policy = policy
+        self.default_destination = default_destination
+        self._embedded = {}
+        self._rows = {}
+
+    def _embed(self, text):
+        if text not in self._embedded:
+            self._embedded[text] = self.encoder.encode([text])[0]
+        return self._embedded[text]
+
+    def _confidences(self, location, utterance):
+        rows, layout = self._rows_of(location)
+        query = self._embed(utterance)
+        products = (rows.astype(np.float64) * query).sum(axis=1).astype(np.float32)
+        heard = scoring.hear(query, background_for(self.encoder))
+        places = [rule.destination for rule in location.rules]
+        return scoring.confidences(products, layout, heard, places).tolist()
+
+    def _rows_of(self, location):
+        if location.location_id not in self._rows:
+            scored = [
+                scoring.score_rule(
+                    np.stack([self._embed(text) for text in scoring.rule_texts(rule.text)]),
+                    background_for(self.encoder),
+                )
+                for rule in location.rules
+            ]
+            rows, offsets, constants = scoring.block(scored)
+            layout = scoring.Layout.of([len(rule.rows) - 2 for rule in scored], offsets, constants)
+            self._rows[location.location_id] = rows, layout
+        return self._rows[location.location_id]
+
+    def route(self, location_id, utterance, *, verified=False, confirmed=False):
+        found = [item for item in self.locations if item.location_id == location_id]
+        if not found:
+            return "default", "unknown_location", self.default_destination, 0.0
+        (location,) = found
+        default = location.default_destination
+        heard = utterance[:2000].strip()
+        if not any(character.isalnum() for character in heard):
+            return "default", "empty_utterance", default, 0.0
+        if not location.rules:
+            return "default", "no_rules", default, 0.0
+        confidences = self._confidences(location, heard)
+        ranked = sorted(
+            zip(confidences, location.rules, strict=True),
+            key=lambda pair: (-pair[0], pair[1].label, pair[1].when, str(pair[1].destination)),
+        )
+        top, best = ranked[0]
+        outcome, reason, destination = self._gates(location, ranked, verified, confirmed)
+        return outcome, reason, {"rule": best.destination, "default": default}.get(destination), top
+
+    def _least(self, location, rule):
+        for threshold in (rule.threshold, location.threshold, self.policy.threshold):
+            if threshold is not None:
+                return threshold
+        return scoring.DEFAULT_THRESHOLD
+
+    def _gates(self, location, ranked, verified, confirmed):
+        top, best = ranked[0]
+        if top < self._least(location, best):
+            return "default", "below_threshold", "default"
+        if not best.enabled:
+            return "default", "rule_disabled", "default"
+        if self.policy.on_ambiguous == "clarify":
+            for confidence, rule in ranked[1:]:
+                if (
+                    rule.enabled
+                    and rule.destination != best.destination
+                    and top - confidence < self.policy.margin
+                    and confidence >= self._least(location, rule)
+                ):
+                    return "clarify", "ambiguous", "default"
+        if best.action == "contain":
+            return "default", "routine", "default"
+        if best.requires_verification and not verified:
+            return "verify", "verification_required", None
+        if best.requires_confirmation and not confirmed:
+            return "confirm", "confirmation_required", None
+        return "transfer", "rule_matched", "rule"
