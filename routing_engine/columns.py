@@ -41,6 +41,12 @@ Indices = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 
 
+def _offsets(lengths: npt.NDArray[np.int64]) -> Offsets:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
 def _within(indices: npt.NDArray[Any], end: int) -> bool:
     return not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < end)
 
@@ -84,6 +90,18 @@ class StringColumn:
         """String ``i`` as UTF-8."""
         return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes()
 
+    def where(self, keep: npt.NDArray[np.bool_]) -> StringColumn:
+        """The strings that a mask keeps."""
+        lengths = np.diff(self.offsets)
+        return StringColumn(self.blob[np.repeat(keep, lengths)], _offsets(lengths[keep]))
+
+    def joined(self, other: StringColumn) -> StringColumn:
+        """These strings, then others."""
+        return StringColumn(
+            np.concatenate([self.blob, other.blob]),
+            np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
+        )
+
     def __getitem__(self, i: int) -> str:
         return self.raw(i).decode()
 
@@ -114,7 +132,16 @@ class DestinationCodes:
     specials: list[Destination] = field(default_factory=list)
     _known: dict[Destination, int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, specials: Iterable[Destination]) -> DestinationCodes:
+        """Codes that go on from these specials."""
+        codes = cls()
+        for special in specials:
+            codes.encode(special)
+        return codes
+
     def encode(self, destination: Destination | None) -> int:
+        """The code of a destination."""
         if destination is None:
             return NO_DESTINATION
         if destination.number is not None and destination.extension is None:
@@ -129,8 +156,10 @@ class DestinationCodes:
 class Interner(Generic[T]):
     """Distinct hashable values, numbered in order of first appearance."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Iterable[T] = ()) -> None:
         self._numbers: dict[T, int] = {}
+        for value in values:
+            self.add(value)
 
     def add(self, value: T) -> int:
         """The number of this value."""
@@ -316,6 +345,67 @@ class LocationColumns:
             name=self.names[i] or None,
             timezone=site.timezone,
             threshold=site.threshold,
+        )
+
+    def without(self, gone: frozenset[int]) -> LocationColumns:
+        """The same locations but these."""
+        if not gone:
+            return self
+        keep = np.ones(len(self), np.bool_)
+        keep[list(gone)] = False
+        sizes = np.diff(self.first_slot)
+        slots = np.repeat(keep, sizes)
+        new_slot = np.cumsum(slots) - 1
+        chains = slots[self.fallback_slots]
+        lengths = np.diff(self.fallback_offsets)
+        return LocationColumns(
+            ids=self.ids.where(keep),
+            names=self.names.where(keep),
+            site=self.site[keep],
+            table=self.table[keep],
+            first_slot=_offsets(sizes[keep]),
+            destinations=self.destinations[slots],
+            defaults=self.defaults[keep],
+            fallback_slots=new_slot[self.fallback_slots[chains]],
+            fallback_offsets=_offsets(lengths[chains]),
+            fallback_codes=self.fallback_codes[np.repeat(chains, lengths)],
+            sites=self.sites,
+            tables=self.tables,
+            specials=self.specials,
+        )
+
+    def joined(self, other: LocationColumns) -> LocationColumns:
+        """These locations, then others; their ids must be different."""
+        sites: Interner[Site] = Interner(self.sites)
+        tables: Interner[tuple[RuleText, ...]] = Interner(self.tables)
+        codes = DestinationCodes.of(self.specials)
+        site = np.array([sites.add(item) for item in other.sites], np.int32)
+        table = np.array([tables.add(item) for item in other.tables], np.int32)
+        special = np.array([codes.encode(item) for item in other.specials], np.uint64)
+
+        def recoded(column: Codes) -> Codes:
+            changed = np.array(column, np.uint64)
+            at = changed >= np.uint64(SPECIAL)
+            changed[at] = special[(changed[at] - np.uint64(SPECIAL)).astype(np.intp)]
+            return changed
+
+        n_slots = len(self.destinations)
+        return LocationColumns(
+            ids=self.ids.joined(other.ids),
+            names=self.names.joined(other.names),
+            site=np.concatenate([self.site, site[other.site]]),
+            table=np.concatenate([self.table, table[other.table]]),
+            first_slot=np.concatenate([self.first_slot, other.first_slot[1:] + n_slots]),
+            destinations=np.concatenate([self.destinations, recoded(other.destinations)]),
+            defaults=np.concatenate([self.defaults, recoded(other.defaults)]),
+            fallback_slots=np.concatenate([self.fallback_slots, other.fallback_slots + n_slots]),
+            fallback_offsets=np.concatenate(
+                [self.fallback_offsets, other.fallback_offsets[1:] + self.fallback_offsets[-1]]
+            ),
+            fallback_codes=np.concatenate([self.fallback_codes, recoded(other.fallback_codes)]),
+            sites=sites.values,
+            tables=tables.values,
+            specials=tuple(codes.specials),
         )
 
     def locations(self) -> Iterator[Location]:

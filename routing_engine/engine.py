@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,34 +35,79 @@ from routing_engine.models import (
     RoutingPolicy,
     RuleText,
 )
-from routing_engine.profiles import Profiles, background_for
+from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
     from routing_engine.sheets.report import ImportReport
 
-__all__ = ["MAX_UTTERANCE_LENGTH", "RoutingEngine"]
+__all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
 
 MAX_UTTERANCE_LENGTH = 2000
 """Characters of an utterance that are read; the default encoder sees about the first 1,000."""
 
+MAX_CHANGED = 1000
+"""Locations changed by :meth:`RoutingEngine.apply` that are held beside the catalog."""
+
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """All that one catalog version needs, behind one reference."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Locations of one build: all of them, or those that were changed since."""
 
     catalog: Catalog
     profiles: Profiles
+
+    def known(self) -> Known:
+        """Its rules, to be used again."""
+        return Known((self.catalog.profiles, self.profiles))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """All that one catalog version needs, behind one reference.
+
+    Attributes:
+        version: catalog version.
+        base: the locations of the last full build.
+        changed: those that were added or changed since, or None; they stand before the base's.
+        gone: numbers of the base's locations that count no more: removed, or in ``changed``.
+        recent: decisions of this version.
+    """
+
+    version: int
+    base: _Part
+    changed: _Part | None
+    gone: frozenset[int]
     recent: RecentDecisions
+
+    def find(self, location_id: str) -> tuple[_Part, int]:
+        """The part that a location is in and its number there; -1 where there is none."""
+        if self.changed is not None:
+            i = self.changed.catalog.find(location_id)
+            if i >= 0:
+                return self.changed, i
+        i = self.base.catalog.find(location_id)
+        if i in self.gone:
+            i = -1
+        return self.base, i
+
+    def columns(self) -> LocationColumns:
+        """All locations as arrays; merged where there are changes."""
+        base = self.base.catalog.columns
+        if self.changed is None and not self.gone:
+            return base
+        merged = base.without(self.gone)
+        return merged if self.changed is None else merged.joined(self.changed.catalog.columns)
 
 
 class _Query(NamedTuple):
     """A question that has to be encoded before it can be answered."""
 
     state: _State
+    part: _Part
     location: int
     table: Table
     location_id: str
@@ -176,6 +221,7 @@ class RoutingEngine:
         self._cache_size = cache_size
         self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
+        self._base_known: tuple[_Part | None, Known] = (None, Known())
 
     @classmethod
     def from_csv(
@@ -253,7 +299,8 @@ class RoutingEngine:
         engine = cls.__new__(cls)
         engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
-            engine._state = _State(snapshot.catalog, snapshot.profiles, RecentDecisions(cache_size))
+            part = _Part(snapshot.catalog, snapshot.profiles)
+            engine._state = engine._whole(part, snapshot.catalog.version)
         elif reembed:
             columns = snapshot.catalog.columns
             engine._state = engine._build(columns, version=snapshot.catalog.version)
@@ -272,9 +319,15 @@ class RoutingEngine:
             SnapshotError: the directory holds something else, or cannot be written.
         """
         state = self._state
+        if state.changed is not None or state.gone:
+            with self._writing:
+                state = self._state = self._merged(self._state)
         save_snapshot(
             Snapshot(
-                state.catalog, state.profiles, self.encoder.fingerprint, self.encoder.dimension
+                state.base.catalog,
+                state.base.profiles,
+                self.encoder.fingerprint,
+                self.encoder.dimension,
             ),
             directory,
         )
@@ -284,7 +337,7 @@ class RoutingEngine:
     ) -> int:
         """Build a new catalog aside, then swap it in. Readers never wait and see all or nothing.
 
-        Rule tables that the current catalog has already are not embedded again.
+        Rules that the current catalog has already are not embedded again.
 
         Returns:
             The new catalog version.
@@ -294,8 +347,64 @@ class RoutingEngine:
         """
         columns = _columns(locations)
         with self._writing:
-            version = self._state.catalog.version + 1
-            self._state = self._build(columns, version, known=self._state, progress=progress)
+            state = self._state
+            self._state = self._build(
+                columns, state.version + 1, known=self._known(state), progress=progress
+            )
+            return self._state.version
+
+    def apply(self, changes: Iterable[Location], *, remove: Iterable[str] = ()) -> int:
+        """Add or change some locations and remove others; as atomic as :meth:`replace`.
+
+        Costs as much as there are locations changed since the last full build, not as much as
+        the catalog holds; only rules that are new are embedded, in one batch. Once more than
+        ``MAX_CHANGED`` have changed, they are merged into the catalog on the way.
+
+        Args:
+            changes: locations that are added, or replace those of the same id.
+            remove: ids of locations that are taken out.
+
+        Returns:
+            The new catalog version.
+
+        Raises:
+            UnknownLocationError: a location to remove is not there; nothing is changed then.
+            InvalidValueError: as the constructor, or an id is both changed and removed.
+        """
+        new = {location.location_id: location for location in _checked(changes)}
+        removed = set(remove)
+        both = sorted(removed & set(new))
+        if both:
+            raise InvalidValueError(f"both changed and removed: {both[:5]}")
+        with self._writing:
+            state = self._state
+            gone = set(state.gone)
+            kept = {}
+            if state.changed is not None:
+                kept = {
+                    item.location_id: item for item in state.changed.catalog.columns.locations()
+                }
+            for location_id in removed:
+                if state.find(location_id)[1] < 0:
+                    raise UnknownLocationError(location_id, state.version)
+            for location_id in (*new, *removed):
+                i = state.base.catalog.find(location_id)
+                if i >= 0:
+                    gone.add(i)
+            kept.update(new)
+            for location_id in removed:
+                kept.pop(location_id, None)
+            version = state.version + 1
+            columns = LocationColumns.from_locations(kept.values())
+            changed = self._part(columns, version, self._known(state), progress=False)
+            made = _State(
+                version,
+                state.base,
+                changed if kept else None,
+                frozenset(gone),
+                RecentDecisions(self._cache_size),
+            )
+            self._state = self._merged(made) if len(kept) > MAX_CHANGED else made
         return version
 
     def _build(
@@ -303,39 +412,63 @@ class RoutingEngine:
         columns: LocationColumns,
         version: int,
         *,
-        known: _State | None = None,
+        known: Known | None = None,
         progress: bool = False,
     ) -> _State:
-        catalog = Catalog(columns, version)
-        background = background_for(self.encoder) if known is None else known.profiles.background
-        built = {}
-        if known is not None:
-            old = known.profiles
-            built = {
-                profile: (old.index.rows(p), old.layouts[p])
-                for p, profile in enumerate(known.catalog.profiles)
-            }
-        profiles = Profiles.build(
-            catalog.profiles, self.encoder, background, known=built, progress=progress
+        return self._whole(
+            self._part(columns, version, known or Known(), progress=progress), version
         )
-        return _State(catalog, profiles, RecentDecisions(self._cache_size))
+
+    def _whole(self, part: _Part, version: int) -> _State:
+        return _State(version, part, None, frozenset(), RecentDecisions(self._cache_size))
+
+    def _merged(self, state: _State) -> _State:
+        """The same locations and version, with the changes built into the base."""
+        return self._build(state.columns(), state.version, known=self._known(state))
+
+    def _known(self, state: _State) -> Known:
+        """Rules that need not be embedded again; those of the base are looked up once."""
+        if self._base_known[0] is not state.base:
+            self._base_known = state.base, state.base.known()
+        known = self._base_known[1]
+        return known if state.changed is None else known | state.changed.known()
+
+    def _part(
+        self,
+        columns: LocationColumns,
+        version: int,
+        known: Known,
+        *,
+        progress: bool,
+    ) -> _Part:
+        catalog = Catalog(columns, version)
+        profiles = Profiles.build(
+            catalog.profiles,
+            self.encoder,
+            background_for(self.encoder),
+            known=known,
+            progress=progress,
+        )
+        return _Part(catalog, profiles)
 
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers now."""
-        return self._state.catalog.version
+        return self._state.version
 
     @property
     def columns(self) -> LocationColumns:
         """The current catalog's locations as arrays."""
-        return self._state.catalog.columns
+        return self._state.columns()
 
     def __len__(self) -> int:
         """Number of locations."""
-        return len(self._state.catalog)
+        state = self._state
+        n_changed = 0 if state.changed is None else len(state.changed.catalog)
+        return len(state.base.catalog) - len(state.gone) + n_changed
 
     def __contains__(self, location_id: object) -> bool:
-        return isinstance(location_id, str) and self._state.catalog.find(location_id) >= 0
+        return isinstance(location_id, str) and self._state.find(location_id)[1] >= 0
 
     def location(self, location_id: str) -> Location:
         """One location, as it was given.
@@ -343,15 +476,15 @@ class RoutingEngine:
         Raises:
             UnknownLocationError: no such location in the current catalog.
         """
-        catalog = self._state.catalog
-        i = catalog.find(location_id)
+        state = self._state
+        part, i = state.find(location_id)
         if i < 0:
-            raise UnknownLocationError(location_id, catalog.version)
-        return catalog.columns.location(i)
+            raise UnknownLocationError(location_id, state.version)
+        return part.catalog.columns.location(i)
 
     def location_ids(self) -> tuple[str, ...]:
-        """Ids of all locations, in the order they were given."""
-        return tuple(self._state.catalog.columns.ids)
+        """Ids of all locations, in the order they were given; changed ones come last."""
+        return tuple(self._state.columns().ids)
 
     def route(
         self,
@@ -381,13 +514,13 @@ class RoutingEngine:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: the location id or the utterance is not a str.
         """
-        query = self._prepare(location_id, utterance, verified, confirmed)
+        query = self._prepare(self._state, location_id, utterance, verified, confirmed)
         if isinstance(query, Decision):
             return query
         try:
             vector = self._batcher.encode(query.heard, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(query.state, query.location, location_id, error)
+            return self._failed(query, error)
         return self._decide(query, vector)
 
     async def aroute(
@@ -400,33 +533,34 @@ class RoutingEngine:
         deadline_s: float | None = None,
     ) -> Decision:
         """As :meth:`route`, without blocking the event loop; concurrent callers share batches."""
-        query = self._prepare(location_id, utterance, verified, confirmed)
+        query = self._prepare(self._state, location_id, utterance, verified, confirmed)
         if isinstance(query, Decision):
             return query
         try:
             vector = await self._batcher.aencode(query.heard, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(query.state, query.location, location_id, error)
+            return self._failed(query, error)
         return self._decide(query, vector)
 
     def _prepare(
-        self, location_id: str, utterance: str, verified: bool, confirmed: bool
+        self, state: _State, location_id: str, utterance: str, verified: bool, confirmed: bool
     ) -> Decision | _Query:
         """All that comes before encoding; a decision where nothing need be encoded."""
-        state = self._state
-        i, heard = self._locate(state, location_id, utterance)
+        part, i, heard = self._locate(state, location_id, utterance)
         if i < 0:
             return self._unknown(state, location_id)
-        table = state.catalog.tables[state.catalog.columns.table[i]]
+        table = part.catalog.tables[part.catalog.columns.table[i]]
         if heard is None or table.profile < 0:
-            return self._unscored(state, i, location_id, heard)
+            reason = Reason.EMPTY_UTTERANCE if heard is None else Reason.NO_RULES
+            return self._default(state, part, i, location_id, reason)
         key = b""
         if self._cache_size:
-            key = RecentDecisions.key(i, heard, verified + 2 * confirmed)
+            flags = verified + 2 * confirmed + 4 * (part is state.changed)
+            key = RecentDecisions.key(i, heard, flags)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
-        return _Query(state, i, table, location_id, heard, verified, confirmed, key)
+        return _Query(state, part, i, table, location_id, heard, verified, confirmed, key)
 
     def route_many(self, queries: Iterable[tuple[str, str]]) -> list[Decision]:
         """Route many utterances, embedded in batches; all by one catalog version.
@@ -441,34 +575,18 @@ class RoutingEngine:
             UnknownLocationError, InvalidValueError: as :meth:`route`; nothing is routed then.
         """
         state = self._state
-        found = [
-            (location_id, *self._locate(state, location_id, utterance))
-            for location_id, utterance in queries
+        prepared = [self._prepare(state, *query, False, False) for query in queries]
+        heard = dict.fromkeys(item.heard for item in prepared if isinstance(item, _Query))
+        vectors = self._vectors(list(heard))
+        return [
+            item if isinstance(item, Decision) else self._answer(item, vectors[item.heard])
+            for item in prepared
         ]
-        tables = state.catalog.columns.table
-        texts = list(
-            dict.fromkeys(
-                heard
-                for _, i, heard in found
-                if i >= 0 and heard is not None and state.catalog.tables[tables[i]].profile >= 0
-            )
-        )
-        vectors = self._vectors(texts)
-        decisions: list[Decision] = []
-        for location_id, i, heard in found:
-            if i < 0:
-                decisions.append(self._unknown(state, location_id))
-            elif heard is None or state.catalog.tables[tables[i]].profile < 0:
-                decisions.append(self._unscored(state, i, location_id, heard))
-            else:
-                vector = vectors[heard]
-                if isinstance(vector, Exception):
-                    decisions.append(self._failed(state, i, location_id, vector))
-                else:
-                    table = state.catalog.tables[tables[i]]
-                    query = _Query(state, i, table, location_id, heard, False, False, b"")
-                    decisions.append(self._decide(query, vector))
-        return decisions
+
+    def _answer(self, query: _Query, vector: npt.NDArray[np.float32] | Exception) -> Decision:
+        if isinstance(vector, Exception):
+            return self._failed(query, vector)
+        return self._decide(query, vector)
 
     def _vectors(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32] | Exception]:
         """The vector of each text, or what went wrong with that one."""
@@ -479,28 +597,28 @@ class RoutingEngine:
                 return {texts[0]: error}
             return {text: vector for one in texts for text, vector in self._vectors([one]).items()}
 
-    def _locate(self, state: _State, location_id: str, utterance: str) -> tuple[int, str | None]:
-        """The location's number, and the utterance or None where there is nothing in it."""
+    def _locate(
+        self, state: _State, location_id: str, utterance: str
+    ) -> tuple[_Part, int, str | None]:
+        """Where the location is, and the utterance or None where there is nothing in it."""
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
-        i = state.catalog.find(location_id)
+        part, i = state.find(location_id)
         if i < 0 and self.default_destination is None:
-            raise UnknownLocationError(location_id, state.catalog.version)
-        return i, _heard(utterance)
+            raise UnknownLocationError(location_id, state.version)
+        return part, i, _heard(utterance)
 
     def _decide(self, query: _Query, vector: npt.NDArray[np.float32]) -> Decision:
-        state, i, table = query.state, query.location, query.table
-        columns = state.catalog.columns
+        state, part, i, table = query.state, query.part, query.location, query.table
+        columns = part.catalog.columns
         try:
-            profiles = state.profiles
+            profiles = part.profiles
             layout = profiles.layouts[table.profile]
             similarities = profiles.index.similarities(table.profile, vector)
             first = int(columns.first_slot[i])
             codes = columns.destinations[first : first + len(table.rules)].tolist()
             heard = scoring.hear(vector, profiles.background)
-            confidences: list[float] = scoring.confidences(
-                similarities, layout, heard, codes
-            ).tolist()
+            confidences = scoring.confidences(similarities, layout, heard, codes)
             own = columns.sites[columns.site[i]].threshold
             verdict = decide(
                 confidences,
@@ -513,13 +631,13 @@ class RoutingEngine:
             )
             destination = self._destination(columns, i, verdict, codes)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(state, i, query.location_id, error)
+            return self._failed(query, error)
         decision = Decision(
             outcome=verdict.outcome,
             reason=verdict.reason,
             destination=destination,
             location_id=query.location_id,
-            catalog_version=state.catalog.version,
+            catalog_version=state.version,
             confidence=max(confidences),
             threshold=verdict.threshold,
             question=_question(verdict, table.rules),
@@ -540,12 +658,7 @@ class RoutingEngine:
             return None
         return columns.decode(int(columns.defaults[i]))
 
-    def _unscored(self, state: _State, i: int, location_id: str, heard: str | None) -> Decision:
-        return self._default(
-            state, i, location_id, Reason.EMPTY_UTTERANCE if heard is None else Reason.NO_RULES
-        )
-
-    def _failed(self, state: _State, i: int, location_id: str, error: Exception) -> Decision:
+    def _failed(self, query: _Query, error: Exception) -> Decision:
         if isinstance(error, OverloadedError):
             reason = Reason.OVERLOADED
         elif isinstance(error, DeadlineExceededError):
@@ -554,16 +667,17 @@ class RoutingEngine:
             reason = Reason.ENGINE_DEGRADED
         # The type alone: a message may hold what the caller said.
         _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
-        return self._default(state, i, location_id, reason)
+        return self._default(query.state, query.part, query.location, query.location_id, reason)
 
-    def _default(self, state: _State, i: int, location_id: str, reason: Reason) -> Decision:
-        columns = state.catalog.columns
+    @staticmethod
+    def _default(state: _State, part: _Part, i: int, location_id: str, reason: Reason) -> Decision:
+        columns = part.catalog.columns
         return Decision(
             outcome=Outcome.DEFAULT,
             reason=reason,
             destination=columns.decode(int(columns.defaults[i])),
             location_id=location_id,
-            catalog_version=state.catalog.version,
+            catalog_version=state.version,
         )
 
     def _unknown(self, state: _State, location_id: str) -> Decision:
@@ -572,20 +686,23 @@ class RoutingEngine:
             reason=Reason.UNKNOWN_LOCATION,
             destination=self.default_destination,
             location_id=location_id,
-            catalog_version=state.catalog.version,
+            catalog_version=state.version,
         )
 
     def __repr__(self) -> str:
-        catalog: Any = self._state.catalog
-        return f"<RoutingEngine: {len(catalog)} locations, catalog version {catalog.version}>"
+        return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
 
 
 def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns:
     if isinstance(locations, LocationColumns):
         return locations
+    return LocationColumns.from_locations(_checked(locations))
+
+
+def _checked(locations: Iterable[Location]) -> Iterable[Location]:
     if not isinstance(locations, Iterable):
         raise InvalidValueError(f"locations cannot be a {type(locations).__name__}")
-    return LocationColumns.from_locations(locations)
+    return locations
 
 
 def _heard(utterance: str) -> str | None:

@@ -20,11 +20,15 @@ from routing_engine.encoders.batching import encode_distinct
 from routing_engine.encoders.protocol import Encoder
 from routing_engine.errors import InvalidValueError
 from routing_engine.index import ProfileIndex
-from routing_engine.scoring import Layout, block, description_texts, score_rule
+from routing_engine.scoring import Layout, Scored, block, description_texts, score_rule
 
-__all__ = ["ARRAYS", "Profiles", "background_for"]
+__all__ = ["ARRAYS", "Known", "Profile", "Profiles", "RuleTexts", "background_for"]
 
-Profile = tuple[tuple[str, ...], ...]
+RuleTexts = tuple[str, ...]
+"""All texts of one rule, as :func:`routing_engine.scoring.rule_texts` gives them."""
+
+Profile = tuple[RuleTexts, ...]
+"""The texts of each rule of a table."""
 
 ARRAYS: dict[str, type[np.generic]] = {
     "blocks": np.int64,
@@ -82,7 +86,7 @@ class Profiles:
         encoder: Encoder,
         background: Background,
         *,
-        known: Mapping[Profile, tuple[npt.NDArray[np.float32], Layout]],
+        known: Known,
         progress: bool = False,
     ) -> Profiles:
         """Embed each distinct text once and index all profiles.
@@ -91,28 +95,35 @@ class Profiles:
             profiles: the texts of each rule of each profile.
             encoder: what embeds.
             background: of the same encoder.
-            known: rows and layouts of profiles that need not be embedded again.
+            known: rules that need not be embedded again.
             progress: show a progress bar on stderr where embedding takes longer than a second.
         """
-        new = [profile for profile in profiles if profile not in known]
-        texts = list(dict.fromkeys(text for profile in new for rule in profile for text in rule))
+        rules = dict.fromkeys(rule for profile in profiles for rule in profile)
+        scored = {rule: known.get(rule) for rule in rules}
+        new = [rule for rule, found in scored.items() if found is None]
+        texts = list(dict.fromkeys(text for rule in new for text in rule))
         vectors = encode_distinct(encoder, texts, progress=progress)
         number = {text: i for i, text in enumerate(texts)}
+        for rule in new:
+            scored[rule] = score_rule(vectors[[number[text] for text in rule]], background)
         blocks: list[npt.NDArray[np.float32]] = []
         layouts: list[Layout] = []
         for profile in profiles:
-            found = known.get(profile)
-            if found is None:
-                scored = [
-                    score_rule(vectors[[number[text] for text in rule]], background)
-                    for rule in profile
-                ]
-                rows, offsets, constants = block(scored)
-                candidates = [len(rule.rows) - 2 for rule in scored]
-                found = rows, Layout.of(candidates, offsets, constants)
-            blocks.append(found[0])
-            layouts.append(found[1])
+            own = [found for rule in profile if (found := scored[rule]) is not None]
+            rows, offsets, constants = block(own)
+            blocks.append(rows)
+            layouts.append(Layout.of([len(item.rows) - 2 for item in own], offsets, constants))
         return cls(ProfileIndex.build(blocks, encoder.dimension), tuple(layouts), background)
+
+    def scored(self, profile: int, rule: int) -> Scored:
+        """One rule of one profile, as it was given to the index."""
+        layout = self.layouts[profile]
+        n = layout.n_rules
+        start = int(layout.starts[rule])
+        places = [rule, n + rule, *range(start, start + int(layout.n_candidates[rule]))]
+        return Scored(
+            self.index.rows(profile)[places], layout.offsets[places], layout.constants[rule]
+        )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The layouts as the arrays that :data:`ARRAYS` names."""
@@ -165,3 +176,29 @@ class Profiles:
 
 def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:
     return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+
+
+class Known:
+    """Rules that some profiles hold already, by their texts.
+
+    Args:
+        parts: pairs of the profiles' texts and what was built from them.
+    """
+
+    def __init__(self, *parts: tuple[Sequence[Profile], Profiles]) -> None:
+        self._places: dict[RuleTexts, tuple[Profiles, int, int]] = {
+            rule: (built, p, r)
+            for texts, built in parts
+            for p, profile in enumerate(texts)
+            for r, rule in enumerate(profile)
+        }
+
+    def get(self, rule: RuleTexts) -> Scored | None:
+        """A rule ready for the index, or None where it is new."""
+        place = self._places.get(rule)
+        return None if place is None else place[0].scored(place[1], place[2])
+
+    def __or__(self, other: Known) -> Known:
+        joined = Known()
+        joined._places = self._places | other._places
+        return joined

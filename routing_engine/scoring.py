@@ -30,6 +30,7 @@ examples, tables of 1 to 60 rules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -147,6 +148,7 @@ class Layout:
         starts: intp ``(n_rules,)``: first candidate row of each rule.
         offsets: float32 ``(n_rows,)``.
         constant, best_weight, near_weight: float32 ``(n_rules,)``.
+        has_examples: whether any rule has.
     """
 
     n_rules: int
@@ -155,6 +157,7 @@ class Layout:
     constant: Floats
     best_weight: Floats
     near_weight: Floats
+    has_examples: bool
 
     @classmethod
     def of(
@@ -172,7 +175,16 @@ class Layout:
         np.cumsum(n_candidates[:-1], out=starts[1:])
         starts[1:] += 2 * n
         columns = np.ascontiguousarray(np.asarray(constants, np.float32).reshape(n, 3).T)
-        return cls(n, starts, np.asarray(offsets, np.float32), *columns)
+        constant, best_weight, near_weight = columns
+        return cls(
+            n_rules=n,
+            starts=starts,
+            offsets=np.asarray(offsets, np.float32),
+            constant=constant,
+            best_weight=best_weight,
+            near_weight=near_weight,
+            has_examples=bool(near_weight.any()),
+        )
 
     @property
     def n_rows(self) -> int:
@@ -223,15 +235,18 @@ def hear(query: Floats, background: Background, parameters: Parameters = PARAMET
         background: of the same encoder.
         parameters: weights of the logit.
     """
-    products = background.rows @ query
+    products = background.rows.dot(query)
     near = float(products[0])
     mean = background.mean_square
-    scale = float((max(1.0 - 2.0 * near + mean, 1e-6)) ** -0.5)
-    along = products[1:] - background.axis_means
-    along *= scale
-    generic = background.quadratic * along
-    generic += background.linear
-    genericness = background.constant + float(generic.dot(along))
+    square = 1.0 / max(1.0 - 2.0 * near + mean, 1e-6)
+    scale = math.sqrt(square)
+    along = products[1:]
+    along -= background.axis_means
+    linear = float(background.linear.dot(along))
+    along *= along
+    genericness = (
+        background.constant + scale * linear + square * float(background.quadratic.dot(along))
+    )
     closeness = near * background.mean_norm_inverse if mean > 0.0 else TYPICAL_CLOSENESS
     return Heard(scale, parameters.genericness * genericness + parameters.closeness * closeness)
 
@@ -242,7 +257,7 @@ def confidences(
     heard: Heard,
     destinations: Sequence[int],
     parameters: Parameters = PARAMETERS,
-) -> Floats:
+) -> list[float]:
     """Probability of each rule that it is the right one.
 
     Args:
@@ -254,50 +269,49 @@ def confidences(
         parameters: weights of the logit.
 
     Returns:
-        float32 ``(n_rules,)``, each in [0, 1], in rule order.
+        One a rule, each in [0, 1], in rule order.
     """
     n = layout.n_rules
     cosines = similarities - layout.offsets
     cosines *= heard.scale
     best = np.maximum.reduceat(cosines, layout.starts)
-    closeness = cosines[n : 2 * n] + best  # 2 b
+    close = (cosines[n : 2 * n] + best).tolist()  # 2 b
     logits = layout.best_weight * best
     logits += cosines[:n]
     logits += layout.constant
-    best -= HINGE
-    np.maximum(best, 0.0, out=best)
-    best *= layout.near_weight
-    logits += best
+    if layout.has_examples:
+        best -= HINGE
+        np.maximum(best, 0.0, out=best)
+        best *= layout.near_weight
+        logits += best
     half = 0.5 * parameters.lead
     n_places = len(set(destinations))
     if n_places == 1:
-        logits += heard.shift + parameters.alone + parameters.lead * ALONE
-        closeness *= half
-        logits -= closeness
-        np.exp(logits, out=logits)
-        return _divided(logits, 1.0 + logits)
+        alone = heard.shift + parameters.alone + parameters.lead * ALONE
+        odds = [
+            math.exp(logit + alone - half * own)
+            for logit, own in zip(logits.tolist(), close, strict=True)
+        ]
+        return [odd / (1.0 + odd) for odd in odds]
     if n_places == n:
-        first = int(closeness.argmax())
-        top = float(closeness[first])
-        closeness[first] = -9.0
+        runner_up, top = sorted(close)[-2:]
+        first = close.index(top)
         logits += heard.shift - half * top
-        logits[first] += half * (top - float(closeness.max()))
+        logits[first] += half * (top - runner_up)
         np.exp(logits, out=logits)
-        # Sorted, so that the sum has the same bits in whatever order the rules stand.
-        logits /= 1.0 + float(np.sort(logits).sum())
-        return logits
-    places = np.array([hash(place) for place in destinations])
-    elsewhere = places[:, None] != places[None, :]
+        odds = logits.tolist()
+        # An exact sum has the same bits in whatever order the rules stand.
+        whole = 1.0 + math.fsum(odds)
+        return [odd / whole for odd in odds]
     logits += heard.shift
-    logits -= half * np.where(elsewhere, closeness, -9.0).max(axis=1)
-    np.exp(logits, out=logits)
-    others = np.sort(np.where(elsewhere, logits, np.float32(0.0)), axis=1).sum(axis=1)
-    return _divided(logits, 1.0 + logits + others)
-
-
-def _divided(part: Floats, whole: Floats) -> Floats:
-    share: Floats = part / whole
-    return share
+    odds = []
+    rivals = [[j for j, there in enumerate(destinations) if there != here] for here in destinations]
+    for logit, elsewhere in zip(logits.tolist(), rivals, strict=True):
+        odds.append(math.exp(logit - half * max(close[j] for j in elsewhere)))
+    return [
+        odd / (1.0 + odd + math.fsum(odds[j] for j in elsewhere))
+        for odd, elsewhere in zip(odds, rivals, strict=True)
+    ]
 
 
 def rule_similarities(similarities: Floats, layout: Layout, heard: Heard) -> Floats:

@@ -34,7 +34,7 @@ class NaiveEngine:
         products = (rows.astype(np.float64) * query).sum(axis=1).astype(np.float32)
         heard = scoring.hear(query, background_for(self.encoder))
         places = [rule.destination for rule in location.rules]
-        return scoring.confidences(products, layout, heard, places).tolist()
+        return scoring.confidences(products, layout, heard, places)
 
     def _rows_of(self, location):
         if location.location_id not in self._rows:

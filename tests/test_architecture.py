@@ -166,7 +166,7 @@ def test_the_public_names_are_these():
 def test_the_engine_has_these_public_members():
     members = {name for name in vars(RoutingEngine) if not name.startswith("_")}
     assert members == {
-        *("from_csv", "load", "save", "replace", "route", "aroute", "route_many"),
+        *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns"),
     }
 

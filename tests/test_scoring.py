@@ -122,7 +122,7 @@ def test_confidences_are_what_the_formula_says(n_examples, seed, background, dat
     query = unit(unit_rows(1, [seed, 999])[0] + near * vectors[0][-1]).astype(np.float32)
     n = len(n_examples)
     places = data.draw(st.lists(st.integers(0, n), min_size=n, max_size=n) | st.just(range(n)))
-    found = confidences(rows @ query, layout, hear(query, background), places)
+    found = np.array(confidences(rows @ query, layout, hear(query, background), places))
     assert found.shape == (n,)
     assert ((found >= 0) & (found <= 1)).all()
     expected = naive_confidences(query, vectors, places, background)
@@ -135,7 +135,9 @@ def test_confidences_of_rules_that_lead_to_different_places_sum_to_at_most_one(
 ):
     _, rows, layout = made(n_examples, seed, background)
     query = rows[-1] / np.linalg.norm(rows[-1])
-    found = confidences(rows @ query, layout, hear(query, background), range(len(n_examples)))
+    found = np.array(
+        confidences(rows @ query, layout, hear(query, background), range(len(n_examples)))
+    )
     assert found.sum() <= 1 + 1e-5
 
 
@@ -144,7 +146,7 @@ def test_rules_that_lead_to_the_same_place_do_not_compete(n_examples, seed, back
     vectors, rows, layout = made(n_examples, seed, background)
     query = unit_rows(1, [seed, 999])[0]
     heard = hear(query, background)
-    together = confidences(rows @ query, layout, heard, [7] * len(n_examples))
+    together = np.array(confidences(rows @ query, layout, heard, [7] * len(n_examples)))
     for i, rule in enumerate(vectors):
         own, offsets, constants = block([score_rule(rule, background)])
         alone = Layout.of([len(own) - 2], offsets, constants)
@@ -190,7 +192,7 @@ def test_confidences_do_not_depend_on_the_order_of_rules(n_examples, seed, backg
         rows, offsets, constants = block(some)
         products = (rows * query).sum(axis=1).astype(np.float32)
         layout = Layout.of([len(rule.rows) - 2 for rule in some], offsets, constants)
-        return confidences(products, layout, heard, range(len(some))).tolist()
+        return confidences(products, layout, heard, range(len(some)))
 
     assert scored(rules) == scored(rules[::-1])[::-1]
 

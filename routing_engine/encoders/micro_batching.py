@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from routing_engine.encoders.protocol import Encoder, Vectors, check_vectors
+from routing_engine.encoders.protocol import Encoder, Vectors, check_vector, check_vectors
 from routing_engine.errors import InvalidValueError, RoutingError
 
 __all__ = ["DeadlineExceededError", "MicroBatcher", "OverloadedError"]
@@ -61,6 +61,7 @@ class MicroBatcher:
         if max_waiting < 1 or max_batch < 1 or (n_slots is not None and n_slots < 1):
             raise InvalidValueError("max_waiting, max_batch and n_slots must be at least 1")
         self.encoder = encoder
+        self._dimension = encoder.dimension
         self.max_waiting = max_waiting
         self.max_batch = max_batch
         self.n_slots = usable_cores() if n_slots is None else n_slots
@@ -88,8 +89,7 @@ class MicroBatcher:
         """
         if deadline_s is None and self._take_slot():
             try:
-                vector: Vectors = self._encode([text])[0]
-                return vector
+                return check_vector(self.encoder.encode([text]), self._dimension)
             finally:
                 self._give_slot()
         waiting = self._enqueue(text, deadline_s)
@@ -110,7 +110,7 @@ class MicroBatcher:
             raise DeadlineExceededError(f"not encoded within {deadline_s} s") from None
 
     def _encode(self, texts: list[str]) -> Vectors:
-        return check_vectors(self.encoder.encode(texts), len(texts), self.encoder.dimension)
+        return check_vectors(self.encoder.encode(texts), len(texts), self._dimension)
 
     def _take_slot(self) -> bool:
         with self._changed:
