@@ -21,7 +21,16 @@ from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
 from routing_engine import Decision, Encoder, Outcome, Reason, RoutingEngine
 
-__all__ = ["BENCHMARK", "FOLDER_VARIABLE", "Answers", "ask", "measure", "picked"]
+__all__ = [
+    "BENCHMARK",
+    "DEFAULT_FILE",
+    "FOLDER_VARIABLE",
+    "Answers",
+    "arguments_for_all",
+    "ask",
+    "measure",
+    "picked",
+]
 
 FOLDER_VARIABLE = "ROUTING_ENGINE_EVAL"
 """Names a folder of further case files for ``all``."""
@@ -170,7 +179,7 @@ def _measure_file(
     }
 
 
-def _arguments_for_all() -> list[str]:
+def arguments_for_all() -> list[str]:
     """The project's own cases, and those of the folder that the environment names."""
     folder = os.environ.get(FOLDER_VARIABLE, "")
     further = sorted(Path(folder).glob("*.jsonl")) if folder else []
@@ -266,5 +275,5 @@ BENCHMARK = Benchmark(
     run=_run,
     tables={"accuracy": _table, "accuracy-kinds": _kinds_table},
     plot=_plot,
-    arguments_for_all=_arguments_for_all,
+    arguments_for_all=arguments_for_all,
 )

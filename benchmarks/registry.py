@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import accuracy, cold_start, importing, latency, scale, soak, throughput
+from benchmarks import (
+    accuracy,
+    cold_start,
+    compiling,
+    importing,
+    latency,
+    peer,
+    scale,
+    soak,
+    throughput,
+)
 from benchmarks.benchmark import Benchmark
 from benchmarks.report import Document, Table
 
@@ -20,6 +30,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         throughput.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
+        peer.BENCHMARK,
+        compiling.BENCHMARK,
     )
 }
 

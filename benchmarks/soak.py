@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
-from benchmarks.processes import run_fresh, rss_mb
+from benchmarks.processes import rss_mb, run_fresh
 from benchmarks.report import Document, Table, machine, number, setting
 
 __all__ = ["BENCHMARK", "flatness", "measure"]
