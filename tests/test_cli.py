@@ -20,7 +20,7 @@ from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
 from routing_engine.scoring import DEFAULT_THRESHOLD
 
-COMMANDS = ("import", "check", "diff", "export", "route", "repl", "demo", "bench")
+COMMANDS = ("import", "check", "diff", "export", "route", "repl", "compile", "demo", "bench")
 ROOT = Path(__file__).parents[1]
 HEADER = [
     "location_id", "location_name", "timezone", "default_destination", "label", "when",
@@ -901,3 +901,17 @@ def test_a_terminal_that_cannot_show_a_letter_is_no_error(snapshot):
     result = spawn("route", snapshot, "store-1", "¿qué?", "--encoder", "hashing", "--explain",
                    PYTHONIOENCODING="ascii", PYTHONUTF8="0")  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.model
+def test_compile_names_the_encoder_and_is_done_at_once_the_second_time():
+    first, second = run("compile"), run("compile", "default")
+    assert first.exit_code == second.exit_code == 0
+    assert first.stdout.startswith("all-MiniLM-L6-v2: int8-static-1:53aa51172d142c89, dimension 384")
+    assert second.stdout.split("ready")[0] == first.stdout.split("ready")[0]
+
+
+def test_compile_of_a_model_that_is_not_there_is_a_model_error(tmp_path):
+    result = run("compile", tmp_path / "no-model")
+    assert result.exit_code == 5
+    assert "cannot load model" in result.stderr

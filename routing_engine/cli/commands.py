@@ -17,6 +17,7 @@ from routing_engine.cli.answering import Session, show_decision, typed_lines
 from routing_engine.cli.opening import (
     built,
     check_target,
+    compiled_encoder,
     open_columns,
     open_engine,
     open_sheet,
@@ -452,6 +453,35 @@ def demo(
         f'routing-engine route brand {found[0].location_id} "I was charged twice" --explain',
     ):
         console.print(f"  {line}", style="dim", soft_wrap=True)
+
+
+@app.command(
+    name="compile",
+    epilog=_examples("compile", "compile sentence-transformers/paraphrase-MiniLM-L3-v2"),
+)
+@guarded
+def compile_(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A model folder, a name on the Hugging Face hub, or default."
+        ),
+    ] = "default",
+) -> None:
+    """Compile a sentence-transformers model now, so that no first call has to wait for it.
+
+    Kept under the user's cache folder, or under $ROUTING_ENGINE_CACHE.
+    """
+    started_s = time.perf_counter()
+    encoder = compiled_encoder(model)
+    taken_s = time.perf_counter() - started_s
+    stdout().print(
+        f"{encoder.name}: {encoder.fingerprint}, dimension {encoder.dimension}, "
+        f"ready in {taken_s:.1f} s",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command(

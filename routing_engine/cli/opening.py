@@ -10,8 +10,10 @@ from routing_engine.cli.terminal import ExitCode, fail, note, plain, stderr, wor
 from routing_engine.errors import SnapshotError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from routing_engine.columns import LocationColumns
-    from routing_engine.encoders import Encoder
+    from routing_engine.encoders import CompiledEncoder, Encoder
     from routing_engine.engine import RoutingEngine
     from routing_engine.sheets import Sheet
 
@@ -69,18 +71,25 @@ def check_target(directory: Path) -> None:
 def timed_encoder(name: str) -> tuple[Encoder, float]:
     """The encoder of this name, and how many seconds loading it took."""
     started_s = time.perf_counter()
-    with working("loading the encoder"):
-        encoder = _encoder(name)
+    with working("loading the encoder") as show:
+        encoder = _encoder(name, lambda step: show(f"compiling the encoder, once: {step}"))
     return encoder, time.perf_counter() - started_s
 
 
-def _encoder(name: str) -> Encoder:
-    from routing_engine.encoders import HashingEncoder, SentenceTransformerEncoder
-    from routing_engine.engine import RoutingEngine
+def _encoder(name: str, step: Callable[[str], None]) -> Encoder:
+    from routing_engine.encoders import HashingEncoder, default_encoder
 
-    if name == "default":
-        return RoutingEngine().encoder
-    return HashingEncoder() if name == "hashing" else SentenceTransformerEncoder(name)
+    if name == "hashing":
+        return HashingEncoder()
+    return default_encoder(None if name == "default" else name, step=step)
+
+
+def compiled_encoder(name: str) -> CompiledEncoder:
+    """The compiled encoder of a model, compiled now if it has not been; no falling back."""
+    from routing_engine.encoders import CompiledEncoder
+
+    with working("loading the encoder") as show:
+        return CompiledEncoder(None if name == "default" else name, step=show)
 
 
 def built(

@@ -96,7 +96,7 @@ def read_sheet(
         n_rows=gathered.n_rows,
         n_locations=len(columns),
         n_rules=columns.n_rules,
-        n_profiles=len(columns.tables),
+        n_profiles=_n_profiles(columns),
         n_destinations=_n_destinations(columns),
     )
     if on_error == "raise":
@@ -105,6 +105,17 @@ def read_sheet(
         if report.errors:
             raise SheetError(report)
     return Sheet(columns, report)
+
+
+def _n_profiles(columns: LocationColumns) -> int:
+    """Distinct sequences of rule texts; tables that differ in a gate alone share one."""
+    return len(
+        {
+            tuple((rule.label, rule.when, rule.examples) for rule in rules)
+            for rules in columns.tables
+            if rules
+        }
+    )
 
 
 def _n_destinations(columns: LocationColumns) -> int:

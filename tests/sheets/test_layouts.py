@@ -43,7 +43,7 @@ def test_long_layout_reads_every_column(tmp_path):
     ]  # fmt: skip
     report = sheet.report
     assert (report.n_rows, report.n_locations, report.n_rules) == (3, 2, 2)
-    assert (report.n_profiles, report.n_destinations) == (2, 5)
+    assert (report.n_profiles, report.n_destinations) == (1, 5)
     assert report.errors == report.warnings == report.repairs == report.skipped == ()
     assert report.ok
 
