@@ -34,6 +34,7 @@ def decide(
     *,
     policy: RoutingPolicy,
     threshold: float,
+    open_now: bool = True,
     verified: bool = False,
     confirmed: bool = False,
 ) -> Verdict:
@@ -45,11 +46,12 @@ def decide(
         destinations: a code for each rule's destination; equal codes ring the same phone.
         policy: margin and what to do about ambiguity.
         threshold: least confidence where the rule does not set its own.
+        open_now: the location is open.
         verified: the caller's identity has been verified.
         confirmed: the caller has confirmed the transfer.
 
     Returns:
-        The verdict. Gates run in the order enabled, verification, confirmation.
+        The verdict. Gates run in the order enabled, hours, verification, confirmation.
     """
     top = max(confidences)
     best = confidences.index(top)
@@ -65,6 +67,8 @@ def decide(
         return Verdict(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, None, least)
     if not rule.enabled:
         return Verdict(Outcome.DEFAULT, Reason.RULE_DISABLED, best, None, least)
+    if rule.hours != "always" and (rule.hours == "open") is not open_now:
+        return Verdict(Outcome.DEFAULT, Reason.OUTSIDE_HOURS, best, None, least)
     if policy.margin > 0.0 and policy.on_ambiguous == "clarify":
         rival = _rival(confidences, rules, destinations, best, policy.margin, threshold)
         if rival is not None:

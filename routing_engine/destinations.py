@@ -14,14 +14,15 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import phonenumbers
-from phonenumbers import PhoneNumberType, ValidationResult
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from routing_engine.errors import InvalidValueError, mask
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
 
 __all__ = ["DEFAULT_DIAL_POLICY", "Destination", "DialPolicy", "parse_destination"]
 
@@ -47,21 +48,13 @@ _SIP = re.compile(
 )
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
-_TYPE_NAMES = {
-    PhoneNumberType.FIXED_LINE: "fixed_line",
-    PhoneNumberType.MOBILE: "mobile",
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: "fixed_line_or_mobile",
-    PhoneNumberType.TOLL_FREE: "toll_free",
-    PhoneNumberType.PREMIUM_RATE: "premium_rate",
-    PhoneNumberType.SHARED_COST: "shared_cost",
-    PhoneNumberType.VOIP: "voip",
-    PhoneNumberType.PERSONAL_NUMBER: "personal_number",
-    PhoneNumberType.PAGER: "pager",
-    PhoneNumberType.UAN: "uan",
-    PhoneNumberType.VOICEMAIL: "voicemail",
-    PhoneNumberType.UNKNOWN: "unknown",
-}
-NUMBER_TYPES = frozenset(_TYPE_NAMES.values())
+NUMBER_TYPES = frozenset(
+    {
+        *("fixed_line", "mobile", "fixed_line_or_mobile", "toll_free", "premium_rate"),
+        *("shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "unknown"),
+    }
+)
+"""Names of libphonenumber's number types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +181,8 @@ def _check_e164(number: str) -> None:
 @lru_cache(maxsize=65536)
 def _facts(number: str) -> tuple[str, str]:
     """Region and type of an E.164 number; raises InvalidValueError where it is not valid."""
+    import phonenumbers
+
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException as error:
@@ -195,13 +190,16 @@ def _facts(number: str) -> tuple[str, str]:
     if not phonenumbers.is_valid_number(parsed):
         raise InvalidValueError(_why_invalid(parsed, number, None))
     region = phonenumbers.region_code_for_number(parsed) or "001"
-    return region, _TYPE_NAMES[phonenumbers.number_type(parsed)]
+    number_type = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed))
+    return region, str(number_type).lower()
 
 
 def parse_destination(
     text: str, *, region: str | None = None, extension: str | None = None
 ) -> Destination:
     """See :meth:`Destination.parse`."""
+    import phonenumbers
+
     for value in (text, "" if extension is None else extension):
         if not isinstance(value, str):
             raise InvalidValueError(f"a destination is a str, not {type(value).__name__}")
@@ -236,6 +234,8 @@ def _shown(written: str) -> str:
 
 
 def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
+    import phonenumbers
+
     shown = _shown(written)
     if re.match(r"(?i)tel:", written):
         written = written[4:]
@@ -280,7 +280,10 @@ def _formats(region: str | None) -> str:
     return "E.164" if region is None else f"E.164 or national format for region {region}"
 
 
-def _why_invalid(parsed: phonenumbers.PhoneNumber, written: str, region: str | None) -> str:
+def _why_invalid(parsed: PhoneNumber, written: str, region: str | None) -> str:
+    import phonenumbers
+    from phonenumbers import ValidationResult
+
     shown = _shown(written)
     reason = phonenumbers.is_possible_number_with_reason(parsed)
     if reason in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
@@ -358,9 +361,12 @@ class DialPolicy:
             raise InvalidValueError(
                 f"unknown number types {unknown}; known are {sorted(NUMBER_TYPES)}"
             )
-        bad = sorted((self.countries or frozenset()) - phonenumbers.SUPPORTED_REGIONS)
-        if bad:
-            raise InvalidValueError(f"unknown countries {bad}; use codes such as 'US'")
+        if self.countries:
+            import phonenumbers
+
+            bad = sorted(self.countries - phonenumbers.SUPPORTED_REGIONS)
+            if bad:
+                raise InvalidValueError(f"unknown countries {bad}; use codes such as 'US'")
         if self.allow is not None:
             object.__setattr__(self, "allow", frozenset(self.allow))
 

@@ -176,7 +176,7 @@ class RuleText(_Value):
         threshold: least confidence for this rule, [0, 1]; None takes the location's or the
             policy's. 0.0 is a threshold.
         hours: when the rule applies: ``"always"``, in the location's ``"open"`` or ``"closed"``
-            hours.
+            hours. Locations are open always, so a rule for closed hours never transfers.
         requires_verification: the caller's identity must be verified first.
         requires_confirmation: the caller must confirm the transfer first.
         action: ``"transfer"``, or ``"contain"``: routine business that stays with the agent.

@@ -338,3 +338,21 @@ def test_a_verdict_is_about_the_most_confident_rule_and_follows_from_it(
 def test_what_is_verified_and_confirmed_is_never_asked_for_again(case, threshold):
     found = decide(*case, policy=PLAIN, threshold=threshold, verified=True, confirmed=True)
     assert found.outcome in (Outcome.TRANSFER, Outcome.DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("hours", "open_now", "outcome"),
+    [
+        ("always", True, Outcome.TRANSFER),
+        ("always", False, Outcome.TRANSFER),
+        ("open", True, Outcome.TRANSFER),
+        ("open", False, Outcome.DEFAULT),
+        ("closed", True, Outcome.DEFAULT),
+        ("closed", False, Outcome.TRANSFER),
+    ],
+)
+def test_a_rule_applies_in_its_hours_only(hours, open_now, outcome):
+    rule = RuleText(label="Sales", when="caller wants to buy", hours=hours)
+    verdict = decide([0.9], [rule], [1], policy=RoutingPolicy(), threshold=0.5, open_now=open_now)
+    assert verdict.outcome is outcome
+    assert (verdict.reason is Reason.OUTSIDE_HOURS) is (outcome is Outcome.DEFAULT)
