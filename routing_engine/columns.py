@@ -10,7 +10,7 @@ A destination is one ``uint64`` code: 0 for none; the digits of an E.164 number 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -407,6 +407,14 @@ class LocationColumns:
             tables=tables.values,
             specials=tuple(codes.specials),
         )
+
+    def pruned(self) -> LocationColumns:
+        """The same locations, without rule tables that none of them has."""
+        used, table = np.unique(self.table, return_inverse=True)
+        if len(used) == len(self.tables):
+            return self
+        tables = tuple(self.tables[i] for i in used.tolist())
+        return replace(self, table=table.astype(np.int32), tables=tables)
 
     def locations(self) -> Iterator[Location]:
         """Every location as a model, in order."""

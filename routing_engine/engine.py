@@ -100,7 +100,9 @@ class _State:
         if self.changed is None and not self.gone:
             return base
         merged = base.without(self.gone)
-        return merged if self.changed is None else merged.joined(self.changed.catalog.columns)
+        if self.changed is not None:
+            merged = merged.joined(self.changed.catalog.columns)
+        return merged.pruned()
 
 
 class _Query(NamedTuple):
@@ -371,8 +373,14 @@ class RoutingEngine:
             UnknownLocationError: a location to remove is not there; nothing is changed then.
             InvalidValueError: as the constructor, or an id is both changed and removed.
         """
-        new = {location.location_id: location for location in _checked(changes)}
+        given = list(_checked(changes))
+        LocationColumns.from_locations(given)  # refuses what the constructor refuses
+        new = {location.location_id: location for location in given}
+        if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
+            raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
         removed = set(remove)
+        if not all(isinstance(location_id, str) for location_id in removed):
+            raise InvalidValueError("a location id is a str")
         both = sorted(removed & set(new))
         if both:
             raise InvalidValueError(f"both changed and removed: {both[:5]}")
@@ -404,7 +412,7 @@ class RoutingEngine:
                 frozenset(gone),
                 RecentDecisions(self._cache_size),
             )
-            self._state = self._merged(made) if len(kept) > MAX_CHANGED else made
+            self._state = self._merged(made) if max(len(kept), len(gone)) > MAX_CHANGED else made
         return version
 
     def _build(
@@ -555,7 +563,7 @@ class RoutingEngine:
             return self._default(state, part, i, location_id, reason)
         key = b""
         if self._cache_size:
-            flags = verified + 2 * confirmed + 4 * (part is state.changed)
+            flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
             key = RecentDecisions.key(i, heard, flags)
             decision = state.recent.get(key)
             if decision is not None:

@@ -27,8 +27,8 @@ class RecentDecisions:
     """
 
     def __init__(self, size: int) -> None:
-        if size < 0:
-            raise InvalidValueError(f"cache_size must be at least 0, not {size}")
+        if type(size) is not int or size < 0:
+            raise InvalidValueError(f"cache_size must be at least 0, not {size!r}")
         self.size = size
         self._decisions: OrderedDict[bytes, Decision] = OrderedDict()
         self._lock = threading.Lock()

@@ -65,7 +65,7 @@ _SAID = {
 
 def stripped(when: str) -> str:
     """A description without its carrier phrase: "caller wants to pay a bill" -> "pay a bill"."""
-    whole = when.strip().rstrip(".")
+    whole = when.strip().rstrip(".").rstrip() or when
     rest = whole[_end(_LEAD, whole) :]
     verb = _end(_VERB, rest)
     if verb:
@@ -85,7 +85,7 @@ def first_person(text: str) -> str:
 
 def spoken(when: str) -> str:
     """A description as a sentence: "caller wants a quote" -> "i want a quote"."""
-    whole = when.strip().rstrip(".")
+    whole = when.strip().rstrip(".").rstrip() or when
     subject = re.match(rf"^{_SUBJECT}\s+", whole, re.IGNORECASE)
     verb, _, rest = (whole[subject.end() :] if subject else whole).partition(" ")
     verb = verb.lower()

@@ -907,7 +907,9 @@ def test_a_terminal_that_cannot_show_a_letter_is_no_error(snapshot):
 def test_compile_names_the_encoder_and_is_done_at_once_the_second_time():
     first, second = run("compile"), run("compile", "default")
     assert first.exit_code == second.exit_code == 0
-    assert first.stdout.startswith("all-MiniLM-L6-v2: int8-static-1:53aa51172d142c89, dimension 384")
+    assert first.stdout.startswith(
+        "all-MiniLM-L6-v2: int8-static-1:53aa51172d142c89, dimension 384"
+    )
     assert second.stdout.split("ready")[0] == first.stdout.split("ready")[0]
 
 

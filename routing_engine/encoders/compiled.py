@@ -151,6 +151,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
     try:
         facts: dict[str, Any] = json.loads((folder / _FACTS).read_bytes())
         hashes = facts["sha256"]
+        int(facts["dimension"]), int(facts["max_tokens"])  # a KeyError where one is missing
         for name in ("model.onnx", "tokenizer.json"):
             with (folder / name).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != hashes[name]:

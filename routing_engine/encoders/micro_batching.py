@@ -12,15 +12,15 @@ import asyncio
 import os
 import threading
 import time
+import weakref
 from collections import deque
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from routing_engine.encoders.protocol import Encoder, Vectors, check_vector, check_vectors
-from routing_engine.errors import InvalidValueError, RoutingError
+from routing_engine.errors import EncoderError, InvalidValueError, RoutingError
 
 __all__ = ["DeadlineExceededError", "MicroBatcher", "OverloadedError"]
 
@@ -38,6 +38,130 @@ class _Waiting:
     text: str
     expires: float | None
     vector: Future[Vectors] = field(default_factory=Future)
+
+
+_cores: weakref.WeakSet[_Core] = weakref.WeakSet()
+
+
+class _Core:
+    """What a batcher shares with its workers, so that they do not keep it alive."""
+
+    def __init__(self, encoder: Encoder, max_batch: int, n_slots: int) -> None:
+        self.encoder = encoder
+        self.dimension = encoder.dimension
+        self.max_batch = max_batch
+        self.n_slots = n_slots
+        self.reset()
+        _cores.add(self)
+
+    def reset(self) -> None:
+        """Nothing waits, nothing runs."""
+        self.changed = threading.Condition()
+        self.waiting: deque[_Waiting] = deque()
+        self.workers: list[threading.Thread] = []
+        self.running = 0
+        self.closed = False
+
+    def close(self) -> None:
+        """End the workers once they have answered what waits."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
+
+    def take_slot(self) -> bool:
+        with self.changed:
+            if self.waiting or self.running >= self.n_slots:
+                return False
+            self.running += 1
+            return True
+
+    def give_slot(self) -> None:
+        with self.changed:
+            self.running -= 1
+            if self.waiting:
+                self.changed.notify()
+
+    def enqueue(self, waiting: _Waiting, max_waiting: int) -> None:
+        with self.changed:
+            if len(self.waiting) >= max_waiting:
+                raise OverloadedError(f"{max_waiting} texts are waiting to be encoded")
+            while len(self.workers) < self.n_slots:
+                worker = threading.Thread(
+                    target=self.work, name=f"encoder-{len(self.workers)}", daemon=True
+                )
+                self.workers.append(worker)
+                worker.start()
+            self.waiting.append(waiting)
+            self.changed.notify()
+
+    def work(self) -> None:
+        while True:
+            with self.changed:
+                while not self.waiting or self.running >= self.n_slots:
+                    if self.closed and not self.waiting:
+                        return
+                    self.changed.wait()
+                batch = self.next_batch()
+                if not batch:
+                    continue
+                self.running += 1
+            try:
+                self.answer(batch)
+            finally:
+                self.give_slot()
+            del batch  # nothing of a caller is held while waiting for the next
+
+    def next_batch(self) -> list[_Waiting]:
+        """Those that wait and are still wanted, up to a batch, oldest first."""
+        batch: list[_Waiting] = []
+        now = time.monotonic()
+        while self.waiting and len(batch) < self.max_batch:
+            waiting = self.waiting.popleft()
+            if not waiting.vector.set_running_or_notify_cancel():
+                continue
+            if waiting.expires is not None and waiting.expires <= now:
+                waiting.vector.set_exception(
+                    DeadlineExceededError("the deadline passed while the text waited")
+                )
+            else:
+                batch.append(waiting)
+        return batch
+
+    def answer(self, batch: list[_Waiting]) -> None:
+        texts = list(dict.fromkeys(waiting.text for waiting in batch))
+        try:
+            encoded = check_vectors(self.encoder.encode(texts), len(texts), self.dimension)
+        except BaseException as error:  # noqa: BLE001  it belongs to those who wait for it
+            if len(texts) > 1:
+                # One text that cannot be encoded must not fail those it happens to wait with.
+                for text in texts:
+                    self.answer([waiting for waiting in batch if waiting.text == text])
+                return
+            for waiting in batch:
+                waiting.vector.set_exception(_holdable(error))
+            return
+        vectors = dict(zip(texts, encoded, strict=True))
+        for waiting in batch:
+            waiting.vector.set_result(np.ascontiguousarray(vectors[waiting.text]))
+
+
+def _reset_all() -> None:
+    """Neither threads nor the state of their locks survive a fork."""
+    for core in list(_cores):
+        core.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_all)
+
+
+def _holdable(error: BaseException) -> BaseException:
+    """An error that a future of asyncio can hold: it cannot hold a StopIteration."""
+    if isinstance(error, StopIteration):
+        wrapped = EncoderError("the encoder raised StopIteration")
+        wrapped.__cause__ = error
+        return wrapped
+    return error
 
 
 class MicroBatcher:
@@ -58,23 +182,25 @@ class MicroBatcher:
         max_batch: int = 32,
         n_slots: int | None = None,
     ) -> None:
-        if max_waiting < 1 or max_batch < 1 or (n_slots is not None and n_slots < 1):
-            raise InvalidValueError("max_waiting, max_batch and n_slots must be at least 1")
+        slots = usable_cores() if n_slots is None else n_slots
+        for name, value in (
+            ("max_waiting", max_waiting),
+            ("max_batch", max_batch),
+            ("n_slots", slots),
+        ):
+            if type(value) is not int or value < 1:
+                raise InvalidValueError(f"{name} must be at least 1, not {value!r}")
         self.encoder = encoder
-        self._dimension = encoder.dimension
         self.max_waiting = max_waiting
         self.max_batch = max_batch
-        self.n_slots = usable_cores() if n_slots is None else n_slots
-        self._waiting: deque[_Waiting] = deque()
-        self._running = 0
-        self._changed = threading.Condition()
-        self._workers: list[threading.Thread] = []
-        self._owner = os.getpid()
+        self.n_slots = slots
+        self._core = _Core(encoder, max_batch, slots)
+        weakref.finalize(self, self._core.close)
 
     @property
     def n_waiting(self) -> int:
         """Texts that wait now."""
-        return len(self._waiting)
+        return len(self._core.waiting)
 
     def encode(self, text: str, *, deadline_s: float | None = None) -> Vectors:
         """The unit vector of one text, float32 ``(dimension,)``.
@@ -87,112 +213,37 @@ class MicroBatcher:
             OverloadedError: too many texts wait already.
             DeadlineExceededError: the deadline passed first.
         """
-        if deadline_s is None and self._take_slot():
+        core = self._core
+        if deadline_s is None and core.take_slot():
             try:
-                return check_vector(self.encoder.encode([text]), self._dimension)
+                return check_vector(core.encoder.encode([text]), core.dimension)
             finally:
-                self._give_slot()
+                core.give_slot()
         waiting = self._enqueue(text, deadline_s)
-        try:
-            return waiting.vector.result(deadline_s)
-        except FutureTimeoutError:
-            if waiting.vector.done() and not waiting.vector.cancelled():
-                return waiting.vector.result()
+        if not wait([waiting.vector], deadline_s).done:
             waiting.vector.cancel()
-            raise DeadlineExceededError(f"not encoded within {deadline_s} s") from None
+            raise DeadlineExceededError(f"not encoded within {deadline_s} s")
+        return waiting.vector.result()
 
     async def aencode(self, text: str, *, deadline_s: float | None = None) -> Vectors:
         """As :meth:`encode`, without blocking the event loop; a cancelled caller is forgotten."""
         waiting = self._enqueue(text, deadline_s)
+        future = asyncio.wrap_future(waiting.vector)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(waiting.vector), deadline_s)
-        except TimeoutError:
-            raise DeadlineExceededError(f"not encoded within {deadline_s} s") from None
-
-    def _encode(self, texts: list[str]) -> Vectors:
-        return check_vectors(self.encoder.encode(texts), len(texts), self._dimension)
-
-    def _take_slot(self) -> bool:
-        with self._changed:
-            if self._waiting or self._running >= self.n_slots:
-                return False
-            self._running += 1
-            return True
-
-    def _give_slot(self) -> None:
-        with self._changed:
-            self._running -= 1
-            if self._waiting:
-                self._changed.notify()
+            done, _ = await asyncio.wait([future], timeout=deadline_s)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        if not done:
+            future.cancel()
+            raise DeadlineExceededError(f"not encoded within {deadline_s} s")
+        return future.result()
 
     def _enqueue(self, text: str, deadline_s: float | None) -> _Waiting:
         expires = None if deadline_s is None else time.monotonic() + deadline_s
         waiting = _Waiting(text, expires)
-        with self._changed:
-            if len(self._waiting) >= self.max_waiting:
-                raise OverloadedError(f"{self.max_waiting} texts are waiting to be encoded")
-            self._start_workers()
-            self._waiting.append(waiting)
-            self._changed.notify()
+        self._core.enqueue(waiting, self.max_waiting)
         return waiting
-
-    def _start_workers(self) -> None:
-        if self._owner != os.getpid():  # threads do not survive a fork
-            self._owner = os.getpid()
-            self._workers = []
-            self._running = 0
-            self._waiting.clear()
-        while len(self._workers) < self.n_slots:
-            worker = threading.Thread(
-                target=self._work, name=f"encoder-{len(self._workers)}", daemon=True
-            )
-            self._workers.append(worker)
-            worker.start()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting or self._running >= self.n_slots:
-                    self._changed.wait()
-                batch = self._next_batch()
-                if not batch:
-                    continue
-                self._running += 1
-            try:
-                self._answer(batch)
-            finally:
-                self._give_slot()
-
-    def _next_batch(self) -> list[_Waiting]:
-        """Those that wait and are still wanted, up to a batch, oldest first."""
-        batch: list[_Waiting] = []
-        now = time.monotonic()
-        while self._waiting and len(batch) < self.max_batch:
-            waiting = self._waiting.popleft()
-            if waiting.expires is not None and waiting.expires <= now:
-                if waiting.vector.set_running_or_notify_cancel():
-                    waiting.vector.set_exception(
-                        DeadlineExceededError("the deadline passed while the text waited")
-                    )
-            elif waiting.vector.set_running_or_notify_cancel():
-                batch.append(waiting)
-        return batch
-
-    def _answer(self, batch: list[_Waiting]) -> None:
-        texts = list(dict.fromkeys(waiting.text for waiting in batch))
-        try:
-            vectors = dict(zip(texts, self._encode(texts), strict=True))
-        except BaseException as error:  # noqa: BLE001  it belongs to those who wait for it
-            if len(texts) == 1:
-                for waiting in batch:
-                    waiting.vector.set_exception(error)
-                return
-            # One text that cannot be encoded must not fail those it happens to wait with.
-            for text in texts:
-                self._answer([waiting for waiting in batch if waiting.text == text])
-            return
-        for waiting in batch:
-            waiting.vector.set_result(np.ascontiguousarray(vectors[waiting.text]))
 
 
 def usable_cores() -> int:
