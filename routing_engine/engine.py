@@ -321,7 +321,7 @@ class RoutingEngine:
             SnapshotError: the directory holds something else, or cannot be written.
         """
         state = self._state
-        if state.changed is not None or state.gone:
+        if state.base.catalog.version != state.version:
             with self._writing:
                 state = self._state = self._merged(self._state)
         save_snapshot(

@@ -319,7 +319,7 @@ def test_report_prints_the_first_of_each_kind_and_counts_all(tmp_path, monkeypat
     assert got.totals == {"error:bad_destination": 150, "error:no_default_destination": 1}
     assert (len(got.errors), got.n_errors) == (101, 151)
     assert got.summary().splitlines() == [
-        "f.csv: 151 rows, 150 locations, 0 rules in 1 profile, 1 distinct destination",
+        "f.csv: 151 rows, 150 locations, 0 rules in 0 profiles, 1 distinct destination",
         "151 errors",
         *(
             f"  f.csv:{i + 2} destination: 'bad{i}' is not a phone number "
