@@ -453,7 +453,7 @@ class RoutingEngine:
         profiles = Profiles.build(
             catalog.profiles,
             self.encoder,
-            background_for(self.encoder),
+            background_for(self.encoder) if known.background is None else known.background,
             known=known,
             progress=progress,
         )

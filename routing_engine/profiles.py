@@ -182,10 +182,15 @@ class Known:
     """Rules that some profiles hold already, by their texts.
 
     Args:
-        parts: pairs of the profiles' texts and what was built from them.
+        parts: pairs of the profiles' texts and what was built from them, of one background.
+
+    Attributes:
+        background: what their rows were made with, and new rules beside them must be; None
+            where there are no parts.
     """
 
     def __init__(self, *parts: tuple[Sequence[Profile], Profiles]) -> None:
+        self.background: Background | None = parts[0][1].background if parts else None
         self._places: dict[RuleTexts, tuple[Profiles, int, int]] = {
             rule: (built, p, r)
             for texts, built in parts
@@ -200,5 +205,6 @@ class Known:
 
     def __or__(self, other: Known) -> Known:
         joined = Known()
+        joined.background = self.background or other.background
         joined._places = self._places | other._places
         return joined
