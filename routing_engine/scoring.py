@@ -10,13 +10,16 @@ and utterances so lose what all of their kind have in common.
 
 **A rule's logit**, in terms of cosines only:
 
-    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m mean_i e_i.x + w_p p.x + c
+    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m m.x + w_a W(m).x + w_p p.x
+         + c
     b  = (p.x + max_i e_i.x) / 2                     (d.x in place of examples, where there are none)
     z  = z0 + w_1 (b - largest b of a rule that leads elsewhere) + w_g G(x) + w_q q.mu / |mu|
 
-``c`` holds what is known of the rule beforehand: how many examples, how alike they are. The last
-two terms are the same for all rules: how generic the utterance is, by the background model. Of
-the rules in a table, "none" is one more choice, of logit zero (Luce, 1959; McFadden, 1974):
+``m`` is the mean example (``d``, where there are none), and ``W`` damps what lies along the
+principal axes of callers' sentences: a linear discriminant against the background. ``c`` holds
+what is known of the rule beforehand: how many examples, how alike they are. The last two terms
+are the same for all rules: how generic the utterance is, by the background model. Of the
+rules in a table, "none" is one more choice, of logit zero (Luce, 1959; McFadden, 1974):
 
     confidence_r = exp(z_r) / (1 + exp(z_r) + sum over rules that lead elsewhere exp(z_j))
 
@@ -56,7 +59,7 @@ __all__ = [
     "threshold_for",
 ]
 
-SCORING = "centred-logit-1"
+SCORING = "centred-logit-2"
 """Names what the rows of an index mean; rows of another scoring cannot be read by this one."""
 
 DEFAULT_THRESHOLD = PARAMETERS.threshold
@@ -90,8 +93,8 @@ class Scored:
             the prototype, then the examples (or the description, where there are none).
         offsets: float32 ``(2 + n_candidates,)``: inner products of the rows with the background
             mean, which centring takes off.
-        constants: float32 ``(3,)``: constant of the logit, weight of the best candidate, weight
-            of its excess over ``HINGE``.
+        constants: float32 ``(3,)``: constant of the logit, weight of the best example, weight
+            of the larger of that and ``HINGE``; the last two are 0 where there is no example.
     """
 
     rows: Floats
@@ -121,8 +124,10 @@ def score_rule(
     alike = (float(np.square(examples.sum(axis=0)).sum()) - n) / (n * (n - 1)) if n > 1 else 0.0
     linear = (w.description if n else w.description_alone) * description
     linear = linear + (w.prototype + half) * prototype
-    if n:
-        linear = linear + w.mean_example * examples.mean(axis=0)
+    mean = examples.mean(axis=0) if n else description
+    linear = linear + w.whitened * background.whitened(mean)
+    # Without examples the description is the best of one: that is linear too.
+    linear = linear + (w.mean_example * mean if n else half * mean)
     rows = np.concatenate(
         [linear[None], prototype[None], examples if n else description[None]]
     ).astype(np.float32)
@@ -131,7 +136,9 @@ def score_rule(
         rows=rows,
         offsets=(rows @ background.mean).astype(np.float32),
         constants=np.array(
-            [constant, half + (w.best_example if n else 0.0), w.near_example if n else 0.0],
+            [constant - HINGE * w.near_example, half + w.best_example, w.near_example]
+            if n
+            else [constant, 0.0, 0.0],
             np.float32,
         ),
     )
@@ -183,7 +190,7 @@ class Layout:
             constant=constant,
             best_weight=best_weight,
             near_weight=near_weight,
-            has_examples=bool(near_weight.any()),
+            has_examples=bool(best_weight.any() or near_weight.any()),
         )
 
     @property
@@ -235,19 +242,21 @@ def hear(query: Floats, background: Background, parameters: Parameters = PARAMET
         background: of the same encoder.
         parameters: weights of the logit.
     """
-    products = background.rows.dot(query)
-    near = float(products[0])
-    mean = background.mean_square
-    square = 1.0 / max(1.0 - 2.0 * near + mean, 1e-6)
+    products = background.probe.dot(query)
+    near, linear, cross = products[:3].tolist()
+    middle = 3 + background.n_upward
+    upward, downward = products[3:middle], products[middle:]
+    square = 1.0 / max(1.0 - 2.0 * near + background.mean_square, 1e-6)
     scale = math.sqrt(square)
-    along = products[1:]
-    along -= background.axis_means
-    linear = float(background.linear.dot(along))
-    along *= along
+    curved = float(upward.dot(upward)) - float(downward.dot(downward))
     genericness = (
-        background.constant + scale * linear + square * float(background.quadratic.dot(along))
+        background.constant
+        + scale * (linear - background.level)
+        + square * (curved - 2.0 * cross + background.bend)
     )
-    closeness = near * background.mean_norm_inverse if mean > 0.0 else TYPICAL_CLOSENESS
+    closeness = (
+        near * background.mean_norm_inverse if background.mean_square > 0.0 else TYPICAL_CLOSENESS
+    )
     return Heard(scale, parameters.genericness * genericness + parameters.closeness * closeness)
 
 
@@ -274,16 +283,14 @@ def confidences(
     n = layout.n_rules
     cosines = similarities - layout.offsets
     cosines *= heard.scale
-    best = np.maximum.reduceat(cosines, layout.starts)
-    close = (cosines[n : 2 * n] + best).tolist()  # 2 b
-    logits = layout.best_weight * best
-    logits += cosines[:n]
-    logits += layout.constant
+    logits = cosines[:n] + layout.constant
     if layout.has_examples:
-        best -= HINGE
-        np.maximum(best, 0.0, out=best)
-        best *= layout.near_weight
-        logits += best
+        best = np.maximum.reduceat(cosines, layout.starts)
+        logits += layout.best_weight * best
+        logits += layout.near_weight * np.maximum(best, HINGE)
+    else:
+        best = cosines[2 * n :]
+    close = (cosines[n : 2 * n] + best).tolist()  # 2 b
     half = 0.5 * parameters.lead
     n_places = len(set(destinations))
     if n_places == 1:
@@ -298,8 +305,7 @@ def confidences(
         first = close.index(top)
         logits += heard.shift - half * top
         logits[first] += half * (top - runner_up)
-        np.exp(logits, out=logits)
-        odds = logits.tolist()
+        odds = np.exp(logits).tolist()
         # An exact sum has the same bits in whatever order the rules stand.
         whole = 1.0 + math.fsum(odds)
         return [odd / whole for odd in odds]
