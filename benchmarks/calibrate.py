@@ -83,7 +83,7 @@ JUDGED = ("when", "examples")
 
 WEIGHTS = (
     *("description_alone", "description", "best_example", "near_example", "mean_example"),
-    *("prototype", "whitened", "few", "alike", "alone", "closeness", "genericness", "lead", "bias"),
+    *("prototype", "few", "alike", "alone", "closeness", "genericness", "lead", "bias"),
 )
 """The parameters that the logit is linear in, in the order of a feature's columns."""
 
@@ -410,7 +410,6 @@ class _Parts:
         n_examples: how many.
         description, prototype: ``(d,)``.
         candidates: ``(n_candidates, d)``: the examples, or the description.
-        whitened: ``(d,)``: the mean candidate, damped along the background's axes.
         alike: mean cosine between examples.
     """
 
@@ -418,7 +417,6 @@ class _Parts:
     description: Vectors
     prototype: Vectors
     candidates: Vectors
-    whitened: Floats
     alike: float
 
 
@@ -442,7 +440,6 @@ class _Knowing:
                 description=scored.rows[0],
                 prototype=scored.rows[1],
                 candidates=scored.rows[2:],
-                whitened=self._space.background.whitened(scored.rows[2:].mean(axis=0)),
                 alike=float(scored.constants[0]),
             )
         return self._parts[texts]
@@ -469,7 +466,6 @@ def _features(episode: Episode, heard: _Hearing, known: _Knowing) -> Floats:
         "near_example": np.maximum(best - HINGE, 0.0) * has,
         "mean_example": mean * has,
         "prototype": prototype,
-        "whitened": x @ np.stack([rule.whitened for rule in rules]).T,
         "few": 1.0 / (1.0 + n_examples),
         "alike": np.array([rule.alike for rule in rules]),
         "alone": float(len(rules) == 1),

@@ -5,11 +5,9 @@ Fitted from embeddings of ``resources/background.txt`` (utterances of callers of
 this project. One that fits the default encoder ships with the package; for any other encoder it
 is fitted from the same text.
 
-Its parts: the mean utterance ``mu``; the principal axes ``U`` of utterances about it, and how much
-of what callers say lies along each (probabilistic principal components, Tipping and Bishop, 1999);
-the mean description of each kind; and a *genericness*: how near, on average, the ten nearest
-background utterances are to a text, as a quadratic form on those axes (ridge regression, leave one
-out):
+Its parts: the mean utterance ``mu``; the principal axes ``U`` of utterances about it; the mean
+description of each kind; and a *genericness*: how near, on average, the ten nearest background
+utterances are to a text, as a quadratic form on those axes (ridge regression, leave one out):
 
     G(x) = c + u.x + sum_k v_k (U_k.x)^2,    x = (q - mu) / |q - mu|
 
@@ -40,8 +38,6 @@ __all__ = [
 
 NEIGHBOURS = 10
 MAX_AXES = 64
-SHRINKAGE = 0.3
-"""How far the variances along the axes are drawn to the mean of all directions."""
 RIDGE = 0.1
 TYPICAL_GENERICNESS = 0.47
 TYPICAL_CLOSENESS = 0.27
@@ -57,21 +53,18 @@ class Background:
     Attributes:
         rows: float32 ``(1 + n_axes, d)``: the mean utterance, then the principal axes.
         axis_means: float32 ``(n_axes,)``: inner products of the axes with the mean.
-        damping: float32 ``(n_axes,)``: ``1 - r / e_k``, where ``e_k`` is the variance of utterances
-            along an axis and ``r`` that along any direction beside the axes.
         linear, quadratic: float32 ``(n_axes,)``: ``u`` and ``v`` of the genericness.
         constant: ``c`` of the genericness.
         description_means: float32 ``(n_kinds, d)``: the mean description of each kind.
         mean_square, mean_norm_inverse: ``|mu|^2`` and ``1 / |mu|`` (0 for a zero mean).
         probe: float32 ``(3 + n_axes, d)``: what an utterance is multiplied with to hear how
             generic it is, see :func:`routing_engine.scoring.hear`.
-        n_upward: how many axes of the probe, the first ones, count upward.
+        curvature: float32 ``(3 + n_axes,)``: ``v``, and 0 for what is not an axis.
         level, bend: what the linear and the quadratic part of the genericness are at ``mu``.
     """
 
     rows: Floats
     axis_means: Floats
-    damping: Floats
     linear: Floats
     quadratic: Floats
     constant: float
@@ -79,7 +72,7 @@ class Background:
     mean_square: float = field(init=False)
     mean_norm_inverse: float = field(init=False)
     probe: Floats = field(init=False)
-    n_upward: int = field(init=False)
+    curvature: Floats = field(init=False)
     level: float = field(init=False)
     bend: float = field(init=False)
 
@@ -88,15 +81,13 @@ class Background:
         linear, quadratic = self.linear.astype(np.float64), self.quadratic.astype(np.float64)
         mean, axes = rows[0], rows[1:]
         square = float(mean @ mean)
-        roots = np.sqrt(np.abs(quadratic))[:, None] * axes
-        upward = quadratic > 0.0
         parts = {
             "mean_square": square,
             "mean_norm_inverse": square**-0.5 if square > 0.0 else 0.0,
             "probe": np.concatenate(
-                [[mean, linear @ axes, (quadratic * means) @ axes], roots[upward], roots[~upward]]
+                [[mean, linear @ axes, (quadratic * means) @ axes], axes]
             ).astype(np.float32),
-            "n_upward": int(upward.sum()),
+            "curvature": np.concatenate([np.zeros(3), quadratic]).astype(np.float32),
             "level": float(linear @ means),
             "bend": float(quadratic @ means**2),
         }
@@ -109,17 +100,11 @@ class Background:
         mean: Floats = self.rows[0]
         return mean
 
-    def whitened(self, direction: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """A direction ``(d,)``, damped along the axes that callers' sentences vary along most."""
-        axes = self.rows[1:].astype(np.float64)
-        return direction - (self.damping * (axes @ direction)) @ axes
-
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The parts by name, to be stored."""
         return {
             "rows": self.rows,
             "axis_means": self.axis_means,
-            "damping": self.damping,
             "linear": self.linear,
             "quadratic": self.quadratic,
             "constant": np.array([self.constant], np.float32),
@@ -131,17 +116,14 @@ class Background:
         """The inverse of :meth:`arrays`."""
         parts = {name: np.asarray(arrays[name], np.float32) for name in PARTS}
         n_axes = len(parts["rows"]) - 1
-        per_axis = ("axis_means", "damping", "linear", "quadratic")
+        per_axis = ("axis_means", "linear", "quadratic")
         if any(parts[name].shape != (n_axes,) for name in per_axis) or len(parts["constant"]) != 1:
             raise InvalidValueError("the parts of the background model do not fit one another")
         constant = float(parts.pop("constant")[0])
         return cls(constant=constant, **parts)
 
 
-PARTS = (
-    *("rows", "axis_means", "damping", "linear", "quadratic", "constant"),
-    "description_means",
-)
+PARTS = ("rows", "axis_means", "linear", "quadratic", "constant", "description_means")
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -173,14 +155,10 @@ def fit_background(
     solved = np.linalg.solve(
         design.T @ design + RIDGE * np.eye(design.shape[1]), design.T @ nearest
     )
-    n, d = axes.shape
-    variances = np.square(along).mean(axis=0)
-    beside = max(0.0, 1.0 - float(variances.sum())) / max(1, d - n)
-    variances, beside = ((1.0 - SHRINKAGE) * part + SHRINKAGE / d for part in (variances, beside))
+    n = len(axes)
     return Background(
         rows=np.concatenate([mean[None], axes]).astype(np.float32),
         axis_means=(axes @ mean).astype(np.float32),
-        damping=(1.0 - beside / variances).astype(np.float32),
         linear=solved[:n].astype(np.float32),
         quadratic=solved[n : 2 * n].astype(np.float32),
         constant=float(np.float32(solved[-1])),
@@ -193,7 +171,6 @@ def neutral_background(dimension: int, n_kinds: int) -> Background:
     return Background(
         rows=np.zeros((1, dimension), np.float32),
         axis_means=np.zeros(0, np.float32),
-        damping=np.zeros(0, np.float32),
         linear=np.zeros(0, np.float32),
         quadratic=np.zeros(0, np.float32),
         constant=float(np.float32(TYPICAL_GENERICNESS)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,10 @@ Profile = tuple[tuple[str, ...], ...]
 
 def _hash(raw: bytes) -> int:
     return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little")
+
+
+def _view(array: npt.NDArray[Any]) -> memoryview[int]:
+    return memoryview(array)  # type: ignore[arg-type]  # numpy does not say so before 3.12
 
 
 def id_hashes(columns: LocationColumns) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
@@ -73,6 +79,15 @@ class Catalog:
             hashes, order = id_hashes(columns)
         self.hashes = hashes
         self.order = order
+        # An element of a memoryview is a Python int at once; of an array it takes four times as long.
+        self._hashes, self._order = _view(hashes), _view(order)
+        self._blob, self._offsets = _view(columns.ids.blob), _view(columns.ids.offsets)
+        self._table, self._site = _view(columns.table), _view(columns.site)
+        self._first_slot, self._destinations = (
+            _view(columns.first_slot),
+            _view(columns.destinations),
+        )
+        self._defaults = _view(columns.defaults)
         profiles: Interner[Profile] = Interner()
         tables: list[Table] = []
         for rules in columns.tables:
@@ -90,15 +105,32 @@ class Catalog:
         if not isinstance(location_id, str):
             raise InvalidValueError(f"a location id is a str, not {type(location_id).__name__}")
         raw = location_id.encode("utf-8", "surrogatepass")
-        hashed = np.uint64(_hash(raw))
-        at = int(self.hashes.searchsorted(hashed))
-        ids = self.columns.ids
-        while at < len(self.hashes) and self.hashes[at] == hashed:
-            i = int(self.order[at])
-            if ids.raw(i) == raw:
+        hashed = _hash(raw)
+        hashes, blob, offsets = self._hashes, self._blob, self._offsets
+        at = bisect_left(hashes, hashed)
+        while at < len(hashes) and hashes[at] == hashed:
+            i = self._order[at]
+            if blob[offsets[i] : offsets[i + 1]] == raw:
                 return i
             at += 1
         return -1
+
+    def table(self, i: int) -> Table:
+        """The rule table of a location."""
+        return self.tables[self._table[i]]
+
+    def threshold(self, i: int) -> float | None:
+        """A location's own least confidence."""
+        return self.columns.sites[self._site[i]].threshold
+
+    def default(self, i: int) -> int:
+        """The code of a location's default destination."""
+        return self._defaults[i]
+
+    def destinations(self, i: int) -> list[int]:
+        """The code of each rule's destination."""
+        slots = self._first_slot
+        return self._destinations[slots[i] : slots[i + 1]].tolist()
 
     def texts(self) -> tuple[str, ...]:
         """Every distinct text that is embedded, in order of first appearance."""

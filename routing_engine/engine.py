@@ -50,6 +50,8 @@ MAX_UTTERANCE_LENGTH = 2000
 MAX_CHANGED = 1000
 """Locations changed by :meth:`RoutingEngine.apply` that are held beside the catalog."""
 
+_NOTHING_TO_DIAL = (Outcome.VERIFY, Outcome.CONFIRM)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -557,7 +559,7 @@ class RoutingEngine:
         part, i, heard = self._locate(state, location_id, utterance)
         if i < 0:
             return self._unknown(state, location_id)
-        table = part.catalog.tables[part.catalog.columns.table[i]]
+        table = part.catalog.table(i)
         if heard is None or table.profile < 0:
             reason = Reason.EMPTY_UTTERANCE if heard is None else Reason.NO_RULES
             return self._default(state, part, i, location_id, reason)
@@ -618,16 +620,14 @@ class RoutingEngine:
 
     def _decide(self, query: _Query, vector: npt.NDArray[np.float32]) -> Decision:
         state, part, i, table = query.state, query.part, query.location, query.table
-        columns = part.catalog.columns
+        catalog, profiles = part.catalog, part.profiles
         try:
-            profiles = part.profiles
             layout = profiles.layouts[table.profile]
             similarities = profiles.index.similarities(table.profile, vector)
-            first = int(columns.first_slot[i])
-            codes = columns.destinations[first : first + len(table.rules)].tolist()
+            codes = catalog.destinations(i)
             heard = scoring.hear(vector, profiles.background)
             confidences = scoring.confidences(similarities, layout, heard, codes)
-            own = columns.sites[columns.site[i]].threshold
+            own = catalog.threshold(i)
             verdict = decide(
                 confidences,
                 table.rules,
@@ -637,34 +637,30 @@ class RoutingEngine:
                 verified=query.verified,
                 confirmed=query.confirmed,
             )
-            destination = self._destination(columns, i, verdict, codes)
+            outcome, reason, rule, _, threshold = verdict
+            if outcome is Outcome.TRANSFER and rule is not None:
+                destination = catalog.columns.decode(codes[rule])
+            elif outcome in _NOTHING_TO_DIAL:
+                destination = None
+            else:
+                destination = catalog.columns.decode(catalog.default(i))
         except Exception as error:  # noqa: BLE001  a call must not be dropped
             return self._failed(query, error)
         decision = Decision(
-            outcome=verdict.outcome,
-            reason=verdict.reason,
-            destination=destination,
-            location_id=query.location_id,
-            catalog_version=state.version,
-            confidence=max(confidences),
-            threshold=verdict.threshold,
-            question=_question(verdict, table.rules),
-            _rule=verdict.rule,
-            _evidence=_Evidence(columns, i, table, layout, heard, confidences, similarities),
+            outcome,
+            reason,
+            destination,
+            query.location_id,
+            state.version,
+            max(confidences),
+            threshold,
+            _question(verdict, table.rules),
+            rule,
+            _Evidence(catalog.columns, i, table, layout, heard, confidences, similarities),
         )
         if query.key:
             state.recent.put(query.key, decision)
         return decision
-
-    @staticmethod
-    def _destination(
-        columns: LocationColumns, i: int, verdict: Verdict, codes: Sequence[int]
-    ) -> Destination | None:
-        if verdict.outcome is Outcome.TRANSFER and verdict.rule is not None:
-            return columns.decode(codes[verdict.rule])
-        if verdict.outcome in (Outcome.VERIFY, Outcome.CONFIRM):
-            return None
-        return columns.decode(int(columns.defaults[i]))
 
     def _failed(self, query: _Query, error: Exception) -> Decision:
         if isinstance(error, OverloadedError):
@@ -679,11 +675,10 @@ class RoutingEngine:
 
     @staticmethod
     def _default(state: _State, part: _Part, i: int, location_id: str, reason: Reason) -> Decision:
-        columns = part.catalog.columns
         return Decision(
             outcome=Outcome.DEFAULT,
             reason=reason,
-            destination=columns.decode(int(columns.defaults[i])),
+            destination=part.catalog.columns.decode(part.catalog.default(i)),
             location_id=location_id,
             catalog_version=state.version,
         )
@@ -726,11 +721,9 @@ def _heard(utterance: str) -> str | None:
 
 
 def _question(verdict: Verdict, rules: Sequence[RuleText]) -> str | None:
-    if verdict.rule is None:
-        return None
-    label = rules[verdict.rule].label
-    if verdict.outcome is Outcome.CLARIFY and verdict.rival is not None:
-        return f"Is this about {label} or {rules[verdict.rival].label}?"
-    if verdict.outcome is Outcome.CONFIRM:
-        return f"Shall I connect you with {label}?"
+    outcome, _, rule, rival, _ = verdict
+    if outcome is Outcome.CLARIFY and rule is not None and rival is not None:
+        return f"Is this about {rules[rule].label} or {rules[rival].label}?"
+    if outcome is Outcome.CONFIRM and rule is not None:
+        return f"Shall I connect you with {rules[rule].label}?"
     return None

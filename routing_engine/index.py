@@ -59,6 +59,10 @@ class ProfileIndex:
         self._rows = _storage(index)
         self._kernel = faiss.fvec_inner_products_ny  # type: ignore[attr-defined]
         self._pointer = faiss.swig_ptr
+        self._blocks = [
+            (faiss.swig_ptr(self._rows[start:stop]), stop - start)
+            for start, stop in pairwise(self._offsets)
+        ]
 
     @classmethod
     def build(cls, blocks: Sequence[npt.NDArray[np.float32]], dimension: int) -> ProfileIndex:
@@ -112,7 +116,8 @@ class ProfileIndex:
             IndexError: no such block.
             ValueError: the query has another shape, type or memory layout.
         """
-        start, stop = self._bounds(profile)
+        if not 0 <= profile < len(self._blocks):
+            raise IndexError(f"profile {profile} of {len(self)}")
         # The kernel reads raw memory: nothing else stands between a wrong shape and a crash.
         if (
             query.shape != (self.dimension,)
@@ -123,15 +128,10 @@ class ProfileIndex:
                 f"a query is contiguous float32 ({self.dimension},), "
                 f"not {query.dtype} {query.shape}"
             )
-        out = np.empty(stop - start, np.float32)
-        if stop > start:
-            self._kernel(
-                self._pointer(out),
-                self._pointer(query),
-                self._pointer(self._rows[start:stop]),
-                self.dimension,
-                stop - start,
-            )
+        rows, n_rows = self._blocks[profile]
+        out = np.empty(n_rows, np.float32)
+        if n_rows:
+            self._kernel(self._pointer(out), self._pointer(query), rows, self.dimension, n_rows)
         return out
 
     def save(self, path: Path) -> None:

@@ -19,7 +19,6 @@ class Parameters:
         best_example, near_example, mean_example: of the best example's cosine, of its excess
             over the hinge, and of the mean example's.
         prototype: of ``p.x``.
-        whitened: of ``W(m).x``.
         few: of ``1 / (1 + n_examples)``.
         alike: of the mean cosine between examples.
         alone: of a rule without competitors.
@@ -37,7 +36,6 @@ class Parameters:
     near_example: float
     mean_example: float
     prototype: float
-    whitened: float
     few: float
     alike: float
     alone: float

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["RecentDecisions"]
 
 # Of this process alone: a key cannot be looked up in a table of hashed sentences.
-_SECRET = os.urandom(16)
+_KEYED = blake2b(digest_size=16, key=os.urandom(16))
 
 
 class RecentDecisions:
@@ -39,8 +39,8 @@ class RecentDecisions:
     @staticmethod
     def key(location: int, heard: str, flags: int) -> bytes:
         """What a decision is kept by: 16 bytes, from which no word can be had back."""
-        digest = blake2b(heard.encode(), digest_size=16, key=_SECRET)
-        digest.update(b"\0%d,%d" % (location, flags))
+        digest = _KEYED.copy()
+        digest.update(b"%d,%d,%s" % (location, flags, heard.encode()))
         return digest.digest()
 
     def get(self, key: bytes) -> Decision | None:

@@ -10,15 +10,12 @@ and utterances so lose what all of their kind have in common.
 
 **A rule's logit**, in terms of cosines only:
 
-    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m m.x + w_a W(m).x + w_p p.x
-         + c
+    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m mean_i e_i.x + w_p p.x + c
     b  = (p.x + max_i e_i.x) / 2                     (d.x in place of examples, where there are none)
     z  = z0 + w_1 (b - largest b of a rule that leads elsewhere) + w_g G(x) + w_q q.mu / |mu|
 
-``m`` is the mean example (``d``, where there are none), and ``W`` damps what lies along the
-principal axes of callers' sentences: a linear discriminant against the background. ``c`` holds
-what is known of the rule beforehand: how many examples, how alike they are. The last two terms
-are the same for all rules: how generic the utterance is, by the background model. Of the
+``c`` holds what is known of the rule beforehand: how many examples, how alike they are. The last
+two terms are the same for all rules: how generic the utterance is, by the background model. Of the
 rules in a table, "none" is one more choice, of logit zero (Luce, 1959; McFadden, 1974):
 
     confidence_r = exp(z_r) / (1 + exp(z_r) + sum over rules that lead elsewhere exp(z_j))
@@ -36,6 +33,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -124,10 +122,8 @@ def score_rule(
     alike = (float(np.square(examples.sum(axis=0)).sum()) - n) / (n * (n - 1)) if n > 1 else 0.0
     linear = (w.description if n else w.description_alone) * description
     linear = linear + (w.prototype + half) * prototype
-    mean = examples.mean(axis=0) if n else description
-    linear = linear + w.whitened * background.whitened(mean)
     # Without examples the description is the best of one: that is linear too.
-    linear = linear + (w.mean_example * mean if n else half * mean)
+    linear = linear + (w.mean_example * examples.mean(axis=0) if n else half * description)
     rows = np.concatenate(
         [linear[None], prototype[None], examples if n else description[None]]
     ).astype(np.float32)
@@ -221,8 +217,7 @@ def block(rules: Sequence[Scored]) -> tuple[Floats, Floats, Floats]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What an utterance says of itself, before any rule.
 
     Attributes:
@@ -244,11 +239,10 @@ def hear(query: Floats, background: Background, parameters: Parameters = PARAMET
     """
     products = background.probe.dot(query)
     near, linear, cross = products[:3].tolist()
-    middle = 3 + background.n_upward
-    upward, downward = products[3:middle], products[middle:]
+    products *= products
+    curved = float(background.curvature.dot(products))
     square = 1.0 / max(1.0 - 2.0 * near + background.mean_square, 1e-6)
     scale = math.sqrt(square)
-    curved = float(upward.dot(upward)) - float(downward.dot(downward))
     genericness = (
         background.constant
         + scale * (linear - background.level)
@@ -302,12 +296,10 @@ def confidences(
         return [odd / (1.0 + odd) for odd in odds]
     if n_places == n:
         runner_up, top = sorted(close)[-2:]
-        first = close.index(top)
-        logits += heard.shift - half * top
-        logits[first] += half * (top - runner_up)
         odds = np.exp(logits).tolist()
-        # An exact sum has the same bits in whatever order the rules stand.
-        whole = 1.0 + math.fsum(odds)
+        odds[close.index(top)] *= math.exp(half * (top - runner_up))
+        # What all have in common goes to "none". An exact sum has the same bits in any order.
+        whole = math.exp(half * top - heard.shift) + math.fsum(odds)
         return [odd / whole for odd in odds]
     logits += heard.shift
     odds = []
