@@ -46,6 +46,7 @@ def rules(draw):
         action=action, enabled=draw(st.booleans()),
         destination=draw(destinations if action == "transfer" else st.none() | destinations),
         fallback=draw(st.lists(destinations, max_size=2)),
+        languages=draw(st.sampled_from([(), ("es",), ("vi", "es")])),
     )  # fmt: skip
 
 
