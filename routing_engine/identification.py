@@ -52,7 +52,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 # Sounds, and words that many languages have: they say nothing.
 _NEUTRAL = frozenset((
     "no", "ok", "okay", "uh", "um", "hmm", "mm", "mhm", "hm", "huh", "ah", "eh", "oh", "er",
-    "erm", "hiya", "idk",
+    "erm", "hiya", "idk", "bla", "blah",
 ))  # fmt: skip
 # Frequent words of English that are not frequent in the languages of COMMON.
 _ENGLISH = frozenset((
@@ -127,7 +127,7 @@ class Identifier:
         confidence = round(probability / (probability + english), DIGITS)
         if is_greeting:
             return Spoken(language, confidence)
-        is_short = len(words) <= SHORT
+        is_short = len(set(words)) <= SHORT
         if is_short and probability < LEAST_PROBABILITY_SHORT:
             return None
         if confidence < (LEAST_CONFIDENCE_SHORT if is_short else LEAST_CONFIDENCE):
