@@ -313,6 +313,12 @@ class TestEngine:
         for said in (HELP, ASKS, "caller asks about billing"):
             assert loaded.route("a", said) == engine.route("a", said)
 
+    def test_a_snapshot_without_languages_does_not_speak_of_them(self, tmp_path):
+        an_engine(a_rule()).save(tmp_path)
+        (tables,) = tmp_path.glob("tables-*.json")
+        assert "languages" not in tables.read_text(encoding="utf-8")
+        assert RoutingEngine.load(tmp_path, encoder=ENCODER).location("a").rules == (a_rule(),)
+
     def test_a_rule_may_get_and_lose_its_languages(self):
         engine = an_engine(a_rule("Spanish", SPANISH, when="caller prefers Spanish"))
         assert engine.route("a", HELP).reason is not Reason.LANGUAGE_MATCHED
