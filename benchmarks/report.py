@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _DISTRIBUTIONS = (
     "faiss-cpu",
+    "lingua-language-detector",
     "numpy",
     "onnxruntime",
     "pandas",
@@ -147,7 +148,8 @@ def setting(meta: Mapping[str, Any]) -> str:
     """One line on where a result was measured, for the note under a table."""
     cores = f"{meta['cores']} core{'' if meta['cores'] == 1 else 's'}"
     place = f"{meta['cpu']}, {cores}, {meta['ram_gb']} GB, Python {meta['python']}"
-    return f"Encoder {meta['encoder']}; {place}"
+    encoder = meta["encoder"]
+    return place if encoder is None else f"Encoder {encoder}; {place}"
 
 
 def _cpu() -> str:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from routing_engine.columns import Interner, LocationColumns
 from routing_engine.errors import InvalidValueError
+from routing_engine.identification import Identifier, identifier_for
 from routing_engine.models import RuleText
 from routing_engine.scoring import rule_texts
 
@@ -50,10 +51,12 @@ class Table:
     Attributes:
         rules: the rules without their numbers.
         profile: which block of the index holds their rows; -1 where there are no rules.
+        identifier: tells what callers speak; None where no rule asks for a language.
     """
 
     rules: tuple[RuleText, ...]
     profile: int
+    identifier: Identifier | None = None
 
 
 class Catalog:
@@ -63,6 +66,9 @@ class Catalog:
         columns: the compiled locations.
         version: catalog version, ascending.
         hashes, order: what :func:`id_hashes` gives, where it is stored already.
+
+    Raises:
+        MissingExtraError: a rule asks for a language, and the extra is not installed.
     """
 
     def __init__(
@@ -93,7 +99,7 @@ class Catalog:
         for rules in columns.tables:
             texts = tuple(rule_texts(rule) for rule in rules)
             profile = profiles.add(texts) if texts else -1
-            tables.append(Table(rules, profile))
+            tables.append(Table(rules, profile, identifier_for(rules)))
         self.tables: Sequence[Table] = tables
         self.profiles: tuple[Profile, ...] = profiles.values
 

@@ -25,6 +25,7 @@ from routing_engine.encoders.micro_batching import (
     OverloadedError,
 )
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
+from routing_engine.identification import Spoken, by_language
 from routing_engine.models import (
     Candidate,
     ContextRule,
@@ -179,6 +180,7 @@ class RoutingEngine:
     Raises:
         InvalidValueError: two locations with the same id, or an argument of another type.
         EncoderError: the encoder cannot be loaded or does not return unit vectors.
+        MissingExtraError: a rule asks for a language, and the extra ``languages`` is not installed.
     """
 
     def __init__(
@@ -627,6 +629,10 @@ class RoutingEngine:
             codes = catalog.destinations(i)
             heard = scoring.hear(vector, profiles.background)
             confidences = scoring.confidences(similarities, layout, heard, codes)
+            spoken = None
+            if table.identifier is not None:
+                spoken = table.identifier.spoken(query.heard)
+                confidences = by_language(confidences, table.rules, codes, query.heard, spoken)
             own = catalog.threshold(i)
             verdict = decide(
                 confidences,
@@ -637,6 +643,8 @@ class RoutingEngine:
                 verified=query.verified,
                 confirmed=query.confirmed,
             )
+            if spoken is not None:
+                verdict = _as_spoken(verdict, table.rules, spoken)
             outcome, reason, rule, _, threshold = verdict
             if outcome is Outcome.TRANSFER and rule is not None:
                 destination = catalog.columns.decode(codes[rule])
@@ -718,6 +726,15 @@ def _heard(utterance: str) -> str | None:
     except UnicodeEncodeError:  # lone surrogates, from a broken decoder upstream
         heard = heard.encode("utf-8", "replace").decode()
     return heard
+
+
+def _as_spoken(verdict: Verdict, rules: Sequence[RuleText], spoken: Spoken) -> Verdict:
+    """The verdict, with the reason that the caller's language matched the rule, where it did."""
+    if verdict.reason is not Reason.RULE_MATCHED or verdict.rule is None:
+        return verdict
+    if spoken.language not in rules[verdict.rule].languages:
+        return verdict
+    return verdict._replace(reason=Reason.LANGUAGE_MATCHED)
 
 
 def _question(verdict: Verdict, rules: Sequence[RuleText]) -> str | None:

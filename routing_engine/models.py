@@ -26,6 +26,7 @@ from pydantic import (
 
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, Problem
+from routing_engine.languages import language_code
 
 __all__ = [
     "Action",
@@ -65,6 +66,7 @@ class Reason(StrEnum):
     """Why the outcome is what it is."""
 
     RULE_MATCHED = "rule_matched"
+    LANGUAGE_MATCHED = "language_matched"
     BELOW_THRESHOLD = "below_threshold"
     EMPTY_UTTERANCE = "empty_utterance"
     NO_RULES = "no_rules"
@@ -160,10 +162,15 @@ RuleSentence = Annotated[str, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 LocationId = Annotated[str, Field(max_length=MAX_LOCATION_ID_LENGTH), AfterValidator(_location_id)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
+Language = Annotated[str, AfterValidator(language_code)]
 
 
 def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
+
+
+def _in_order(codes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(codes)))
 
 
 class RuleText(_Value):
@@ -181,6 +188,11 @@ class RuleText(_Value):
         requires_confirmation: the caller must confirm the transfer first.
         action: ``"transfer"``, or ``"contain"``: routine business that stays with the agent.
         enabled: a disabled rule is never matched.
+        languages: the rule is for callers who speak one of these, whatever their words mean: ISO
+            639-1 codes (``"es"``; a tag such as ``"es-MX"`` or a name such as ``"Spanish"`` is
+            taken for its code), in order, each once. What is said in another language, or in
+            English, is matched by its words, and only where they name one of these or speak of
+            languages at all. Needs the extra ``languages``.
     """
 
     label: Label
@@ -194,6 +206,7 @@ class RuleText(_Value):
     requires_confirmation: bool = False
     action: Action = "transfer"
     enabled: bool = True
+    languages: Annotated[tuple[Language, ...], AfterValidator(_in_order)] = ()
 
 
 class ContextRule(RuleText):
@@ -238,8 +251,8 @@ class Location(_Value):
         location_id: unique in a catalog; compared exactly, after surrounding white space is
             stripped.
         default_destination: where a call goes that no rule matches.
-        rules: the context rules, at most 256. Two rules with the same ``when`` and different
-            destinations are refused.
+        rules: the context rules, at most 256. Two rules with the same ``when`` and
+            languages and different destinations are refused.
         name: for people; not used for routing.
         timezone: IANA name, or None.
         threshold: least confidence for this location's rules; None takes the policy's.
@@ -258,7 +271,7 @@ class Location(_Value):
     @model_validator(mode="after")
     def _rules_agree(self) -> Self:
         contradictions = contradicting_rules(
-            [(rule.when, rule.destination, rule.action) for rule in self.rules]
+            [(rule.when, rule.languages, rule.destination, rule.action) for rule in self.rules]
         )
         if contradictions:
             raise InvalidValueError(
@@ -275,14 +288,17 @@ class Location(_Value):
 
 
 def contradicting_rules(
-    rules: list[tuple[str, Destination | None, str]],
+    rules: list[tuple[str, tuple[str, ...], Destination | None, str]],
 ) -> list[tuple[int, int]]:
-    """Pairs (first, second) of rules with the same ``when`` that send the caller elsewhere."""
-    first_with: dict[str, int] = {}
+    """Pairs (first, second) of rules for the same callers that send them elsewhere.
+
+    Rules are for the same callers where their ``when`` and their languages are equal.
+    """
+    first_with: dict[tuple[str, tuple[str, ...]], int] = {}
     found: list[tuple[int, int]] = []
-    for index, (when, destination, action) in enumerate(rules):
-        first = first_with.setdefault(when.casefold(), index)
-        if first != index and rules[first][1:] != (destination, action):
+    for index, (when, languages, destination, action) in enumerate(rules):
+        first = first_with.setdefault((when.casefold(), languages), index)
+        if first != index and rules[first][2:] != (destination, action):
             found.append((first, index))
     return found
 

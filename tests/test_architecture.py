@@ -21,11 +21,11 @@ PACKAGE = Path(routing_engine.__file__).parent
 # A module imports only from rows above its own; what shares a row knows nothing of each other,
 # but for modules of one subpackage.
 LEVELS = (
-    ("errors", "parameters", "wording"),
+    ("errors", "languages", "parameters", "wording"),
     ("background", "destinations", "schedule"),
     ("models",),
     ("columns",),
-    ("sheets", "encoders", "index", "scoring", "decision", "recent"),
+    ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles"),
     ("snapshot",),
     ("engine",),
@@ -62,7 +62,7 @@ PUBLIC = {
 
 HEAVY = (
     *("torch", "transformers", "sentence_transformers", "onnxruntime", "tokenizers"),
-    *("pandas", "openpyxl", "python_calamine", "faiss", "matplotlib", "typer"),
+    *("pandas", "openpyxl", "python_calamine", "faiss", "matplotlib", "typer", "lingua"),
 )
 
 

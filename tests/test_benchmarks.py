@@ -27,6 +27,8 @@ from benchmarks.generate import (
     utterances,
     write_franchise_csv,
 )
+from benchmarks.languages import SENTENCES, Sentence, read_sentences
+from benchmarks.languages import measure as measure_languages
 from benchmarks.metrics import auroc, expected_calibration_error, fraction, right_at_leak
 from benchmarks.processes import BenchmarkProcessError, run_fresh
 from benchmarks.report import Document, Table, number, rounded
@@ -238,6 +240,58 @@ class TestAccuracy:
     def test_a_missing_file_is_named(self, tmp_path, capsys):
         assert main(["accuracy", str(tmp_path / "none.jsonl"), "--quick"]) == 1
         assert "none.jsonl cannot be read" in capsys.readouterr().err
+
+
+class TestSentences:
+    def test_the_shipped_ones_are_distinct_and_many(self):
+        sentences = read_sentences(SENTENCES)
+        assert len({sentence.text for sentence in sentences}) == len(sentences)
+        counts = Counter((sentence.kind, sentence.language) for sentence in sentences)
+        assert sum(counts["sentence", code] for code in ("es", "fr", "pt", "vi", "zh")) >= 200
+        assert counts["names", "en"] >= 50
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("{", "is not a sentence"),
+            ('{"text": "hola", "language": "es"}', "is not a sentence"),
+            ('{"text": "hola", "language": "xx", "kind": "short"}', "unknown kind or language"),
+            ('{"text": "hola", "language": "es", "kind": "long"}', "unknown kind or language"),
+        ],
+    )
+    def test_a_wrong_line_is_named(self, tmp_path, line, message):
+        path = tmp_path / "wrong.jsonl"
+        path.write_text(f'{{"text": "sí", "language": "es", "kind": "short"}}\n{line}\n')
+        with pytest.raises(InvalidValueError, match=rf"wrong.jsonl:2 .*{message}"):
+            read_sentences(path)
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        with pytest.raises(InvalidValueError, match=r"none\.jsonl cannot be read"):
+            read_sentences(tmp_path / "none.jsonl")
+
+    def test_the_benchmark_counts_what_is_heard(self, tmp_path):
+        case = {
+            "location_id": "a",
+            "rules": [],
+            "queries": [
+                {"text": text, "label": None, "kind": "oos"}
+                for text in ("what time is it", "hola, necesito ayuda con mi factura")
+            ],
+        }
+        sentences = (
+            Sentence("hola, necesito ayuda con mi factura", "es", "sentence"),
+            Sentence("no", "es", "sentence"),
+            Sentence("no", "en", "names"),
+        )
+        files = [write_cases(tmp_path / "cases.jsonl", [case])]
+        results = measure_languages(sentences, files, n_timed=10, seed=0)
+        assert results["groups"] == [
+            {"kind": "sentence", "language": "es", "n": 2, "right": 1},
+            {"kind": "names", "language": "en", "n": 1, "right": 1},
+        ]
+        assert results["english"] == [{"file": "cases", "n": 2, "taken_for_another": 1}]
+        assert results["latency"]["n"] == 10
+        assert results["load"]["load_s"] > 0
 
 
 class TestGenerate:

@@ -212,15 +212,17 @@ def test_contradicting_rules_are_found_against_the_first_of_their_kind():
     here, there = Destination("+14155550101"), Destination("+14155550102")
     assert contradicting_rules(
         [
-            ("a", here, "transfer"),
-            ("A", here, "transfer"),
-            ("a", there, "transfer"),
-            ("b", there, "transfer"),
-            ("ß", here, "transfer"),
-            ("SS", here, "contain"),
-            ("a", None, "contain"),
+            ("a", (), here, "transfer"),
+            ("A", (), here, "transfer"),
+            ("a", (), there, "transfer"),
+            ("b", (), there, "transfer"),
+            ("ß", (), here, "transfer"),
+            ("SS", (), here, "contain"),
+            ("a", (), None, "contain"),
+            ("a", ("es",), there, "transfer"),
+            ("a", ("es",), here, "transfer"),
         ]
-    ) == [(0, 2), (4, 5), (0, 6)]
+    ) == [(0, 2), (4, 5), (0, 6), (7, 8)]
 
 
 @given(locations())

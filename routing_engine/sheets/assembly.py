@@ -570,8 +570,10 @@ class _Assembly:
         counts = np.bincount(rules.location, minlength=n)
         starts = np.cumsum(counts) - counts
         tables, firsts = distinct_sequences(rules.text, counts)
-        whens: Interner[str] = Interner()
-        when_of = np.array([whens.add(text.when.casefold()) for text in self.texts], np.int32)
+        whens: Interner[tuple[str, tuple[str, ...]]] = Interner()
+        when_of = np.array(
+            [whens.add((text.when.casefold(), text.languages)) for text in self.texts], np.int32
+        )
         members: _Rows | None = None
         keep = np.ones(len(rules.row), bool)
         refused = np.zeros(len(rules.row), bool)

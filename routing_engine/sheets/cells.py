@@ -13,13 +13,23 @@ from collections.abc import Iterable
 
 from routing_engine.errors import InvalidValueError
 
-__all__ = ["Value", "guard", "join_list", "read_flag", "read_fraction", "split_list", "text_of"]
+__all__ = [
+    "Value",
+    "guard",
+    "join_list",
+    "read_flag",
+    "read_fraction",
+    "split_codes",
+    "split_list",
+    "text_of",
+]
 
 Value = str | float | dt.date | dt.time | dt.timedelta
 """What a cell can hold: a CSV cell is a str; a workbook's may be a number or a date."""
 
 _DANGEROUS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _GUARDED = re.compile("'+[=+\\-@\t\r\n＝＋－＠]")
+_BETWEEN_CODES = re.compile(r"[|,;]")
 _PIPE = re.compile(r"(\\*)\|")
 
 
@@ -73,6 +83,11 @@ def join_list(items: Iterable[str]) -> str:
     return " | ".join(
         _PIPE.sub(lambda match: "\\" * (2 * len(match[1]) + 1) + "|", item) for item in items
     )
+
+
+def split_codes(text: str) -> tuple[str, ...]:
+    """Items separated by ``|``, ``,`` or ``;``, trimmed, empty ones dropped."""
+    return tuple(filter(None, (item.strip() for item in _BETWEEN_CODES.split(text))))
 
 
 _FLAGS = {

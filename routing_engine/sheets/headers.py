@@ -62,6 +62,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "backup", "backup numbers",
     ),
     "enabled": ("enabled", "active", "is enabled", "rule enabled"),
+    "languages": (
+        "languages", "language", "spoken", "spoken language", "spoken languages", "speaks",
+        "caller language", "caller speaks",
+    ),
 }  # fmt: skip
 """Column -> headers that mean it. Case, spaces and punctuation do not matter: ``Store #`` is
 ``store`` and ``TIME_ZONE`` is ``timezone``."""
@@ -71,7 +75,7 @@ LOCATION_FIELDS = (
 )  # fmt: skip
 TEXT_FIELDS = (
     "label", "when", "examples", "threshold", "hours", "requires_verification",
-    "requires_confirmation", "action", "enabled",
+    "requires_confirmation", "action", "enabled", "languages",
 )  # fmt: skip
 RULE_FIELDS = (*TEXT_FIELDS, "destination", "extension", "fallback")
 

@@ -8,7 +8,14 @@ from typing import Any
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import RuleText
-from routing_engine.sheets.cells import Value, read_flag, read_fraction, split_list, text_of
+from routing_engine.sheets.cells import (
+    Value,
+    read_flag,
+    read_fraction,
+    split_codes,
+    split_list,
+    text_of,
+)
 from routing_engine.sheets.headers import TEXT_FIELDS, field_of, header_key
 from routing_engine.sheets.reading import RawTable
 from routing_engine.sheets.report import IssueLog, listed, shown
@@ -36,6 +43,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "requires_verification": read_flag,
     "requires_confirmation": read_flag,
     "enabled": read_flag,
+    "languages": split_codes,
 }
 
 

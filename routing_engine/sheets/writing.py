@@ -35,6 +35,7 @@ LONG_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "location_threshold",
     "label", "when", "examples", "destination", "extension", "threshold", "hours",
     "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
+    "languages",
 )  # fmt: skip
 ALWAYS = frozenset(
     {"location_id", "location_name", "timezone", "default_destination", "label", "when",
@@ -146,6 +147,7 @@ def _text_cells(text: RuleText) -> dict[str, str]:
         "requires_confirmation": "yes" if text.requires_confirmation else "",
         "action": text.action,
         "enabled": "" if text.enabled else "no",
+        "languages": join_list(text.languages),
     }
 
 

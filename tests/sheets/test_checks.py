@@ -42,6 +42,9 @@ def _left(path):
         ("enabled", "maybe", "must be yes, no or empty, not 'maybe'"),
         ("requires_verification", "2", "must be yes, no or empty, not '2'"),
         ("requires_confirmation", "?", "must be yes, no or empty, not '?'"),
+        ("languages", "es, xx", "English name of a language that can be identified"),
+        ("languages", "xx", ", not 'xx'"),
+        ("languages", "English", "is matched by its words"),
         ("destination", "", "is empty; a rule that transfers needs a destination"),
     ],
 )
@@ -209,6 +212,29 @@ def test_same_when_with_another_action_is_a_contradiction(tmp_path):
     assert [e.code for e in refused(write_csv(tmp_path / "f.csv", rows)).errors] == [
         "contradicting_rules"
     ]
+
+
+def test_same_when_for_speakers_of_another_language_is_no_contradiction(tmp_path):
+    rows = [
+        (*LONG, "languages"),
+        ("s1", A, "L", "w", B, ""),
+        ("s1", A, "L", "w", C, "es"),
+        ("s1", A, "L", "w", D, "es, Vietnamese"),
+    ]
+    sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
+    assert [rule.languages for rule in locations(sheet)[0].rules] == [(), ("es",), ("es", "vi")]
+    assert sheet.report.warnings == ()
+    rows.append(("s1", A, "M", "W", B, "ES-mx"))
+    assert [e.row for e in refused(write_csv(tmp_path / "f.csv", rows)).errors] == [5]
+
+
+def test_a_wrong_language_is_named_with_file_row_column_and_value(tmp_path):
+    path = write_csv(tmp_path / "f.csv", rows_with("spoken", "es; Klingon"))
+    (error,) = texts(refused(path).errors)
+    assert error == (
+        "f.csv:2 spoken: must be the ISO 639-1 code or English name of a language that can be "
+        "identified, such as 'es' or 'Spanish', not 'Klingon'"
+    )
 
 
 def test_exact_repeats_are_dropped_with_a_warning(tmp_path):

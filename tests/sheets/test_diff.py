@@ -39,6 +39,22 @@ def test_equal_locations_differ_in_nothing_whatever_their_order():
         assert str(made) == "0 added, 0 changed, 0 removed, 2 unchanged"
 
 
+def test_changed_languages_are_told():
+    old = ContextRule(label="Spanish", when="prefers it", languages=["es"], destination=B)
+    new = ContextRule(label="Spanish", when="prefers it", languages=["pt", "es"], destination=B)
+    made = diff(_columns(_location("s1", old)), _columns(_location("s1", new)))
+    assert str(made).splitlines()[1:] == ["~ s1", "    ~ Spanish: languages es -> es, pt"]
+
+
+def test_rules_that_differ_only_in_languages_are_kept_apart():
+    one = ContextRule(label="L", when="w", destination=B)
+    two = ContextRule(label="L", when="w", languages=["es"], destination=C)
+    assert diff(_columns(_location("s1", one, two)), _columns(_location("s1", one, two))).is_empty
+    other = ContextRule(label="L", when="w", languages=["es"], destination=D)
+    made = diff(_columns(_location("s1", one, two)), _columns(_location("s1", one, other)))
+    assert len(list(made.changed)) == 1
+
+
 def test_added_and_removed_locations_are_named():
     made = diff(_columns(_location("a"), _location("b")), _columns(_location("b"), _location("c")))
     assert made

@@ -15,14 +15,17 @@ def test_long_layout_reads_every_column(tmp_path):
         "location_id", "location_name", "timezone", "default_destination", "location_threshold",
         "label", "when", "examples", "destination", "extension", "threshold", "hours",
         "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
+        "languages",
     )  # fmt: skip
     rows = [
         header,
         ("s1", "Main  St", "America/New_York", A, "0", "Billing", "a bill", r"x | y\|z || ", B,
-         "12", "0", "Open", "Yes", "x", "TRANSFER", f"{C} | sip:a@b.example", "no"),
+         "12", "0", "Open", "Yes", "x", "TRANSFER", f"{C} | sip:a@b.example", "no",
+         "Vietnamese; ES | es-MX, fr"),
         ("s1", "", "", "", "", "Hours", "asks when open", "", "", "", "", "", "", "0", "contain",
-         "", "true"),
-        ("s2", "", "", "sips:desk@pbx.example", "", "", "", "", "", "", "", "", "", "", "", "", ""),
+         "", "true", ""),
+        ("s2", "", "", "sips:desk@pbx.example", "", "", "", "", "", "", "", "", "", "", "", "", "",
+         ""),
     ]  # fmt: skip
     sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
     assert locations(sheet) == [
@@ -34,7 +37,7 @@ def test_long_layout_reads_every_column(tmp_path):
                     label="Billing", when="a bill", examples=("x", "y|z"),
                     destination=f"{B};ext=12", threshold=0.0, hours="open",
                     requires_verification=True, requires_confirmation=True,
-                    fallback=(C, "sip:a@b.example"), enabled=False,
+                    fallback=(C, "sip:a@b.example"), enabled=False, languages=("es", "fr", "vi"),
                 ),
                 ContextRule(label="Hours", when="asks when open", action="contain"),
             ],
@@ -74,7 +77,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
         "location_threshold": "0.5", "label": "L", "when": "w", "examples": "e",
         "destination": B, "extension": "7", "threshold": "0.25", "hours": "closed",
         "requires_verification": "yes", "requires_confirmation": "yes", "action": "transfer",
-        "fallback": C, "enabled": "no",
+        "fallback": C, "enabled": "no", "languages": "es",
     }  # fmt: skip
     names = [f" {alias.upper()} #" if name == field else name for name in values]
     sheet = read_sheet(write_csv(tmp_path / "f.csv", [names, list(values.values())]))
@@ -85,7 +88,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
                 ContextRule(
                     label="L", when="w", examples=("e",), destination=f"{B};ext=7", threshold=0.25,
                     hours="closed", requires_verification=True, requires_confirmation=True,
-                    fallback=(C,), enabled=False,
+                    fallback=(C,), enabled=False, languages=("es",),
                 )
             ],
         )

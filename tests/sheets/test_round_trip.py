@@ -46,6 +46,7 @@ def rules(draw):
         action=action, enabled=draw(st.booleans()),
         destination=draw(destinations if action == "transfer" else st.none() | destinations),
         fallback=draw(st.lists(destinations, max_size=2)),
+        languages=draw(st.sampled_from([(), ("es",), ("vi", "es")])),
     )  # fmt: skip
 
 
@@ -151,12 +152,23 @@ def test_export_has_only_the_columns_that_are_used(tmp_path):
     ]
 
 
+def test_languages_are_written_as_codes_only_where_a_rule_has_some(tmp_path):
+    rule = ContextRule(label="S", when="w", languages=["Vietnamese", "es"], destination=B)
+    path = tmp_path / "f.csv"
+    made = Location(location_id="s", default_destination=A, rules=[rule])
+    write_sheet(LocationColumns.from_locations([made]), path)
+    header, row = path.read_bytes().decode("utf-8-sig").splitlines()
+    assert header.endswith(",languages")
+    assert row.endswith(",es | vi")
+
+
 WIDE = [
     Location(
         location_id="s1", default_destination=A, threshold=0.5, name="One",
         rules=[
             ContextRule(label="Billing", when="a bill", examples=["x | y"], destination=B),
             ContextRule(label="Parts", when="needs parts", destination=f"{C};ext=9"),
+            ContextRule(label="Other", when="not English", languages=["vi", "es"], destination=D),
         ],
     ),
     Location(
