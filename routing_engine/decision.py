@@ -62,17 +62,18 @@ def decide(
             key=lambda i: (rules[i].model_dump_json(), destinations[i]),
         )
     rule = rules[best]
-    least = _least(rule, threshold)
+    least = threshold if rule.threshold is None else rule.threshold
+    in_hours = rule.hours == "always" or (rule.hours == "open") is open_now
+    if policy.margin > 0.0 and policy.on_ambiguous == "clarify" and rule.enabled and in_hours:
+        rival = _rival(confidences, rules, destinations, best, policy.margin, least)
+        if rival is not None:
+            return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
     if not top >= least:
         return Verdict(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, None, least)
     if not rule.enabled:
         return Verdict(Outcome.DEFAULT, Reason.RULE_DISABLED, best, None, least)
-    if rule.hours != "always" and (rule.hours == "open") is not open_now:
+    if not in_hours:
         return Verdict(Outcome.DEFAULT, Reason.OUTSIDE_HOURS, best, None, least)
-    if policy.margin > 0.0 and policy.on_ambiguous == "clarify":
-        rival = _rival(confidences, rules, destinations, best, policy.margin, threshold)
-        if rival is not None:
-            return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
     if rule.action == "contain":
         return Verdict(Outcome.DEFAULT, Reason.ROUTINE, best, None, least)
     if rule.requires_verification and not verified:
@@ -82,27 +83,27 @@ def decide(
     return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
 
 
-def _least(rule: RuleText, threshold: float) -> float:
-    return threshold if rule.threshold is None else rule.threshold
-
-
 def _rival(
     confidences: Sequence[float],
     rules: Sequence[RuleText],
     destinations: Sequence[int],
     best: int,
     margin: float,
-    threshold: float,
+    least: float,
 ) -> int | None:
-    """The most confident other rule that passes, leads elsewhere and is closer than margin."""
+    """The most confident other rule that leads elsewhere and is too close to the best.
+
+    It is closer than ``margin``, and the caller means it or the best one with a probability of at
+    least ``least``.
+    """
+    top = confidences[best]
     close = [
         i
         for i, confidence in enumerate(confidences)
-        if i != best
-        and rules[i].enabled
+        if top - confidence < margin
+        and top + confidence >= least
         and destinations[i] != destinations[best]
-        and confidences[best] - confidence < margin
-        and confidence >= _least(rules[i], threshold)
+        and rules[i].enabled
     ]
     if not close:
         return None

@@ -221,9 +221,7 @@ class RoutingEngine:
             if not isinstance(value, kind):
                 raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
         self.import_report: ImportReport | None = None
-        self._threshold = (
-            scoring.DEFAULT_THRESHOLD if self.policy.threshold is None else self.policy.threshold
-        )
+        self._threshold = _threshold(self.policy)
         self._cache_size = cache_size
         self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
@@ -702,6 +700,15 @@ class RoutingEngine:
 
     def __repr__(self) -> str:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
+
+
+def _threshold(policy: RoutingPolicy) -> float:
+    """The least confidence where neither the location nor the rule sets its own."""
+    if policy.threshold is not None:
+        return policy.threshold
+    if policy.false_transfer_rate is not None:
+        return scoring.threshold_for(policy.false_transfer_rate)
+    return scoring.DEFAULT_THRESHOLD
 
 
 def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns:

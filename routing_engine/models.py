@@ -309,15 +309,27 @@ class RoutingPolicy(_Value):
     Attributes:
         threshold: least confidence for a transfer, [0, 1]; None takes the calibrated one that
             belongs to the scoring. 0.0 is a threshold.
-        margin: two rules with different destinations whose confidences lie closer than this are
-            ambiguous, [0, 1]; 0.0 never asks.
+        false_transfer_rate: instead of ``threshold``: of the callers whom no rule suits, the
+            share that may be transferred all the same, (0, 1). The threshold is the one at which
+            this was so on the development cases.
+        margin: two rules with different destinations whose confidences lie closer than this, and
+            together reach the threshold, are ambiguous, [0, 1]; 0.0 never asks.
         on_ambiguous: what to do then: ``"clarify"`` (default destination, with a question),
             or ``"best"`` (the more confident rule).
     """
 
     threshold: Probability | None = None
-    margin: Probability = 0.0
+    false_transfer_rate: Annotated[Probability, Field(gt=0.0, lt=1.0)] | None = None
+    margin: Probability = 0.2
     on_ambiguous: Literal["clarify", "best"] = "clarify"
+
+    @model_validator(mode="after")
+    def _has_one_threshold(self) -> Self:
+        if self.threshold is not None and self.false_transfer_rate is not None:
+            raise InvalidValueError(
+                problems=[Problem("false_transfer_rate", "cannot be given beside a threshold")]
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,19 +78,16 @@ class NaiveEngine:
 
     def _gates(self, location, ranked, verified, confirmed):
         top, best = ranked[0]
-        if top < self._least(location, best):
+        least = self._least(location, best)
+        if best.enabled and self.policy.on_ambiguous == "clarify":
+            for confidence, rule in ranked[1:]:
+                close = top - confidence < self.policy.margin and top + confidence >= least
+                if close and rule.enabled and rule.destination != best.destination:
+                    return "clarify", "ambiguous", "default"
+        if top < least:
             return "default", "below_threshold", "default"
         if not best.enabled:
             return "default", "rule_disabled", "default"
-        if self.policy.on_ambiguous == "clarify":
-            for confidence, rule in ranked[1:]:
-                if (
-                    rule.enabled
-                    and rule.destination != best.destination
-                    and top - confidence < self.policy.margin
-                    and confidence >= self._least(location, rule)
-                ):
-                    return "clarify", "ambiguous", "default"
         if best.action == "contain":
             return "default", "routine", "default"
         if best.requires_verification and not verified:

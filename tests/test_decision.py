@@ -12,7 +12,7 @@ from routing_engine import Outcome, Reason, RoutingPolicy, RuleText
 from routing_engine.decision import Verdict, decide
 
 HERE, THERE, ELSEWHERE = 14155550101, 14155550102, 14155550103
-PLAIN = RoutingPolicy()
+PLAIN = RoutingPolicy(margin=0.0)
 ASKING = RoutingPolicy(margin=0.1)
 GUESSING = RoutingPolicy(margin=0.1, on_ambiguous="best")
 
@@ -151,14 +151,35 @@ BELOW = verdict("default", "below_threshold")
             id="the same phone rings",
         ),
         pytest.param(
-            [0.52, 0.48], [A, B], {"policy": ASKING}, MATCHED, id="a rival has to pass itself"
-        ),
-        pytest.param(
-            [0.52, 0.48],
-            [A, text("B", threshold=0.0)],
+            [0.45, 0.4],
+            [A, B],
             {"policy": ASKING},
             verdict("clarify", "ambiguous", 0, 1),
-            id="a rival passes its own threshold",
+            id="neither passes, and the caller means one of the two",
+        ),
+        pytest.param(
+            [0.24, 0.2], [A, B], {"policy": ASKING}, BELOW, id="the two together do not pass"
+        ),
+        pytest.param(
+            [0.45, 0.4],
+            [A, text("B", threshold=0.9)],
+            {"policy": ASKING},
+            verdict("clarify", "ambiguous", 0, 1),
+            id="the threshold of the best counts for both",
+        ),
+        pytest.param(
+            [0.45, 0.4],
+            [text("A", enabled=False), B],
+            {"policy": ASKING},
+            BELOW,
+            id="nobody is asked about a disabled rule",
+        ),
+        pytest.param(
+            [0.45, 0.4],
+            [text("A", hours="closed"), B],
+            {"policy": ASKING},
+            BELOW,
+            id="nor about one outside its hours",
         ),
         pytest.param(
             [0.9, 0.85],
@@ -261,11 +282,11 @@ policies = st.builds(
 thresholds = st.sampled_from(_LEVELS)
 
 
-@given(cases(), thresholds, thresholds, st.booleans(), st.booleans())
-def test_a_higher_threshold_only_adds_defaults(case, one, other, verified, confirmed):
+@given(cases(), policies, thresholds, thresholds, st.booleans(), st.booleans())
+def test_a_higher_threshold_only_adds_defaults(case, policy, one, other, verified, confirmed):
     low, high = sorted((one, other))
     loose, strict = (
-        decide(*case, policy=PLAIN, threshold=t, verified=verified, confirmed=confirmed)
+        decide(*case, policy=policy, threshold=t, verified=verified, confirmed=confirmed)
         for t in (low, high)
     )
     assert strict[:3] in (loose[:3], (Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None))
@@ -318,7 +339,8 @@ def test_a_verdict_is_about_the_most_confident_rule_and_follows_from_it(
         assert max(confidences) < found.threshold
         return
     rule = rules[found.rule]
-    assert confidences[found.rule] == max(confidences) >= found.threshold
+    assert confidences[found.rule] == max(confidences)
+    assert confidences[found.rule] >= found.threshold or found.outcome is Outcome.CLARIFY
     assert found.threshold == (threshold if rule.threshold is None else rule.threshold)
     assert (found.reason is Reason.RULE_DISABLED) == (not rule.enabled)
     if found.outcome is Outcome.TRANSFER:
@@ -329,6 +351,7 @@ def test_a_verdict_is_about_the_most_confident_rule_and_follows_from_it(
     if found.outcome is Outcome.CLARIFY:
         assert destinations[found.rival] != destinations[found.rule]
         assert confidences[found.rule] - confidences[found.rival] < policy.margin
+        assert confidences[found.rule] + confidences[found.rival] >= found.threshold
         assert rules[found.rival].enabled
     else:
         assert found.rival is None

@@ -157,6 +157,15 @@ def test_zero_is_a_threshold():
     assert RoutingPolicy(threshold=0.0).threshold == 0.0
 
 
+def test_a_false_transfer_rate_is_a_share_and_stands_in_place_of_a_threshold():
+    assert RoutingPolicy(false_transfer_rate=0.02).false_transfer_rate == 0.02
+    for rate in (0.0, 1.0, -0.1, 2, float("nan"), "few"):
+        assert "false_transfer_rate" in problems_of(RoutingPolicy, false_transfer_rate=rate)
+    assert problems_of(RoutingPolicy, threshold=0.5, false_transfer_rate=0.02) == {
+        "false_transfer_rate": "cannot be given beside a threshold"
+    }
+
+
 def test_choices_are_checked():
     found = problems_of(a_rule, hours="weekends", action="hang up", enabled="perhaps")
     assert set(found) == {"hours", "action", "enabled"}
