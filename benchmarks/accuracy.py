@@ -19,7 +19,8 @@ from benchmarks.encoders import RememberingEncoder, make_encoder
 from benchmarks.metrics import auroc, expected_calibration_error, fraction, right_at_leak
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
-from routing_engine import Decision, Encoder, Outcome, Reason, RoutingEngine
+from routing_engine import Decision, Encoder, Outcome, Reason, RoutingEngine, RoutingPolicy
+from routing_engine.scoring import threshold_for
 
 __all__ = [
     "BENCHMARK",
@@ -68,6 +69,10 @@ class Answers:
     is_picked: npt.NDArray[np.bool_]
     is_right: npt.NDArray[np.bool_]
     confidence: npt.NDArray[np.float64]
+
+    def transferred_at(self, threshold: float) -> float:
+        """Share of the queries that no rule suits whose best rule reaches a threshold."""
+        return fraction(self.confidence[self.kind != "in"] >= threshold)
 
     def metrics(self) -> dict[str, Any]:
         """Every metric, over all queries and by kind."""
@@ -124,6 +129,44 @@ def ask(engine: RoutingEngine, cases: CaseFile) -> Answers:
     )
 
 
+RATES = (0.01, 0.02, 0.05)
+"""Rates of false transfers that a policy is asked for."""
+
+
+def questions(cases: CaseFile, encoder: Encoder, *, with_examples: bool) -> dict[str, int]:
+    """What the default margin changes: how often a caller is asked which of two rules is meant.
+
+    Returns:
+        Counts of queries: ``picked`` a rule without questions, and ``wrong`` of these; of the
+        questions, those ``instead_of_wrong``, ``instead_of_right`` and ``instead_of_default``,
+        and of the last those ``helpful``, one of the two rules being the right one.
+    """
+    locations = cases.locations(with_examples=with_examples)
+    asked = [(query.location_id, query.text) for query in cases.queries]
+    silent = RoutingEngine(locations, encoder=encoder, policy=RoutingPolicy(margin=0.0))
+    asking = RoutingEngine(locations, encoder=encoder)
+    found = dict.fromkeys(
+        (
+            *("picked", "wrong", "instead_of_wrong", "instead_of_right", "instead_of_default"),
+            "helpful",
+        ),
+        0,
+    )
+    for query, before, after in zip(
+        cases.queries, silent.route_many(asked), asking.route_many(asked), strict=True
+    ):
+        rule = picked(before)
+        is_right = rule is not None and rule == query.label
+        found["picked"] += rule is not None
+        found["wrong"] += rule is not None and not is_right
+        if after.outcome is Outcome.CLARIFY:
+            kind = "default" if rule is None else "right" if is_right else "wrong"
+            found[f"instead_of_{kind}"] += 1
+            two = [candidate.label for candidate in after.candidates[:2]]
+            found["helpful"] += rule is None and query.label in two
+    return found
+
+
 def measure(
     files: Sequence[CaseFile], encoder: Encoder, *, n_timed: int, seed: int
 ) -> list[dict[str, Any]]:
@@ -154,7 +197,15 @@ def _measure_file(
             for name, with_examples in conditions.items()
         }
 
-    metrics = {name: ask(engine, cases).metrics() for name, engine in engines().items()}
+    answers = {name: ask(engine, cases) for name, engine in engines().items()}
+    metrics = {
+        name: {
+            **of.metrics(),
+            "questions": questions(cases, memory, with_examples=conditions[name]),
+            "rates": {str(rate): of.transferred_at(threshold_for(rate)) for rate in RATES},
+        }
+        for name, of in answers.items()
+    }
     fresh = engines()  # these have not heard the queries that they are timed with
     memory.remembers = False
     chance = random.Random(f"accuracy {seed}")
@@ -250,6 +301,47 @@ def _kinds_table(document: Document) -> Table:
     return Table("Accuracy by kind", columns, rows, note)
 
 
+def _questions_table(document: Document) -> Table:
+    keys = (
+        *("picked", "wrong", "instead_of_wrong", "instead_of_right", "instead_of_default"),
+        "helpful",
+    )
+    rows = [
+        [file["file"], condition, *(str(metrics["questions"][key]) for key in keys)]
+        for file in document.results["files"]
+        for condition, metrics in file["conditions"].items()
+    ]
+    note = (
+        "Queries. Without questions (margin 0) a rule is picked, and is the wrong one or suits "
+        "where none does. With the default margin the caller is asked which of two rules is meant: "
+        "instead of a wrong transfer, of a right one, or of the default destination; and of the "
+        "last, one of the two is the right one."
+    )
+    columns = (
+        *("file", "rules", "picked", "wrong", "asked, not wrong", "asked, not right"),
+        *("asked, not default", "one is right"),
+    )
+    return Table("Questions", columns, rows, note)
+
+
+def _rates_table(document: Document) -> Table:
+    rows = [
+        [
+            file["file"],
+            condition,
+            *(_points(metrics["rates"][str(rate)]) for rate in RATES),
+        ]
+        for file in document.results["files"]
+        for condition, metrics in file["conditions"].items()
+    ]
+    note = (
+        "In percent: of the queries that no rule suits, those whose best rule reaches the "
+        "threshold that `RoutingPolicy(false_transfer_rate=...)` takes."
+    )
+    columns = ("file", "rules", *(f"asked {rate:.0%}" for rate in RATES))
+    return Table("False transfers", columns, rows, note)
+
+
 def _plot(document: Document, path: Path) -> None:
     figure, (ax,) = new_plot()
     bars = [
@@ -273,7 +365,12 @@ BENCHMARK = Benchmark(
     summary="how often the right rule is picked, and none where none is right",
     add_options=_add_options,
     run=_run,
-    tables={"accuracy": _table, "accuracy-kinds": _kinds_table},
+    tables={
+        "accuracy": _table,
+        "accuracy-kinds": _kinds_table,
+        "accuracy-questions": _questions_table,
+        "accuracy-rates": _rates_table,
+    },
     plot=_plot,
     arguments_for_all=arguments_for_all,
 )
