@@ -40,6 +40,7 @@ from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
+    from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
 
 __all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
@@ -458,6 +459,36 @@ class RoutingEngine:
             progress=progress,
         )
         return _Part(catalog, profiles)
+
+    def lint(
+        self,
+        locations: Iterable[Location] | LocationColumns | None = None,
+        *,
+        progress: bool = False,
+    ) -> LintReport:
+        """Measure the wording of rules: which callers cannot tell apart, or cannot reach at all.
+
+        Embeds each distinct text once and costs as much as there are distinct rule tables,
+        however many locations share them. Publishes nothing.
+
+        Args:
+            locations: what might be published; None for the current catalog.
+            progress: show a progress bar on stderr where embedding takes longer than a second.
+
+        Raises:
+            InvalidValueError: as the constructor.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.lint import lint_columns
+
+        state = self._state
+        return lint_columns(
+            state.columns() if locations is None else _columns(locations),
+            self.encoder,
+            state.base.profiles.background,
+            policy=self.policy,
+            progress=progress,
+        )
 
     @property
     def catalog_version(self) -> int:

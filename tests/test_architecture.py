@@ -27,7 +27,7 @@ LEVELS = (
     ("columns",),
     ("sheets", "encoders", "index", "scoring", "decision", "recent"),
     ("catalog", "profiles"),
-    ("snapshot",),
+    ("lint", "snapshot"),
     ("engine",),
     ("conversation", "handoff"),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
@@ -167,7 +167,7 @@ def test_the_engine_has_these_public_members():
     members = {name for name in vars(RoutingEngine) if not name.startswith("_")}
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
-        *("location", "location_ids", "catalog_version", "columns"),
+        *("location", "location_ids", "catalog_version", "columns", "lint"),
     }
 
 
