@@ -25,6 +25,7 @@ from routing_engine.encoders.micro_batching import (
     OverloadedError,
 )
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
+from routing_engine.explanation import Grounds, Match
 from routing_engine.models import (
     Candidate,
     ContextRule,
@@ -157,6 +158,40 @@ class _Evidence:
             )
         ]
         return tuple(sorted(made, key=lambda c: (-c.confidence, c.label, -c.similarity)))
+
+    def grounds(self, number: int | None) -> Grounds:
+        columns, rules = self._columns, self._table.rules
+        nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
+        candidates = scoring.nearest_candidates(self._similarities, self._layout)
+        texts = [
+            rule.examples[candidate] if rule.examples else rule.when
+            for rule, candidate in zip(rules, candidates, strict=True)
+        ]
+        first = int(columns.first_slot[self._location])
+        places = columns.destinations[first : first + len(rules)].tolist()
+        order = sorted(
+            range(len(rules)),
+            key=lambda i: (
+                i != number, -self._confidences[i], rules[i].model_dump_json(), -nearest[i],
+            ),
+        )  # fmt: skip
+        best = order[0]
+        own = columns.sites[columns.site[self._location]].threshold
+        return Grounds(
+            tuple(
+                Match(
+                    label=rules[i].label,
+                    confidence=self._confidences[i],
+                    similarity=nearest[i],
+                    text=texts[i],
+                    is_example=bool(rules[i].examples),
+                    same_place=places[i] == places[best],
+                )
+                for i in order
+            ),
+            "rule" if rules[best].threshold is not None
+            else "engine" if own is None else "location",
+        )  # fmt: skip
 
 
 class RoutingEngine:

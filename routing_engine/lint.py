@@ -19,7 +19,7 @@ have it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -145,14 +145,17 @@ class LintReport:
         return not self.findings
 
     def _heading(self) -> str:
-        n = len(self.findings)
-        found = "nothing found" if not n else f"{n:,} finding{'' if n == 1 else 's'}"
+        found = _count(len(self.findings), "finding") if self.findings else "nothing found"
         text = (
-            f"wording: {found} ({self.n_sentences:,} sentences of {self.n_rules:,} distinct "
-            f"rules asked, {self.n_locations:,} locations)"
+            f"wording: {found} ({_count(self.n_sentences, 'sentence')} of "
+            f"{_count(self.n_rules, 'distinct rule')} asked, "
+            f"{_count(self.n_locations, 'location')})"
         )
         if self.n_unmeasured:
-            text += f"; {self.n_unmeasured:,} locations whose rules share phones oddly left out"
+            text += (
+                f"; {_count(self.n_unmeasured, 'location')} left out, whose rules share phones "
+                "in ways of their own"
+            )
         return text
 
     def _sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -196,6 +199,10 @@ class LintReport:
         return text
 
 
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def lint_columns(
     columns: LocationColumns,
     encoder: Encoder,
@@ -230,7 +237,10 @@ def lint_columns(
         if asked[0] != key:
             asked = key, list(_ask(own, case.places, background))
         threshold = _first(case.threshold, policy.threshold, scoring.DEFAULT_THRESHOLD)
+        here: dict[tuple[object, ...], Finding] = {}
         for found_key, found in _findings(rules, own, asked[1], case.places, policy, threshold):
+            here[found_key] = min(found, here.get(found_key, found), key=_rank)
+        for found_key, found in here.items():
             merged.setdefault(found_key, _Merged()).add(found, case)
     findings = [item.finding(columns) for item in merged.values()]
     return LintReport(
@@ -351,7 +361,9 @@ def _confidences(
         np.stack([rule.constants for rule in met]),
     )
     similarities = _in_block_order([rule.similarities for rule in met])
-    return scoring.confidences(similarities, layout, scoring.hear(query, background), places)
+    found = scoring.confidences(similarities, layout, scoring.hear(query, background), places)
+    # A product of matrices has other last bits in another order of rules; a report has not.
+    return [round(confidence, 6) for confidence in found]
 
 
 def _in_block_order(parts: Sequence[Floats]) -> Floats:
@@ -435,8 +447,10 @@ def _cases(columns: LocationColumns) -> Iterator[_Case]:
     thresholds = list(dict.fromkeys(site.threshold for site in columns.sites))
     of_site = np.array([thresholds.index(site.threshold) for site in columns.sites], np.int32)
     order = np.argsort(columns.table, kind="stable")
-    ends = np.cumsum(np.bincount(columns.table, minlength=len(columns.tables)))
-    for table, members in enumerate(np.split(order, ends[:-1])):
+    sizes = np.bincount(columns.table, minlength=len(columns.tables)).tolist()
+    ends = np.cumsum(np.array(sizes, np.int64))
+    for table, end in enumerate(ends.tolist()):
+        members = order[end - sizes[table] : end]
         n_rules = len(columns.tables[table])
         if not n_rules or not len(members):
             continue
@@ -510,6 +524,7 @@ def _findings(
         return tuple(sorted(measured[r].texts for r in numbers))
 
     settled: set[frozenset[int]] = set()
+    lost: set[int] = set()
     by_rule = [[item for item in asked if item.rule == r] for r in range(len(rules))]
     for r, own in enumerate(by_rule):
         verdicts = [
@@ -524,10 +539,9 @@ def _findings(
         why, other, fields = _unreachable(rules, own, r, verdicts, places, threshold)
         if other is not None:
             settled.add(frozenset((r, other)))
-        yield (
-            ("unreachable", why, rules[r], other and rules[other]),
-            made("unreachable", r, other, **fields),
-        )
+        lost.add(r)
+        by = None if other is None else rules[other]
+        yield ("unreachable", why, rules[r], by), made("unreachable", r, other, **fields)
     for r in range(len(rules)):
         for other in range(r):
             pair = frozenset((r, other))
@@ -537,23 +551,16 @@ def _findings(
             if shared is not None:
                 settled.add(pair)
                 yield ("overlap", *identity(r, other)), made("overlap", **shared)
-    for item in asked:
-        if not item.is_example:
-            continue
+    for item, other in _astray(
+        [item for item in asked if item.rule not in lost], rules, places, settled, threshold
+    ):
         r = item.rule
-        confidence, other = max(
-            (
-                (confidence, j)
-                for j, confidence in enumerate(item.apart)
-                if places[j] != places[r] and frozenset((r, j)) not in settled
-            ),
-            default=(0.0, r),
-        )
-        least = _first(rules[other].threshold, threshold)
-        if confidence < least or confidence - item.apart[r] < EXAMPLE_LEAD:
-            continue
         yield (
-            ("example", item.text, *identity(r)),
+            (
+                ("example", item.text.casefold(), *identity(r, other))
+                if _stands_in(item.text, measured[other])
+                else ("example", item.text, *identity(r))
+            ),
             made("example", r, other, **_misplaced(item, rules, measured, other)),
         )
     for r, rule in enumerate(measured):
@@ -595,12 +602,11 @@ def _unreachable(
         fields["suggestion"] = "set its hours to open or always, or delete it"
         return "hours", None, fields
     fields["sentence"] = best.text
-    winners = Counter(
-        winner for item in own if places[winner := item.whole.index(max(item.whole))] != places[r]
-    )
+    taken_by = [_best(item.whole, rules, range(len(rules))) for item in own]
+    winners = Counter(winner for winner in taken_by if places[winner] != places[r])
     if sum(winners.values()) == len(own):
         other = min(winners, key=lambda j: (-winners[j], rules[j].label, rules[j].when))
-        taken = next(item for item in own if item.whole.index(max(item.whole)) == other)
+        taken = own[taken_by.index(other)]
         fields["sentence"] = taken.text
         fields["message"] = (
             f"every sentence of {rule.label!r} goes to another rule, most to "
@@ -620,6 +626,11 @@ def _unreachable(
     )
     fields["suggestion"] = f"lower {whose} of {rule.label!r} below {most:.2f}"
     return "threshold", None, fields
+
+
+def _best(confidences: Sequence[float], rules: Sequence[RuleText], among: Iterable[int]) -> int:
+    """The most confident of some rules, whatever order they stand in."""
+    return min(among, key=lambda j: (-confidences[j], rules[j].label, rules[j].when))
 
 
 def _shared(own: Sequence[_Asked], r: int, other: int) -> list[_Asked]:
@@ -687,12 +698,46 @@ def _overlap(
     }
 
 
+def _astray(
+    asked: Sequence[_Asked],
+    rules: Sequence[RuleText],
+    places: Sequence[int],
+    settled: Collection[frozenset[int]],
+    threshold: float,
+) -> Iterator[tuple[_Asked, int]]:
+    """Examples that another rule takes, each with that rule.
+
+    An example in the wrong rule draws those of the right one after it, so that of two rules that
+    take from each other only the worse side is told.
+    """
+    found: list[tuple[float, _Asked, int]] = []
+    for item in asked:
+        r = item.rule
+        others = [
+            j
+            for j in range(len(rules))
+            if places[j] != places[r] and frozenset((r, j)) not in settled
+        ]
+        if not item.is_example or not others:
+            continue
+        other = _best(item.apart, rules, others)
+        lead = item.apart[other] - item.apart[r]
+        if lead >= EXAMPLE_LEAD and item.apart[other] >= _first(rules[other].threshold, threshold):
+            found.append((lead, item, other))
+    found.sort(key=lambda one: (-one[0], one[1].text, rules[one[2]].label, rules[one[2]].when))
+    worse: set[tuple[int, int]] = set()
+    for _, item, other in found:
+        if (other, item.rule) not in worse:
+            worse.add((item.rule, other))
+            yield item, other
+
+
 def _misplaced(
     item: _Asked, rules: Sequence[RuleText], measured: Sequence[_Rule], other: int
 ) -> dict[str, Any]:
     here, there = rules[item.rule].label, rules[other].label
     if _stands_in(item.text, measured[other]):
-        suggestion = f"it is an example of {there!r} too: delete it from {here!r}"
+        suggestion = f"it is an example of {there!r} too: delete it from one of the two"
     else:
         suggestion = (
             f"move it to {there!r} if it belongs there; if not, give {here!r} more examples like it"

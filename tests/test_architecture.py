@@ -21,7 +21,7 @@ PACKAGE = Path(routing_engine.__file__).parent
 # A module imports only from rows above its own; what shares a row knows nothing of each other,
 # but for modules of one subpackage.
 LEVELS = (
-    ("errors", "parameters", "wording"),
+    ("errors", "explanation", "parameters", "wording"),
     ("background", "destinations", "schedule"),
     ("models",),
     ("columns",),
