@@ -59,7 +59,7 @@ VAGUE = 0.7
 
 AT_ONCE = 1024
 """Sentences whose similarities are computed together."""
-MAX_PATTERNS = 16
+MAX_PATTERNS = 8
 """Ways in which the rules of one table share phones that are measured; the commonest ones."""
 MAX_NAMED = 3
 """Locations that a finding names."""
@@ -227,7 +227,8 @@ def lint_columns(
     merged: dict[tuple[object, ...], _Merged] = {}
     n_unmeasured = 0
     asked: tuple[object, list[_Asked]] = (None, [])
-    for case in _cases(columns):
+    number = {table: i for i, table in enumerate(dict.fromkeys(tables))}
+    for case in sorted(_cases(columns), key=lambda c: (number[tables[c.table]], c.places or ())):
         if case.places is None:
             n_unmeasured += case.n_locations
             continue
@@ -346,14 +347,14 @@ def _measure(
                 _Met.of(scored((*rule[:i], *rule[i + 1 :])), own[i])
                 for i in range(n_kinds, len(rule))
             ),
-            emptiness=_confidences([_Met.of(empty, spoken)], spoken, (0,), background)[0],
+            emptiness=_confidences(
+                [_Met.of(empty, spoken)], scoring.hear(spoken, background), (0,)
+            )[0],
         )
     return measured
 
 
-def _confidences(
-    met: Sequence[_Met], query: Floats, places: Sequence[int], background: Background
-) -> list[float]:
+def _confidences(met: Sequence[_Met], heard: scoring.Heard, places: Sequence[int]) -> list[float]:
     """The engine's confidence in each rule of a table."""
     layout = scoring.Layout.of(
         [len(rule.similarities) - 2 for rule in met],
@@ -361,13 +362,19 @@ def _confidences(
         np.stack([rule.constants for rule in met]),
     )
     similarities = _in_block_order([rule.similarities for rule in met])
-    found = scoring.confidences(similarities, layout, scoring.hear(query, background), places)
+    found = scoring.confidences(similarities, layout, heard, places)
     # A product of matrices has other last bits in another order of rules; a report has not.
     return [round(confidence, 6) for confidence in found]
 
 
 def _in_block_order(parts: Sequence[Floats]) -> Floats:
-    return np.concatenate([[p[0] for p in parts], [p[1] for p in parts], *[p[2:] for p in parts]])
+    return np.concatenate(
+        [
+            *[part[:1] for part in parts],
+            *[part[1:2] for part in parts],
+            *[part[2:] for part in parts],
+        ]
+    )
 
 
 class _Asked(NamedTuple):
@@ -392,7 +399,8 @@ class _Asked(NamedTuple):
 def _ask(rules: Sequence[_Rule], places: Sequence[int], background: Background) -> Iterator[_Asked]:
     """Ask every sentence of every rule of a table."""
     rows = np.concatenate([rule.scored.rows for rule in rules])
-    stops = np.cumsum([len(rule.scored.rows) for rule in rules])[:-1]
+    stops = np.cumsum([len(rule.scored.rows) for rule in rules])[:-1].tolist()
+    parts = list(zip([0, *stops], [*stops, len(rows)], rules, strict=True))
     queries = np.concatenate([rule.queries for rule in rules])
     sentences = [(r, s) for r, rule in enumerate(rules) for s in range(len(rule.sentences))]
     for start in range(0, len(sentences), AT_ONCE):
@@ -404,18 +412,19 @@ def _ask(rules: Sequence[_Rule], places: Sequence[int], background: Background) 
             similarities,
             strict=True,
         ):
+            heard = scoring.hear(query, background)
             met = [
-                _Met(own, other.scored.offsets, other.scored.constants)
-                for own, other in zip(np.split(products, stops), rules, strict=True)
+                _Met(products[a:b], rule.scored.offsets, rule.scored.constants)
+                for a, b, rule in parts
             ]
-            whole = _confidences(met, query, places, background)
+            whole = _confidences(met, heard, places)
             if s:
                 met[r] = rules[r].without[s - 1]
-                apart = _confidences(met, query, places, background)
+                apart = _confidences(met, heard, places)
             else:
                 del met[r]
                 others = [*places[:r], *places[r + 1 :]]
-                apart = _confidences(met, query, others, background) if met else []
+                apart = _confidences(met, heard, others) if met else []
                 apart.insert(r, 0.0)
             yield _Asked(r, rules[r].sentences[s], s > 0, whole, apart)
 
