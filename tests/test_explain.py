@@ -181,6 +181,14 @@ def test_every_outcome_and_reason_has_words_without_evidence(
         assert "has 0.25 where it is asked for 0.50." in said
 
 
+def test_a_decision_without_a_threshold_says_the_confidence_alone():
+    decision = Decision(Outcome.TRANSFER, Reason.RULE_MATCHED, None, "store-1", 3, 0.25)
+    match = Match("A", 0.25, 0.1, "x", is_example=False, same_place=True)
+    assert explain(decision, Grounds((match,), "engine")).startswith(
+        'A, 0.25: nearest is its description "x" (similarity 0.10).'
+    )
+
+
 def test_a_long_text_is_cut():
     decision = Decision(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, "store-1", 3, 0.25, 0.5)
     match = Match("A", 0.25, 0.1, "x" * 500, is_example=True, same_place=True)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing_engine import ContextRule, HashingEncoder, Location, RoutingEngine, RoutingPolicy
-from routing_engine import lint as linting
 from routing_engine.columns import LocationColumns
-from routing_engine.lint import MAX_PATTERNS, SAYS_NOTHING
+from routing_engine.lint.asking import SAYS_NOTHING, ask, measure
+from routing_engine.lint.cases import MAX_PATTERNS, cases, places_of
 from routing_engine.profiles import background_for
 from routing_engine.scoring import rule_texts
 from tests.strategies import FakeEncoder, a_location, a_rule, location_lists, number
@@ -261,7 +261,7 @@ def test_the_order_of_locations_and_rules_does_not_matter(locations, shuffler):
     )
 )
 def test_places_are_equal_where_phones_are(codes):
-    found = linting._places(np.array(codes, np.uint64))
+    found = places_of(np.array(codes, np.uint64))
     assert found.tolist() == [[row.index(code) for code in row] for row in codes]
 
 
@@ -287,10 +287,10 @@ def test_confidences_are_the_engines_own(locations):
             [location.model_copy(update={"rules": tuple(rules)})]
         )
         texts = [rule_texts(rule) for rule in rules]
-        measured = linting._measure(list(dict.fromkeys(texts)), encoder, background, progress=False)
-        for case in linting._cases(columns):
+        measured = measure(list(dict.fromkeys(texts)), encoder, background, progress=False)
+        for case in cases(columns):
             own = [measured[item] for item in texts]
-            for asked in linting._ask(own, case.places, background):
+            for asked in ask(own, case.places, background):
                 if not any(map(str.isalnum, asked.text)):
                     continue
                 rule = rules[asked.rule]
