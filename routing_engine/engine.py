@@ -25,6 +25,7 @@ from routing_engine.encoders.micro_batching import (
     OverloadedError,
 )
 from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
+from routing_engine.explanation import Grounds, Match
 from routing_engine.identification import Spoken, by_language
 from routing_engine.models import (
     Candidate,
@@ -41,6 +42,7 @@ from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
+    from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
 
 __all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
@@ -159,6 +161,40 @@ class _Evidence:
             )
         ]
         return tuple(sorted(made, key=lambda c: (-c.confidence, c.label, -c.similarity)))
+
+    def grounds(self, number: int | None) -> Grounds:
+        columns, rules = self._columns, self._table.rules
+        nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
+        candidates = scoring.nearest_candidates(self._similarities, self._layout)
+        texts = [
+            rule.examples[candidate] if rule.examples else rule.when
+            for rule, candidate in zip(rules, candidates, strict=True)
+        ]
+        first = int(columns.first_slot[self._location])
+        places = columns.destinations[first : first + len(rules)].tolist()
+        order = sorted(
+            range(len(rules)),
+            key=lambda i: (
+                i != number, -self._confidences[i], rules[i].model_dump_json(), -nearest[i],
+            ),
+        )  # fmt: skip
+        best = order[0]
+        own = columns.sites[columns.site[self._location]].threshold
+        return Grounds(
+            tuple(
+                Match(
+                    label=rules[i].label,
+                    confidence=self._confidences[i],
+                    similarity=nearest[i],
+                    text=texts[i],
+                    is_example=bool(rules[i].examples),
+                    same_place=places[i] == places[best],
+                )
+                for i in order
+            ),
+            "rule" if rules[best].threshold is not None
+            else "engine" if own is None else "location",
+        )  # fmt: skip
 
 
 class RoutingEngine:
@@ -460,6 +496,36 @@ class RoutingEngine:
             progress=progress,
         )
         return _Part(catalog, profiles)
+
+    def lint(
+        self,
+        locations: Iterable[Location] | LocationColumns | None = None,
+        *,
+        progress: bool = False,
+    ) -> LintReport:
+        """Measure the wording of rules: which callers cannot tell apart, or cannot reach at all.
+
+        Embeds each distinct text once and costs as much as there are distinct rule tables,
+        however many locations share them. Publishes nothing.
+
+        Args:
+            locations: what might be published; None for the current catalog.
+            progress: show a progress bar on stderr where embedding takes longer than a second.
+
+        Raises:
+            InvalidValueError: as the constructor.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.lint import lint_columns
+
+        state = self._state
+        return lint_columns(
+            state.columns() if locations is None else _columns(locations),
+            self.encoder,
+            state.base.profiles.background,
+            policy=self.policy,
+            progress=progress,
+        )
 
     @property
     def catalog_version(self) -> int:

@@ -26,6 +26,7 @@ from pydantic import (
 
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, Problem
+from routing_engine.explanation import Grounds, explain
 from routing_engine.languages import language_code
 
 __all__ = [
@@ -358,6 +359,10 @@ class Evidence(Protocol):
         """Every rule of the location, most confident first."""
         ...
 
+    def grounds(self, number: int | None) -> Grounds:
+        """Every rule with its nearest text, rule ``number`` (or None, the best) first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
@@ -398,6 +403,15 @@ class Decision:
     def candidates(self) -> tuple[Candidate, ...]:
         """Every rule of the location, most confident first; empty where none was scored."""
         return () if self._evidence is None else self._evidence.candidates()
+
+    def explain(self) -> str:
+        """Why the decision is what it is, in a short paragraph of plain words.
+
+        Which rule, by which of its texts, how near the runner-up was, whose threshold was asked
+        and what became of the call. Holds nothing of what the caller said and of a number only
+        the last two digits, so that it may be logged.
+        """
+        return explain(self, None if self._evidence is None else self._evidence.grounds(self._rule))
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-able values."""

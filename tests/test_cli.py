@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from routing_engine import ContextRule, Location, RoutingEngine, __version__
+from routing_engine import ContextRule, EncoderError, Location, RoutingEngine, __version__
 from routing_engine.cli import ExitCode, app
 from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
@@ -271,17 +271,87 @@ def test_import_writes_into_an_empty_folder(sheet, tmp_path):
     assert result.exit_code == 0
 
 
+def check(*arguments: object):
+    return run("check", *arguments, "--encoder", "hashing")
+
+
 def test_check_of_a_right_sheet_is_0(sheet):
-    result = run("check", sheet)
+    result = check(sheet)
     assert (result.exit_code, result.stderr) == (0, "")
     assert "3 locations" in result.stdout
+    assert "\nwording: nothing found (7 sentences of 3 distinct rules asked, 2 locations)" in (
+        result.stdout
+    )
 
 
 def test_check_of_a_wrong_sheet_is_1_and_names_the_cell(broken):
-    result = run("check", broken)
-    assert result.exit_code == ExitCode.DIFFERS
+    result = run("check", broken, "--encoder", "no/such/model")  # none is loaded
+    assert (result.exit_code, result.stderr) == (ExitCode.DIFFERS, "")
     assert "broken.csv:3 destination" in result.stdout
     assert "'555 01A2'" in result.stdout
+    assert "wording" not in result.stdout
+
+
+@pytest.fixture
+def unclear(tmp_path):
+    rows = with_cell(1, "when", "other")
+    return write_csv(tmp_path / "unclear.csv", rows)
+
+
+def test_check_warns_of_the_wording(unclear):
+    result = check(unclear)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[1:] == [
+        "wording: 1 finding (7 sentences of 3 distinct rules asked, 2 locations)",
+        "1 vague",
+        "  the when of 'Emergency' says nothing of what its callers want: \"other\" (0.75) (store-1)",
+        "    -> say in a few words what its 1 example has in common",
+    ]
+
+
+def test_check_is_1_where_findings_are_to_be_errors(unclear, sheet):
+    assert check(unclear, "--strict").exit_code == ExitCode.DIFFERS
+    assert check(sheet, "--strict").exit_code == 0
+
+
+def test_check_leaves_the_wording_alone_where_it_is_told_to(unclear):
+    result = run("check", unclear, "--no-lint", "--strict", "--encoder", "no/such/model")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "wording" not in result.stdout
+
+
+def test_check_as_json_has_the_findings(unclear, sheet):
+    found = json.loads(check(unclear, "--json").stdout)
+    assert found["n_rules"] == 4
+    assert [(item["kind"], item["rule"]) for item in found["lint"]["findings"]] == [
+        ("vague", "Emergency")
+    ]
+    assert json.loads(run("check", sheet, "--no-lint", "--json").stdout)["lint"] is None
+
+
+@pytest.mark.model
+def test_check_reports_the_sheet_where_the_encoder_cannot_be_loaded(sheet, tmp_path):
+    arguments = ["check", sheet, "--encoder", tmp_path / "model"]
+    result = spawn(*arguments)
+    assert result.returncode == 0
+    assert "3 locations" in result.stdout
+    assert "the wording was not measured: cannot load model" in result.stderr
+    assert spawn(*arguments, "--strict").returncode == ExitCode.ENCODER
+    as_json = spawn(*arguments, "--json")
+    assert as_json.returncode == 0
+    assert json.loads(as_json.stdout)["lint"] is None
+
+
+def test_check_reports_the_sheet_where_the_encoder_fails(sheet, monkeypatch):
+    class Failing(HashingEncoder):
+        def encode(self, texts):
+            raise EncoderError("out of order")
+
+    monkeypatch.setattr("routing_engine.encoders.HashingEncoder", Failing)
+    result = check(sheet)
+    assert result.exit_code == 0
+    assert "3 locations" in result.stdout
+    assert result.stderr == "the wording was not measured: out of order\n"
 
 
 def test_check_as_json_is_the_report(broken):
@@ -295,7 +365,7 @@ def test_check_as_json_is_the_report(broken):
 )
 def test_the_region_says_how_national_numbers_are_read(tmp_path, region, code):
     sheet = write_csv(tmp_path / "s.csv", with_cell(0, "destination", "(212) 555-0111"))
-    assert run("check", sheet, "--region", region).exit_code == code
+    assert run("check", sheet, "--region", region, "--no-lint").exit_code == code
 
 
 def test_a_template_says_what_the_columns_of_a_wide_sheet_mean(tmp_path):
@@ -435,19 +505,34 @@ def test_route_as_json_is_the_decision(snapshot):
     assert result.stdout.count("\n") == 1
 
 
-def test_explain_shows_every_candidate_best_first(snapshot):
+def test_explain_says_why_and_shows_every_candidate_best_first(snapshot):
     lines = route(snapshot, "store-1", "my invoice is wrong", "--explain").stdout.splitlines()
-    labels = [line[1:].split()[0] for line in lines[3:6]]
+    assert lines[1].startswith("Billing, ")
+    assert (
+        f" where the engine asks for {DEFAULT_THRESHOLD:.2f}: nearest is its example " in lines[1]
+    )
+    labels = [line[1:].split()[0] for line in lines[4:7]]
     assert labels[0] == "Billing"
     assert sorted(labels) == ["Billing", "Cancel", "Emergency"]
-    assert lines[3].startswith(">")
-    assert "+12125550111" in lines[3]
-    assert lines[-1] == f"confidence asked for: {DEFAULT_THRESHOLD:.2f}; catalog version 1"
+    assert lines[4].startswith(">")
+    assert "+12125550111" in lines[4]
+    assert lines[-1] == "catalog version 1"
 
 
 def test_explain_says_where_nothing_was_scored(snapshot):
     result = route(snapshot, "store-3", "my invoice", "--explain")
-    assert result.stdout.splitlines()[1] == "  no rule was scored"
+    assert result.stdout.splitlines()[1:] == [
+        "The location has no rules. Sent to the default, +*********00."
+    ]
+
+
+def test_explain_as_json_has_the_explanation(snapshot):
+    result = route(snapshot, "store-1", "my invoice is wrong", "--json", "--explain")
+    found = json.loads(result.stdout)
+    engine = RoutingEngine.load(snapshot, encoder=HashingEncoder())
+    decision = engine.route("store-1", "my invoice is wrong")
+    assert found.pop("explanation") == decision.explain()
+    assert found == decision.to_dict()
 
 
 def test_an_unknown_location_is_3_and_the_nearest_is_named(snapshot):
@@ -725,7 +810,8 @@ def test_labels_with_markup_are_printed_as_they_are(tmp_path):
     assert run("import", sheet, "--out", brand, "--encoder", "hashing").exit_code == 0
     result = route(brand, "store-1", "my invoice is wrong", "--explain")
     assert result.stdout.splitlines()[0].split("  ")[2] == label
-    assert "[link=http://evil]Pay" in result.stdout.split("similarity")[1]
+    assert "[link=http://evil]Pay" in result.stdout.splitlines()[1]
+    assert "[link=http://evil]Pay" in result.stdout.split("similarity  ")[1]
 
 
 def test_reading_direction_marks_in_labels_are_not_printed(tmp_path):
@@ -871,7 +957,8 @@ def test_help_loads_nothing_heavy():
 
 def test_check_diff_and_export_load_no_model(sheet, snapshot, tmp_path):
     model = {"torch", "transformers", "sentence_transformers"}
-    assert loaded_by("check", sheet) & (model | {"faiss"}) == set()
+    assert loaded_by("check", sheet, "--no-lint") & (model | {"faiss"}) == set()
+    assert loaded_by("check", sheet, "--encoder", "hashing") & model == set()
     assert loaded_by("diff", sheet, snapshot) & model == set()
     assert loaded_by("export", snapshot, tmp_path / "out.csv") & model == set()
 

@@ -20,6 +20,7 @@ from routing_engine import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.explanation import Grounds, Match
 from routing_engine.models import contradicting_rules
 from tests.strategies import a_location, a_rule, locations, rules
 
@@ -307,6 +308,10 @@ class Evidence:
     def candidates(self):
         return (Candidate("Billing", 0.9, 0.8),)
 
+    def grounds(self, number):
+        match = Match(self.label, 0.9, 0.8, "I was charged twice", True, same_place=True)
+        return Grounds((match,), "location")
+
 
 def a_decision(**fields):
     return Decision(
@@ -341,6 +346,13 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "catalog_version": 3,
         "candidates": [{"label": "Billing", "confidence": 0.9, "similarity": 0.8}],
     }
+
+
+def test_a_decision_explains_itself():
+    assert a_decision().explain() == (
+        "Billing, 0.90 where the location asks for 0.50: nearest is its example "
+        '"I was charged twice" (similarity 0.80). There is no other rule. Sent to +*********11.'
+    )
 
 
 def test_a_decision_without_evidence_has_no_rule_and_no_candidates():

@@ -3,7 +3,8 @@
 Exit codes:
 
     0    done; for ``diff``: no difference
-    1    the sheet has errors; for ``diff``: there are differences
+    1    the sheet has errors; for ``check --strict``: its wording has findings; for ``diff``: there
+         are differences
     2    wrong usage: an option, an argument or a path; for ``diff`` also: the sheet has errors
     3    unknown location
     4    the snapshot is missing, altered, foreign, or was built with another encoder

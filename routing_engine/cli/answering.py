@@ -21,7 +21,7 @@ __all__ = ["Session", "show_decision", "typed_lines"]
 
 
 def show_decision(engine: RoutingEngine, decision: Decision, *, explain: bool) -> None:
-    """Print a decision as one line, and below it how every rule scored where that is wanted."""
+    """Print a decision as one line, and below it why, and how every rule scored, on request."""
     rule = decision.rule
     fields = (
         decision.outcome.value,
@@ -39,8 +39,8 @@ def _explain(engine: RoutingEngine, decision: Decision) -> None:
     from rich import box
     from rich.table import Table
 
+    typer.echo(plain(decision.explain()))
     if not decision.candidates:
-        typer.echo("  no rule was scored")
         return
     destinations: dict[str, dict[str, None]] = {}
     for rule in engine.location(decision.location_id).rules:
@@ -63,10 +63,7 @@ def _explain(engine: RoutingEngine, decision: Decision) -> None:
             style="bold" if won else None,
         )
     stdout().print(table)
-    typer.echo(
-        f"confidence asked for: {decision.threshold:.2f}; catalog version "
-        f"{decision.catalog_version}"
-    )
+    typer.echo(f"catalog version {decision.catalog_version}")
 
 
 def typed_lines(prompt: Callable[[], str]) -> Iterator[str]:

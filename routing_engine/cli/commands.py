@@ -22,6 +22,7 @@ from routing_engine.cli.opening import (
     open_engine,
     open_sheet,
     timed_encoder,
+    wording,
 )
 from routing_engine.cli.terminal import (
     ExitCode,
@@ -29,20 +30,21 @@ from routing_engine.cli.terminal import (
     emit_json,
     fail,
     guarded,
+    note,
     plain,
     show,
     stderr,
     stdout,
     working,
 )
-from routing_engine.errors import SheetError
+from routing_engine.errors import EncoderError, MissingExtraError, RoutingError, SheetError
 
 __all__ = ["app", "main"]
 
 EPILOG = """\b
 Exit codes:
     0  done; diff: no difference
-    1  the sheet has errors; diff: there are differences
+    1  the sheet has errors; check --strict: findings; diff: there are differences
     2  wrong usage; diff: also a sheet with errors
     3  unknown location
     4  the snapshot is missing, altered, or of another encoder
@@ -119,7 +121,7 @@ ConfirmedOption = Annotated[
     bool, typer.Option("--confirmed", help="The caller has confirmed the transfer.")
 ]
 ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Show how every rule of the location scored.")
+    bool, typer.Option("--explain", help="Say why, and show how every rule of the location scored.")
 ]
 
 
@@ -234,29 +236,63 @@ def import_(
 
 
 @app.command(
-    epilog=_examples("check data/franchise.csv", "check stores.xlsx --template rules.csv --json")
+    epilog=_examples(
+        "check data/franchise.csv",
+        "check stores.xlsx --template rules.csv --json",
+        "check stores.csv --strict && routing-engine import stores.csv --out brand",
+    )
 )
 @guarded
 def check(
     sheet: SheetArgument,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    lint: Annotated[
+        bool,
+        typer.Option(
+            "--lint/--no-lint", help="Whether to measure the wording; that needs the encoder."
+        ),
+    ] = True,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take findings in the wording for errors.")
+    ] = False,
     json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
 ) -> None:
     """Report everything that is wrong with a sheet, and load nothing.
 
-    Exit code 1 if it has errors, 0 if it has at most warnings and repairs.
+    Once the sheet has no errors, the wording of its rules is measured: rules that
+    callers cannot tell apart, a when that says nothing, examples in the wrong
+    place, rules that nothing reaches.
+
+    Exit code 1 if the sheet has errors, or with --strict if the wording has
+    findings; 0 if it has at most warnings, repairs and findings. Where the encoder
+    cannot be loaded, the wording is not measured; with --strict that is 5.
     """
+    columns = None
     try:
-        report = open_sheet(sheet, region, template, skip_errors=False).report
+        read = open_sheet(sheet, region, template, skip_errors=False)
+        report, columns = read.report, read.columns
     except SheetError as error:
         report = error.report
-    if json_output:
-        emit_json(report.to_dict())
-    else:
+    if not json_output:
         show(report)
-    if report.errors:
+    found = None
+    failed: RoutingError | None = None
+    if lint and columns is not None:
+        try:
+            found = wording(columns, encoder)
+        except (EncoderError, MissingExtraError) as error:
+            failed = error
+            note(f"the wording was not measured: {plain(str(error))}", style="yellow")
+    if json_output:
+        emit_json(report.to_dict() | {"lint": None if found is None else found.to_dict()})
+    elif found is not None:
+        show(found)
+    if report.errors or (strict and found is not None and not found.ok):
         raise typer.Exit(ExitCode.DIFFERS)
+    if strict and failed is not None:
+        raise typer.Exit(ExitCode.ENCODER)
 
 
 @app.command(
@@ -351,13 +387,15 @@ def route(
     """Say where a caller goes who needs a person.
 
     Prints outcome, destination, rule, confidence and reason, two spaces apart;
-    - stands for none. --json has every candidate too. Exit code 5 if the encoder
-    failed and the call went to the default for that reason.
+    - stands for none. --json has every candidate too, and with --explain the
+    explanation. Exit code 5 if the encoder failed and the call went to the
+    default for that reason.
     """
     engine = open_engine(directory, encoder, location)
     decision = engine.route(location, " ".join(words), verified=verified, confirmed=confirmed)
     if json_output:
-        emit_json(decision.to_dict())
+        explanation = {"explanation": decision.explain()} if explain else {}
+        emit_json(decision.to_dict() | explanation)
     else:
         show_decision(engine, decision, explain=explain)
     if decision.reason == "engine_degraded":

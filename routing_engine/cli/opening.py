@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from routing_engine.columns import LocationColumns
     from routing_engine.encoders import CompiledEncoder, Encoder
     from routing_engine.engine import RoutingEngine
+    from routing_engine.lint import LintReport
     from routing_engine.sheets import Sheet
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "open_engine",
     "open_sheet",
     "timed_encoder",
+    "wording",
 ]
 
 MAX_SUGGESTED_FROM = 20_000
@@ -82,6 +84,19 @@ def _encoder(name: str, step: Callable[[str], None]) -> Encoder:
     if name == "hashing":
         return HashingEncoder()
     return default_encoder(None if name == "default" else name, step=step)
+
+
+def wording(columns: LocationColumns, encoder: str) -> LintReport:
+    """What is wrong with the wording of rules.
+
+    Raises:
+        EncoderError, MissingExtraError: the encoder cannot be loaded, or failed.
+    """
+    from routing_engine.engine import RoutingEngine
+
+    model, _ = timed_encoder(encoder)
+    with working("measuring the wording"):
+        return RoutingEngine(encoder=model).lint(columns)
 
 
 def compiled_encoder(name: str) -> CompiledEncoder:

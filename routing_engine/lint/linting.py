@@ -1,0 +1,93 @@
+"""The wording of all rules, measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from routing_engine import scoring
+from routing_engine.background import Background
+from routing_engine.columns import LocationColumns
+from routing_engine.encoders import Encoder
+from routing_engine.lint.asking import Asked, ask, measure
+from routing_engine.lint.cases import MAX_NAMED, Case, cases
+from routing_engine.lint.findings import findings_at
+from routing_engine.lint.report import Finding, LintReport, rank
+from routing_engine.models import RoutingPolicy
+
+__all__ = ["lint_columns"]
+
+
+def lint_columns(
+    columns: LocationColumns,
+    encoder: Encoder,
+    background: Background,
+    *,
+    policy: RoutingPolicy | None = None,
+    progress: bool = False,
+) -> LintReport:
+    """Measure the wording of all rules.
+
+    Args:
+        columns: the locations.
+        encoder: what embeds; each distinct text once.
+        background: of the same encoder.
+        policy: as the engine's that is to answer.
+        progress: show a progress bar on stderr where embedding takes longer than a second.
+    """
+    policy = RoutingPolicy() if policy is None else policy
+    tables = [tuple(scoring.rule_texts(rule) for rule in rules) for rules in columns.tables]
+    distinct = dict.fromkeys(texts for table in tables for texts in table)
+    measured = measure(list(distinct), encoder, background, progress=progress)
+    merged: dict[tuple[object, ...], _Merged] = {}
+    n_unmeasured = 0
+    asked: tuple[object, list[Asked]] = (None, [])
+    number = {table: i for i, table in enumerate(dict.fromkeys(tables))}
+    for case in sorted(cases(columns), key=lambda c: (number[tables[c.table]], c.places or ())):
+        if case.places is None:
+            n_unmeasured += case.n_locations
+            continue
+        rules, texts = columns.tables[case.table], tables[case.table]
+        own = [measured[item] for item in texts]
+        key = texts, case.places
+        if asked[0] != key:
+            asked = key, list(ask(own, case.places, background))
+        threshold = _first(case.threshold, policy.threshold, scoring.DEFAULT_THRESHOLD)
+        here: dict[tuple[object, ...], Finding] = {}
+        for found_key, found in findings_at(rules, own, asked[1], case.places, policy, threshold):
+            here[found_key] = min(found, here.get(found_key, found), key=rank)
+        for found_key, found in here.items():
+            merged.setdefault(found_key, _Merged()).add(found, case)
+    findings = [item.finding(columns) for item in merged.values()]
+    return LintReport(
+        findings=tuple(sorted(findings, key=rank)),
+        n_locations=int(np.count_nonzero(np.diff(columns.first_slot))),
+        n_unmeasured=n_unmeasured,
+        n_rules=len(distinct),
+        n_sentences=len({text for rule in measured.values() for text in rule.sentences}),
+    )
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)
+
+
+class _Merged:
+    """One finding in all the tables that have it; the strongest is kept."""
+
+    def __init__(self) -> None:
+        self.found: Finding | None = None
+        self.n_locations = 0
+        self.first: set[int] = set()
+
+    def add(self, found: Finding, case: Case) -> None:
+        if self.found is None or rank(found) < rank(self.found):
+            self.found = found
+        self.n_locations += case.n_locations
+        self.first |= set(case.first)
+
+    def finding(self, columns: LocationColumns) -> Finding:
+        assert self.found is not None
+        named = tuple(columns.ids[i] for i in sorted(self.first)[:MAX_NAMED])
+        return replace(self.found, n_locations=self.n_locations, locations=named)

@@ -1,0 +1,165 @@
+"""What was found in the wording of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["KINDS", "Finding", "Kind", "LintReport", "rank"]
+
+Kind = Literal["overlap", "vague", "example", "unreachable"]
+KINDS: tuple[Kind, ...] = ("unreachable", "overlap", "example", "vague")
+"""In the order in which a report tells them."""
+
+MAX_SHOWN = 10
+"""Findings of one kind that a summary prints."""
+
+SAYS_NOTHING = (
+    *("i need help", "i need some assistance", "can somebody help me", "i have a question"),
+    *("just a general question", "i have some questions", "general inquiry", "i have a request"),
+    *("i want some information", "i have a problem", "i have an issue", "something else"),
+    *("anything else", "everything else", "all other calls", "any call that comes in", "other"),
+    *("other reasons", "miscellaneous", "any topic", "various matters", "customer service"),
+    *("support", "none of the above", "not sure who to ask", "what fits nowhere else"),
+    *("about something", "the default"),
+)
+"""Examples of a rule of no meaning: a ``when`` that it takes for one of its own is vague."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with the wording of a rule.
+
+    Attributes:
+        kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``.
+        rule: label of the rule.
+        other: label of the rule that it is at odds with, or None.
+        sentence: the sentence that shows it, or None where none is needed.
+        measured: overlap: the share of the rule's sentences; vague: the confidence that the
+            ``when`` says nothing; example: the other rule's confidence; unreachable: the most
+            that the rule's own sentences reach. In [0, 1].
+        message: what was found, with the numbers.
+        suggestion: what to do about it.
+        n_locations: locations that have it.
+        locations: ids of the first of them.
+    """
+
+    kind: Kind
+    rule: str
+    other: str | None
+    sentence: str | None
+    measured: float
+    message: str
+    suggestion: str
+    n_locations: int
+    locations: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """The locations in a few words."""
+        if self.n_locations == 1:
+            return self.locations[0]
+        return f"{self.n_locations:,} locations, such as {self.locations[0]}"
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.place}); {self.suggestion}"
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """What was found in the wording of all rules. Prints as a readable summary.
+
+    Attributes:
+        findings: unreachable rules, overlaps, examples, then vague descriptions; of one kind,
+            those of the most locations first.
+        n_locations: locations with rules.
+        n_unmeasured: of these, ones whose rules share phones in so rare a way that they were
+            left out.
+        n_rules: distinct rule texts.
+        n_sentences: distinct sentences that were asked.
+    """
+
+    findings: tuple[Finding, ...]
+    n_locations: int
+    n_unmeasured: int
+    n_rules: int
+    n_sentences: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def _heading(self) -> str:
+        found = _count(len(self.findings), "finding") if self.findings else "nothing found"
+        text = (
+            f"wording: {found} ({_count(self.n_sentences, 'sentence')} of "
+            f"{_count(self.n_rules, 'distinct rule')} asked, "
+            f"{_count(self.n_locations, 'location')})"
+        )
+        if self.n_unmeasured:
+            text += (
+                f"; {_count(self.n_unmeasured, 'location')} left out, whose rules share phones "
+                "in ways of their own"
+            )
+        return text
+
+    def _sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+        for kind in KINDS:
+            found = [item for item in self.findings if item.kind == kind]
+            if not found:
+                continue
+            lines = [(f"{item.message} ({item.place})", item.suggestion) for item in found]
+            if len(found) > MAX_SHOWN:
+                lines[MAX_SHOWN:] = [(f"... and {len(found) - MAX_SHOWN:,} more", "")]
+            yield f"{len(found):,} {kind}", lines
+
+    def summary(self) -> str:
+        """Plain text: the counts, then the first findings of each kind and how many more."""
+        out = [self._heading()]
+        for heading, lines in self._sections():
+            out.append(heading)
+            for message, suggestion in lines:
+                out.append(f"  {message}")
+                if suggestion:
+                    out.append(f"    -> {suggestion}")
+        return "\n".join(out)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-able values."""
+        return asdict(self)
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
+        text = Text(self._heading(), style="bold")
+        for heading, lines in self._sections():
+            text.append(f"\n{heading}", style="yellow")
+            for message, suggestion in lines:
+                text.append(f"\n  {message}", style="not bold")
+                if suggestion:
+                    text.append(f"\n    -> {suggestion}", style="not bold dim")
+        return text
+
+
+def rank(finding: Finding) -> tuple[object, ...]:
+    """What findings are ordered by: kind, then locations, then strength."""
+    return (
+        KINDS.index(finding.kind),
+        -finding.n_locations,
+        -finding.measured,
+        finding.rule,
+        finding.other or "",
+        finding.sentence or "",
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
