@@ -20,7 +20,10 @@ from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
 from routing_engine.scoring import DEFAULT_THRESHOLD
 
-COMMANDS = ("import", "check", "diff", "export", "route", "repl", "compile", "demo", "bench")
+COMMANDS = (
+    "import", "check", "diff", "export", "route", "repl", "evaluate", "fit", "compile", "demo",
+    "bench",
+)  # fmt: skip
 ROOT = Path(__file__).parents[1]
 HEADER = [
     "location_id", "location_name", "timezone", "default_destination", "label", "when",

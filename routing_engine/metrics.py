@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["auroc", "expected_calibration_error", "fraction", "right_at_leak"]
+__all__ = ["auroc", "expected_calibration_error", "fraction", "protocol", "right_at_leak"]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -90,3 +90,29 @@ def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int 
     order = np.argsort(confidence, kind="stable")
     gaps = (confidence - mean_right[group])[order]
     return float(sum(abs(gap.sum()) for gap in np.array_split(gaps, min(n_bins, n))) / n)
+
+
+def protocol(
+    *, in_scope: Flags, is_best: Flags, is_picked: Flags, is_right: Flags, confidence: Floats
+) -> dict[str, float]:
+    """Every metric by its name; each is NaN where there are no queries that it is of.
+
+    Args:
+        in_scope: a rule is right, ``(n,)``.
+        is_best: the most confident rule is the right one, thresholds aside, ``(n,)``.
+        is_picked: a rule was picked, ``(n,)``.
+        is_right: the right rule was picked; read in scope only, ``(n,)``.
+        confidence: of the most confident rule, ``(n,)``.
+    """
+    right = fraction(is_right[in_scope])
+    held = fraction(~is_picked[~in_scope])
+    suited, others = confidence[in_scope], confidence[~in_scope]
+    return {
+        "top1": fraction(is_best[in_scope]),
+        "right": right,
+        "held": held,
+        "balanced": (right + held) / 2,
+        "auroc": auroc(suited, others),
+        "right5": right_at_leak(suited, is_best[in_scope], others),
+        "ece": expected_calibration_error(confidence, is_best),
+    }
