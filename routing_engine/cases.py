@@ -16,13 +16,12 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from routing_engine.errors import InvalidValueError, Problem, SheetError
-from routing_engine.sheets.cells import Value, text_of
-from routing_engine.sheets.headers import field_of, header_key
-from routing_engine.sheets.reading import RawTable, open_tables
-from routing_engine.sheets.report import IssueLog, listed, shown
+
+if TYPE_CHECKING:
+    from routing_engine.sheets.reading import RawTable
 
 __all__ = ["MAX_SHOWN", "Case", "CaseSource", "checked_cases", "read_cases"]
 
@@ -35,7 +34,6 @@ UTTERANCE = (
 )  # fmt: skip
 """Headers of the column that holds what the caller said."""
 
-_UTTERANCE_KEYS = frozenset(map(header_key, UTTERANCE))
 _COLUMNS = ("location_id", "utterance", "label")
 _JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 
@@ -138,6 +136,8 @@ def checked_cases(
 
 
 def _misplaced(case: Case, labels: Collection[str] | None, place: str) -> Iterator[Problem]:
+    from routing_engine.sheets.report import listed, shown
+
     if labels is None:
         yield Problem(f"{place} location_id", f"there is no location {shown(case.location_id)}")
     elif case.label is not None and case.label not in labels:
@@ -153,6 +153,9 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
     if path.suffix.lower() in _JSON_SUFFIXES:
         yield from _json_cases(path, problems)
         return
+    from routing_engine.sheets.reading import open_tables
+    from routing_engine.sheets.report import IssueLog
+
     log = IssueLog(path.name)
     try:
         tables = [table for table in open_tables(path, log) if table.header]
@@ -167,9 +170,14 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
 
 
 def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
+    from routing_engine.sheets.cells import text_of
+    from routing_engine.sheets.headers import field_of, header_key
+    from routing_engine.sheets.report import listed
+
+    utterance = set(map(header_key, UTTERANCE))
     places: dict[str, list[int]] = {name: [] for name in _COLUMNS}
     for at, header in enumerate(table.header):
-        name = "utterance" if header_key(header) in _UTTERANCE_KEYS else field_of(header)
+        name = "utterance" if header_key(header) in utterance else field_of(header)
         if name is not None and name in places:
             places[name].append(at)
     where = f"{table.name}:{table.header_row}"
@@ -186,7 +194,9 @@ def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
     position = {name: positions[0] for name, positions in places.items()}
     for first_row, rows in table.rows():
         for row, cells in enumerate(rows, start=first_row):
-            values = {name: _cell(cells, at) for name, at in position.items()}
+            values = {
+                name: text_of(cells[at]) if at < len(cells) else "" for name, at in position.items()
+            }
             # Other columns do not make a call.
             if not any(values.values()):
                 continue
@@ -198,11 +208,6 @@ def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
             if not empty:
                 label = " ".join(values["label"].split()) or None
                 yield Case(values["location_id"], values["utterance"], label, place)
-
-
-def _cell(cells: Any, position: int) -> str:
-    value: Value = cells[position] if position < len(cells) else ""
-    return text_of(value)
 
 
 def _json_cases(path: Path, problems: list[Problem]) -> Iterator[Case]:

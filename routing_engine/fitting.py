@@ -57,7 +57,7 @@ BEYOND_CHANCE = 1.645
 
 SCALE_PRIOR = 0.5
 SHIFT_PRIOR = 1.0
-WEIGHT_PRIOR = 0.25
+WEIGHT_PRIOR = 0.5
 """Standard deviations of the prior: of the scale less one, of the shift, and of each weight as a
 share of itself. So a weight that the calls say nothing of stays as it is."""
 

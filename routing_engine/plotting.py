@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -165,12 +165,12 @@ def _draw_sweep(ax: Axes, evaluation: Evaluation, before: Evaluation | None) -> 
         ylim=(0, 102),
     )
     ax.grid(alpha=0.3)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.5)
+    ax.legend(loc="lower center", ncols=1 if before is None else 2, fontsize=8)
 
 
 def _series(
     evaluation: Evaluation, before: Evaluation | None
-) -> Sequence[tuple[Evaluation, str, dict[str, str | float]]]:
+) -> Sequence[tuple[Evaluation, str, dict[str, Any]]]:
     if before is None:
         return [(evaluation, "", {"color": "#1f77b4"})]
     return [
