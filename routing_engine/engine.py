@@ -483,11 +483,14 @@ class RoutingEngine:
             gained, or cases are too few, that is this engine, with the reason.
 
         Raises:
-            InvalidValueError: as :meth:`evaluate`.
+            InvalidValueError: as :meth:`evaluate`, or the seed is no natural number.
+            EncoderError: the encoder failed.
         """
         from routing_engine import fitting
         from routing_engine.cases import checked_cases
 
+        if type(seed) is not int or seed < 0:
+            raise InvalidValueError(f"seed must be an int of at least 0, not {seed!r}")
         state = self._state
         given = checked_cases(cases, state.labels)
         calls = fitting.Calls(

@@ -18,7 +18,7 @@ A setting is taken only if it beats the one before it on calls that it was not f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +199,12 @@ class Calls:
     def cases(self) -> list[Case]:
         """The calls, in order."""
         return [question.case for question in self._questions]
+
+    def said(self) -> Iterator[tuple[str, str | None]]:
+        """What was said, without case and spacing, and the label; of calls that are scored."""
+        for question in self._questions:
+            if question.vector is not None:
+                yield _folded(question.case.text), question.case.label
 
     def confidences(self, parameters: Parameters) -> list[list[float]]:
         """Of each call the confidence of each rule; empty where none is scored."""
@@ -508,6 +514,8 @@ class _Fitter:
     ) -> tuple[tuple[float, float], ...]:
         """For each of the present rates the threshold that lets it through."""
         top, suited = self._top(confidences, numbers)
+        if suited.all():
+            return self._present.rates
         rates = [rate for rate, _ in self._present.rates]
         at = np.quantile(top[~suited], 1.0 - np.array(rates))
         return tuple(zip(rates, np.round(at, 4).tolist(), strict=True))
@@ -540,11 +548,15 @@ def _log_odds(p: Floats) -> Floats:
     return odds
 
 
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 def _folds(cases: Sequence[Case], seed: int) -> list[Integers]:
     """Folds with as many calls of each label; what is said alike is in one fold."""
     said: dict[str, list[int]] = {}
     for i, case in enumerate(cases):
-        said.setdefault(" ".join(case.text.casefold().split()), []).append(i)
+        said.setdefault(_folded(case.text), []).append(i)
     groups = list(said.values())
     np.random.default_rng(seed).shuffle(groups)
     groups.sort(key=lambda group: (cases[group[0]].label is not None, cases[group[0]].label or ""))
@@ -681,7 +693,7 @@ def fit(
     def refused(reason: str) -> Fitting:
         return Fitting(build(None), False, first.setting, reason, before, before, {})
 
-    missing = _missing(before)
+    missing = _missing(calls)
     if missing is not None:
         return refused(missing)
     fitter = _Fitter(calls, present)
@@ -715,15 +727,16 @@ def fit(
     )
 
 
-def _missing(found: Evaluation) -> str | None:
-    """What is missing for a fit, or None."""
-    n_out = found.n - found.n_in_scope
+def _missing(calls: Calls) -> str | None:
+    """What is missing for a fit, or None; what was said twice counts once."""
+    suited = {said for said, label in calls.said() if label is not None}
+    unsuited = {said for said, label in calls.said() if label is None}
     missing = [
-        f"{n} {what} of at least {least}"
+        f"{n} different {what} of at least {least}"
         for n, least, what in (
-            (found.n, LEAST_CASES, "calls"),
-            (found.n_in_scope, LEAST_EACH, "calls that a rule is right for"),
-            (n_out, LEAST_EACH, "calls that no rule is right for (no label)"),
+            (len(suited | unsuited), LEAST_CASES, "calls"),
+            (len(suited), LEAST_EACH, "calls that a rule is right for"),
+            (len(unsuited), LEAST_EACH, "calls that no rule is right for (no label)"),
         )
         if n < least
     ]

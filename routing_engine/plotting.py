@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from routing_engine.errors import InvalidValueError, MissingExtraError
-from routing_engine.evaluation import NO_RULE, Evaluation
+from routing_engine.evaluation import NO_RULE, Evaluation, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,10 @@ def plot(
     _draw_calibration(figure.add_subplot(grid[0, 1]), evaluation, before)
     _draw_sweep(figure.add_subplot(grid[1, 1]), evaluation, before)
     try:
-        save_figure(figure, Path(path))
+        with warnings.catch_warnings():
+            # A label may be in a script that the font lacks; boxes in its place say so enough.
+            warnings.filterwarnings("ignore", "Glyph")
+            save_figure(figure, Path(path))
     except OSError as error:
         raise InvalidValueError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -127,7 +131,7 @@ def _draw_calibration(ax: Axes, evaluation: Evaluation, before: Evaluation | Non
             [bin_.right for bin_ in bins],
             marker="o",
             markersize=4,
-            label=f"{name}ece {100 * found.ece:.1f} %",
+            label=f"{name}ece {percent(found.ece)} %",
             **style,
         )
     ax.set(
