@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.cases import Case
-from routing_engine.metrics import protocol
+from routing_engine.metrics import calibration, protocol
 from routing_engine.models import Decision, Outcome, Reason
 
 __all__ = [
@@ -229,7 +229,9 @@ class Evaluation:
             **metrics,
             rules=_rules(answers),
             confused=_confused(answers),
-            calibration=_calibration(confidence, is_best),
+            calibration=tuple(
+                CalibrationBin(*bin_) for bin_ in calibration(confidence, is_best, N_BINS)
+            ),
             sweep=_sweep(confidence, is_best, in_scope),
         )
 
@@ -368,16 +370,6 @@ def _confused(answers: Sequence[Answer]) -> tuple[Confusion, ...]:
         for (label, went), wrong in pairs.items()
     ]
     return tuple(sorted(made, key=lambda c: (-len(c.cases), c.label or "", c.picked or "")))
-
-
-def _calibration(
-    confidence: npt.NDArray[np.float64], is_best: npt.NDArray[np.bool_]
-) -> tuple[CalibrationBin, ...]:
-    order = np.argsort(confidence, kind="stable")
-    return tuple(
-        CalibrationBin(len(bin_), float(confidence[bin_].mean()), float(is_best[bin_].mean()))
-        for bin_ in np.array_split(order, min(N_BINS, len(order)))
-    )
 
 
 def _sweep(

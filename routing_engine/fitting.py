@@ -12,7 +12,8 @@ itself, by changing one weight at a time. The most likely change of the weights 
 conditional logit in which "none" is one more choice (McFadden, 1974), held to the present weights
 by a normal prior and found by Newton's method.
 
-A setting is taken only if it beats the one before it on calls that it was not fitted on.
+A setting is taken only if, on calls that it was not fitted on, it makes nothing worse and beats the
+settings before it.
 """
 
 from __future__ import annotations
@@ -613,17 +614,24 @@ class _Gain:
         )
 
     @property
-    def objection(self) -> str | None:
-        """Why the new trial is not to be taken, or None."""
+    def harm(self) -> str | None:
+        """What the new trial makes worse, or None."""
         if not self.over_none.is_gain:
             return "no better than sending nobody anywhere"
         if self.balanced.value < 0.0:
             return f"balanced {self.balanced}"
         if self.ece.value > self.ece.error:
             return f"ece {self.ece}"
-        if not self.balanced.is_gain and not self.likelihood.is_gain:
-            return f"balanced {self.balanced} may be chance"
         return None
+
+    @property
+    def is_step(self) -> bool:
+        """Whether the new trial is worth its further freedom: better beyond chance in one way,
+        and within one standard error in the other.
+        """
+        if self.balanced.value < -self.balanced.error:
+            return False
+        return self.balanced.is_gain or self.likelihood.is_gain
 
 
 def _parts(answers: Sequence[Answer]) -> Floats:
@@ -672,7 +680,7 @@ def fit(
     build: Callable[[Parameters | None], RoutingEngine],
     seed: int,
 ) -> Fitting:
-    """Try each setting, and take the last that beats the one before it.
+    """Try each setting, and take the last that is worth its freedom.
 
     Args:
         calls: labelled calls.
@@ -705,11 +713,13 @@ def fit(
         if len(calls) < least:
             continue
         trial = fitter.trial(setting, folds, free)
-        objection = _Gain.of(chosen, trial, seed).objection
-        if objection is None:
+        gain = _Gain.of(first, trial, seed)
+        if gain.harm is not None:
+            objections.append(f"{setting}: {gain.harm}")
+        elif _Gain.of(chosen, trial, seed).is_step:
             chosen = trial
         else:
-            objections.append(f"{setting}: {objection}")
+            objections.append(f"{setting}: balanced {gain.balanced} may be chance")
     if chosen is first:
         return refused(f"no setting did better than the present one ({'; '.join(objections)})")
     gain = _Gain.of(first, chosen, seed)

@@ -124,11 +124,15 @@ class TestSheets:
         assert problems_of(path, labels_of) == [
             "calls.csv:3 location_id: is empty",
             "calls.csv:4 utterance: is empty",
-            "calls.csv:2 label: 'Biling' is no rule of 'store-1'; it has 'Billing', 'Leak'. "
-            "Leave it empty where no rule is right",
+            (
+                "calls.csv:2 label: 'Biling' is no rule of 'store-1'; it has 'Billing', 'Leak'. "
+                "Leave it empty where no rule is right"
+            ),
             "calls.csv:5 location_id: there is no location 'nowhere'",
-            "calls.csv:6 label: 'Leak' is no rule of 'store-2'; it has no rules. "
-            "Leave it empty where no rule is right",
+            (
+                "calls.csv:6 label: 'Leak' is no rule of 'store-2'; it has no rules. "
+                "Leave it empty where no rule is right"
+            ),
         ]
 
     @pytest.mark.parametrize(
@@ -278,9 +282,7 @@ def test_what_a_sheet_and_json_lines_say_is_the_same(rows):
                 [("location_id", "utterance", "label"), *((a, b, c or "") for a, b, c in rows)]
             )
         lines.write_text(
-            jsonl(
-                *({"location_id": a, "queries": [{"text": b, "label": c}]} for a, b, c in rows)
-            )
+            jsonl(*({"location_id": a, "queries": [{"text": b, "label": c}]} for a, b, c in rows))
         )
         if rows:
             assert read_cases(sheet) == read_cases(lines) == [Case(*row) for row in rows]

@@ -19,6 +19,8 @@ from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
 from routing_engine.scoring import DEFAULT_THRESHOLD
+from routing_engine.sheets import write_sheet
+from tests.labelled import labelled_cases, live_engine
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "evaluate", "fit", "compile", "demo",
@@ -98,6 +100,21 @@ def snapshot(tmp_path_factory):
 
 def route(*arguments: object):
     return run("route", *arguments, "--encoder", "hashing")
+
+
+@pytest.fixture
+def business(tmp_path):
+    """A snapshot, its sheet, and calls of it that a fit gains from."""
+    engine = live_engine()
+    engine.save(tmp_path / "brand")
+    write_sheet(engine.columns, tmp_path / "brand.csv")
+    calls = [[c.location_id, c.text, c.label or ""] for c in labelled_cases(250)]
+    write_csv(tmp_path / "calls.csv", calls, ["location_id", "utterance", "label"])
+    return tmp_path
+
+
+def business_run(command: str, *arguments: object):
+    return run(command, *arguments, "--encoder", "hashing")
 
 
 # Help and usage
