@@ -62,8 +62,9 @@ WEIGHT_PRIOR = 0.5
 """Standard deviations of the prior: of the scale less one, of the shift, and of each weight as a
 share of itself. So a weight that the calls say nothing of stays as it is."""
 
-SHARPNESS = 0.4
-"""Logits over which the threshold is smoothed, so that single calls do not decide it."""
+SMOOTHED_OVER = 0.12
+"""Part of the spread of the log odds over which the threshold is smoothed, so that single calls do
+not decide it, and a scaled confidence is cut where it was."""
 
 DIGITS = 6
 N_BOOTSTRAPS = 200
@@ -505,8 +506,10 @@ class _Fitter:
         best = np.array([calls.answer(i, confidences[i], policy, 0.0).is_best for i in numbers])
         free = np.isnan(asked)
         gain = np.where(suited, best / max(1, suited.sum()), -1.0 / max(1, (~suited).sum()))[free]
+        odds = _log_odds(top)
+        width = max(SMOOTHED_OVER * float(odds.std()), 1e-3)
         at = np.linspace(-5.0, 5.0, 201)
-        passes = 1.0 / (1.0 + np.exp((at - _log_odds(top[free])[:, None]) / SHARPNESS))
+        passes = 1.0 / (1.0 + np.exp(np.clip((at - odds[free, None]) / width, -50.0, 50.0)))
         found = at[(gain @ passes).argmax()] if free.any() else 0.0
         return round(1.0 / (1.0 + math.exp(-found)), 4)
 
@@ -626,8 +629,9 @@ class _Gain:
 
     @property
     def is_step(self) -> bool:
-        """Whether the new trial is worth its further freedom: better beyond chance in one way,
-        and within one standard error in the other.
+        """Whether the new trial is worth its further freedom.
+
+        It has to be better beyond chance in one way, and within one standard error in the other.
         """
         if self.balanced.value < -self.balanced.error:
             return False
