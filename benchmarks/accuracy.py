@@ -16,10 +16,11 @@ import numpy.typing as npt
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.cases import OUT_OF_SCOPE, CaseFile, read_cases
 from benchmarks.encoders import RememberingEncoder, make_encoder
-from benchmarks.metrics import auroc, expected_calibration_error, fraction, right_at_leak
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
-from routing_engine import Decision, Encoder, Outcome, Reason, RoutingEngine, RoutingPolicy
+from routing_engine import Encoder, Outcome, RoutingEngine, RoutingPolicy
+from routing_engine.evaluation import picked
+from routing_engine.metrics import auroc, fraction, protocol, right_at_leak
 from routing_engine.scoring import threshold_for
 
 __all__ = [
@@ -30,26 +31,12 @@ __all__ = [
     "arguments_for_all",
     "ask",
     "measure",
-    "picked",
 ]
 
 FOLDER_VARIABLE = "ROUTING_ENGINE_EVAL"
 """Names a folder of further case files for ``all``."""
 
 DEFAULT_FILE = ROOT / "data" / "eval.jsonl"
-
-_PICKED = frozenset({Outcome.TRANSFER, Outcome.CONTAIN, Outcome.VERIFY, Outcome.CONFIRM})
-
-
-def picked(decision: Decision) -> str | None:
-    """Label of the rule that a decision follows, or None where it follows none.
-
-    A rule that stays with the agent, or that first needs a verified caller or a confirmation, is
-    picked; a question between two rules picks neither.
-    """
-    if decision.outcome not in _PICKED and decision.reason is not Reason.ROUTINE:
-        return None
-    return None if decision.rule is None else decision.rule.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +64,6 @@ class Answers:
     def metrics(self) -> dict[str, Any]:
         """Every metric, over all queries and by kind."""
         in_scope = self.kind == "in"
-        out = ~in_scope
-        right = fraction(self.is_right[in_scope])
-        held = fraction(~self.is_picked[out])
         confidence = self.confidence[in_scope]
         is_best = self.is_best[in_scope]
         kinds: dict[str, Any] = {}
@@ -94,13 +78,13 @@ class Answers:
                 "right5": right_at_leak(confidence, is_best, self.confidence[of_kind]),
             }
         return {
-            "top1": fraction(is_best),
-            "right": right,
-            "held": held,
-            "balanced": (right + held) / 2,
-            "auroc": auroc(confidence, self.confidence[out]),
-            "right5": right_at_leak(confidence, is_best, self.confidence[out]),
-            "ece": expected_calibration_error(self.confidence, self.is_best),
+            **protocol(
+                in_scope=in_scope,
+                is_best=self.is_best,
+                is_picked=self.is_picked,
+                is_right=self.is_right,
+                confidence=self.confidence,
+            ),
             "kinds": kinds,
         }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Document, Table
-from routing_engine import MissingExtraError
+from routing_engine.plotting import new_figure
+from routing_engine.plotting import save_figure as save_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,16 +50,5 @@ def new_plot(n: int = 1) -> tuple[Figure, list[Axes]]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        # Not pyplot, which keeps every figure and looks for a display.
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("--plot", "plots") from error
-    figure = Figure(figsize=(6.4 * n, 4.4), layout="constrained")
+    figure = new_figure(6.4 * n, 4.4)
     return figure, [figure.add_subplot(1, n, i + 1) for i in range(n)]
-
-
-def save_plot(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120, metadata={"Software": None})

@@ -9,6 +9,7 @@ print(decision.outcome, decision.destination)
 
 from __future__ import annotations
 
+from routing_engine.cases import Case, read_cases
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.encoders import (
     CompiledEncoder,
@@ -27,6 +28,8 @@ from routing_engine.errors import (
     SnapshotError,
     UnknownLocationError,
 )
+from routing_engine.evaluation import Evaluation
+from routing_engine.fitting import Fitting
 from routing_engine.models import (
     Candidate,
     ContextRule,
@@ -40,6 +43,7 @@ from routing_engine.models import (
 
 __all__ = [
     "Candidate",
+    "Case",
     "CompiledEncoder",
     "ContextRule",
     "Decision",
@@ -47,6 +51,8 @@ __all__ = [
     "DialPolicy",
     "Encoder",
     "EncoderError",
+    "Evaluation",
+    "Fitting",
     "HashingEncoder",
     "InvalidValueError",
     "Location",
@@ -62,6 +68,7 @@ __all__ = [
     "SheetError",
     "SnapshotError",
     "UnknownLocationError",
+    "read_cases",
 ]
 
 __version__ = "0.1.0"

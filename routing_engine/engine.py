@@ -24,7 +24,12 @@ from routing_engine.encoders.micro_batching import (
     MicroBatcher,
     OverloadedError,
 )
-from routing_engine.errors import InvalidValueError, SnapshotError, UnknownLocationError
+from routing_engine.errors import (
+    EncoderError,
+    InvalidValueError,
+    SnapshotError,
+    UnknownLocationError,
+)
 from routing_engine.explanation import Grounds, Match
 from routing_engine.identification import Spoken, by_language
 from routing_engine.models import (
@@ -37,11 +42,15 @@ from routing_engine.models import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 
 if TYPE_CHECKING:
+    from routing_engine.cases import CaseSource
+    from routing_engine.evaluation import Evaluation
+    from routing_engine.fitting import Fitting
     from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
 
@@ -98,6 +107,21 @@ class _State:
         if i in self.gone:
             i = -1
         return self.base, i
+
+    def location(self, location_id: str) -> Location:
+        """One location, as it was given."""
+        part, i = self.find(location_id)
+        if i < 0:
+            raise UnknownLocationError(location_id, self.version)
+        return part.catalog.columns.location(i)
+
+    def labels(self, location_id: str) -> frozenset[str] | None:
+        """Labels of a location's rules; None where there is no such location."""
+        part, i = self.find(location_id)
+        if i < 0:
+            return None
+        rules = part.catalog.tables[part.catalog.columns.table[i]].rules
+        return frozenset(rule.label for rule in rules)
 
     def columns(self) -> LocationColumns:
         """All locations as arrays; merged where there are changes."""
@@ -257,11 +281,16 @@ class RoutingEngine:
             if not isinstance(value, kind):
                 raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
         self.import_report: ImportReport | None = None
-        self._threshold = _threshold(self.policy)
+        self._adopt(PARAMETERS)
         self._cache_size = cache_size
         self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
         self._base_known: tuple[_Part | None, Known] = (None, Known())
+
+    def _adopt(self, parameters: Parameters) -> None:
+        """Score by these parameters; before the first state is built."""
+        self._parameters = parameters
+        self._threshold = scoring.least_confidence(self.policy, parameters)
 
     @classmethod
     def from_csv(
@@ -330,6 +359,7 @@ class RoutingEngine:
         Args:
             directory: what :meth:`save` wrote.
             reembed: embed all rules again where the snapshot was built with another encoder.
+                What was fitted with that one is not kept.
             encoder, policy, default_destination, cache_size, max_waiting: as for the constructor.
 
         Raises:
@@ -339,6 +369,7 @@ class RoutingEngine:
         engine = cls.__new__(cls)
         engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
+            engine._adopt(snapshot.profiles.parameters)
             part = _Part(snapshot.catalog, snapshot.profiles)
             engine._state = engine._whole(part, snapshot.catalog.version)
         elif reembed:
@@ -453,6 +484,85 @@ class RoutingEngine:
             self._state = self._merged(made) if max(len(kept), len(gone)) > MAX_CHANGED else made
         return version
 
+    def evaluate(self, cases: CaseSource) -> Evaluation:
+        """How good the answers to labelled calls are.
+
+        Args:
+            cases: the calls, or a file of them as :mod:`routing_engine.cases` describes.
+
+        Raises:
+            InvalidValueError: there is none, or a location or label is not of this catalog; lists
+                them all.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.cases import checked_cases
+        from routing_engine.evaluation import Answer, Evaluation
+
+        given = checked_cases(cases, self._state.labels)
+        decisions = self.route_many([(case.location_id, case.text) for case in given])
+        n_failed = sum(decision.reason is Reason.ENGINE_DEGRADED for decision in decisions)
+        if n_failed:
+            raise EncoderError(f"{n_failed:,} of {len(given):,} calls could not be answered")
+        answers = [Answer.of(*pair) for pair in zip(given, decisions, strict=True)]
+        return Evaluation.of(answers, threshold=self._threshold)
+
+    def fit(self, cases: CaseSource, *, seed: int = 0) -> Fitting:
+        """Adjust threshold, calibration and weights to labelled calls, on a copy.
+
+        A change is taken only if it does better on calls that it was not fitted on. This engine
+        stays as it is, and answers all the while.
+
+        Args:
+            cases: as for :meth:`evaluate`; at least 30, of both kinds.
+            seed: of the folds of the cross-validation.
+
+        Returns:
+            The engine to go on with, and how good it was before and after. Where nothing was
+            gained, or cases are too few, that is this engine, with the reason.
+
+        Raises:
+            InvalidValueError: as :meth:`evaluate`, or the seed is no natural number.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine import fitting
+        from routing_engine.cases import checked_cases
+
+        if type(seed) is not int or seed < 0:
+            raise InvalidValueError(f"seed must be an int of at least 0, not {seed!r}")
+        state = self._state
+        given = checked_cases(cases, state.labels)
+        calls = fitting.Calls(
+            given,
+            [_heard(case.text) for case in given],
+            [state.location(name) for name in dict.fromkeys(case.location_id for case in given)],
+            encoder=self.encoder,
+            background=state.base.profiles.background,
+        )
+
+        def build(parameters: Parameters | None) -> RoutingEngine:
+            return self if parameters is None else self._fitted(state, parameters)
+
+        return fitting.fit(
+            calls, present=self._parameters, policy=self.policy, build=build, seed=seed
+        )
+
+    def _fitted(self, state: _State, parameters: Parameters) -> RoutingEngine:
+        """An engine of the same locations that scores by other parameters."""
+        engine = type(self).__new__(type(self))
+        engine._configure(
+            self.encoder,
+            self.policy.model_copy(update={"threshold": None, "false_transfer_rate": None}),
+            self.default_destination,
+            self._cache_size,
+            self._batcher.max_waiting,
+        )
+        engine.import_report = self.import_report
+        engine._adopt(parameters)
+        known = Known()
+        known.background = state.base.profiles.background
+        engine._state = engine._build(state.columns(), state.version + 1, known=known)
+        return engine
+
     def _build(
         self,
         columns: LocationColumns,
@@ -462,7 +572,8 @@ class RoutingEngine:
         progress: bool = False,
     ) -> _State:
         return self._whole(
-            self._part(columns, version, known or Known(), progress=progress), version
+            self._part(columns, version, Known() if known is None else known, progress=progress),
+            version,
         )
 
     def _whole(self, part: _Part, version: int) -> _State:
@@ -493,6 +604,7 @@ class RoutingEngine:
             self.encoder,
             background_for(self.encoder) if known.background is None else known.background,
             known=known,
+            parameters=self._parameters,
             progress=progress,
         )
         return _Part(catalog, profiles)
@@ -523,6 +635,7 @@ class RoutingEngine:
             state.columns() if locations is None else _columns(locations),
             self.encoder,
             state.base.profiles.background,
+            self._parameters,
             policy=self.policy,
             progress=progress,
         )
@@ -552,11 +665,7 @@ class RoutingEngine:
         Raises:
             UnknownLocationError: no such location in the current catalog.
         """
-        state = self._state
-        part, i = state.find(location_id)
-        if i < 0:
-            raise UnknownLocationError(location_id, state.version)
-        return part.catalog.columns.location(i)
+        return self._state.location(location_id)
 
     def location_ids(self) -> tuple[str, ...]:
         """Ids of all locations, in the order they were given; changed ones come last."""
@@ -691,8 +800,9 @@ class RoutingEngine:
             layout = profiles.layouts[table.profile]
             similarities = profiles.index.similarities(table.profile, vector)
             codes = catalog.destinations(i)
-            heard = scoring.hear(vector, profiles.background)
-            confidences = scoring.confidences(similarities, layout, heard, codes)
+            parameters = profiles.parameters
+            heard = scoring.hear(vector, profiles.background, parameters)
+            confidences = scoring.confidences(similarities, layout, heard, codes, parameters)
             spoken = None
             if table.identifier is not None:
                 spoken = table.identifier.spoken(query.heard)
@@ -766,15 +876,6 @@ class RoutingEngine:
 
     def __repr__(self) -> str:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
-
-
-def _threshold(policy: RoutingPolicy) -> float:
-    """The least confidence where neither the location nor the rule sets its own."""
-    if policy.threshold is not None:
-        return policy.threshold
-    if policy.false_transfer_rate is not None:
-        return scoring.threshold_for(policy.false_transfer_rate)
-    return scoring.DEFAULT_THRESHOLD
 
 
 def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from importlib import resources
+from typing import Any
 
 __all__ = ["PARAMETERS", "Parameters"]
 
@@ -47,10 +50,32 @@ class Parameters:
     rates: tuple[tuple[float, float], ...]
 
     @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Parameters:
+        """The inverse of ``dataclasses.asdict``, also after a detour through JSON.
+
+        Raises:
+            ValueError: a field is missing, unknown, or no finite number.
+        """
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            differing = ", ".join(sorted(map(str, set(values) ^ names)))
+            raise ValueError(f"parameters of another version: {differing}")
+        rates = tuple((_finite(rate), _finite(at)) for rate, at in values["rates"])
+        numbers = {name: _finite(values[name]) for name in names - {"rates"}}
+        if not all(0.0 <= p <= 1.0 for p in (numbers["threshold"], *sum(rates, ()))):
+            raise ValueError("a threshold or rate of the parameters is not in [0, 1]")
+        return cls(**numbers, rates=rates)
+
+    @classmethod
     def from_json(cls, text: str) -> Parameters:
         """Read what ``calibrate`` wrote."""
-        fields = json.loads(text)
-        return cls(**{**fields, "rates": tuple((rate, at) for rate, at in fields["rates"])})
+        return cls.from_dict(json.loads(text))
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"a parameter is a finite number, not {value!r}")
+    return float(value)
 
 
 def _shipped() -> Parameters:

@@ -20,6 +20,7 @@ from routing_engine.encoders.batching import encode_distinct
 from routing_engine.encoders.protocol import Encoder
 from routing_engine.errors import InvalidValueError
 from routing_engine.index import ProfileIndex
+from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.scoring import Layout, Scored, block, description_texts, score_rule
 
 __all__ = ["ARRAYS", "Known", "Profile", "Profiles", "RuleTexts", "background_for"]
@@ -72,12 +73,13 @@ class Profiles:
     Attributes:
         index: a block of rows a profile.
         layouts: one a profile.
-        background: what the rows were made with.
+        background, parameters: what the rows were made with.
     """
 
     index: ProfileIndex
     layouts: tuple[Layout, ...]
     background: Background
+    parameters: Parameters = PARAMETERS
 
     @classmethod
     def build(
@@ -87,6 +89,7 @@ class Profiles:
         background: Background,
         *,
         known: Known,
+        parameters: Parameters = PARAMETERS,
         progress: bool = False,
     ) -> Profiles:
         """Embed each distinct text once and index all profiles.
@@ -95,7 +98,8 @@ class Profiles:
             profiles: the texts of each rule of each profile.
             encoder: what embeds.
             background: of the same encoder.
-            known: rules that need not be embedded again.
+            known: rules that need not be embedded again, of the same parameters.
+            parameters: weights of the logit.
             progress: show a progress bar on stderr where embedding takes longer than a second.
         """
         rules = dict.fromkeys(rule for profile in profiles for rule in profile)
@@ -105,7 +109,8 @@ class Profiles:
         vectors = encode_distinct(encoder, texts, progress=progress)
         number = {text: i for i, text in enumerate(texts)}
         for rule in new:
-            scored[rule] = score_rule(vectors[[number[text] for text in rule]], background)
+            own_vectors = vectors[[number[text] for text in rule]]
+            scored[rule] = score_rule(own_vectors, background, parameters)
         blocks: list[npt.NDArray[np.float32]] = []
         layouts: list[Layout] = []
         for profile in profiles:
@@ -113,7 +118,8 @@ class Profiles:
             rows, offsets, constants = block(own)
             blocks.append(rows)
             layouts.append(Layout.of([len(item.rows) - 2 for item in own], offsets, constants))
-        return cls(ProfileIndex.build(blocks, encoder.dimension), tuple(layouts), background)
+        index = ProfileIndex.build(blocks, encoder.dimension)
+        return cls(index, tuple(layouts), background, parameters)
 
     def scored(self, profile: int, rule: int) -> Scored:
         """One rule of one profile, as it was given to the index."""
@@ -142,6 +148,7 @@ class Profiles:
         index: ProfileIndex,
         arrays: Mapping[str, npt.NDArray[Any]],
         background: Background,
+        parameters: Parameters = PARAMETERS,
     ) -> Profiles:
         """The inverse of :meth:`arrays`.
 
@@ -171,7 +178,7 @@ class Profiles:
             layouts.append(
                 Layout.of(own.tolist(), offsets[blocks[p] : blocks[p + 1]], constants[start:end])
             )
-        return cls(index, tuple(layouts), background)
+        return cls(index, tuple(layouts), background, parameters)
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -39,7 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.background import TYPICAL_CLOSENESS, Background, unit
-from routing_engine.models import RuleText
+from routing_engine.models import RoutingPolicy, RuleText
 from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.wording import first_person, spoken, stripped
 
@@ -52,6 +52,7 @@ __all__ = [
     "Scored",
     "confidences",
     "hear",
+    "least_confidence",
     "rule_texts",
     "score_rule",
     "threshold_for",
@@ -328,6 +329,15 @@ def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
         int(adjusted[start:stop].argmax())
         for start, stop in zip(layout.starts.tolist(), stops, strict=True)
     ]
+
+
+def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS) -> float:
+    """The threshold where neither the location nor the rule sets its own."""
+    if policy.threshold is not None:
+        return policy.threshold
+    if policy.false_transfer_rate is not None:
+        return threshold_for(policy.false_transfer_rate, parameters)
+    return parameters.threshold
 
 
 def threshold_for(false_transfer_rate: float, parameters: Parameters = PARAMETERS) -> float:

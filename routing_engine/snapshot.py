@@ -1,6 +1,7 @@
 """A catalog and its index as a directory: checksummed, memory-mapped, replaced atomically.
 
-    manifest.json               format, encoder, catalog version; name, size and SHA-256 of each file
+    manifest.json               format, encoder, catalog version, parameters where they were fitted;
+                                name, size and SHA-256 of each file
     tables-<hash>.json          rule tables, sites and special destinations
     vectors-<hash>.faiss        the rows of all profiles
     <array>-<hash>.npy          one file a column
@@ -34,6 +35,7 @@ from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import RuleText
+from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import ARRAYS, Profiles
 from routing_engine.scoring import SCORING
 
@@ -172,6 +174,8 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
         "n_rules": columns.n_rules,
         "files": files,
     }
+    if snapshot.profiles.parameters != PARAMETERS:
+        manifest["parameters"] = asdict(snapshot.profiles.parameters)
     body = {"manifest": manifest, "sha256": _digest(manifest)}
     writing = folder / f".writing-{secrets.token_hex(8)}"
     _write_synced(writing, lambda file: file.write(json.dumps(body, indent=1).encode()))
@@ -337,6 +341,8 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         background = Background.of(parts)
         fingerprint = str(manifest["encoder"])
         scoring = manifest["scoring"]
+        given = manifest.get("parameters")
+        parameters = PARAMETERS if given is None else Parameters.from_dict(given)
     except FileNotFoundError as error:
         raise _VanishedError(f"{error.filename} is missing") from error
     except OSError as error:
@@ -350,7 +356,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             "import the sheet again"
         )
     try:
-        profiles = Profiles.of(index, arrays, background)
+        profiles = Profiles.of(index, arrays, background, parameters)
     except InvalidValueError as error:
         raise SnapshotError(f"{folder} holds vectors that do not fit its rules: {error}") from error
     if len(profiles.layouts) != len(catalog.profiles) or any(

@@ -21,13 +21,14 @@ PACKAGE = Path(routing_engine.__file__).parent
 # A module imports only from rows above its own; what shares a row knows nothing of each other,
 # but for modules of one subpackage.
 LEVELS = (
-    ("errors", "explanation", "languages", "parameters", "wording"),
+    ("errors", "explanation", "languages", "metrics", "parameters", "wording"),
     ("background", "destinations", "schedule"),
     ("models",),
     ("columns",),
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
-    ("catalog", "profiles"),
-    ("lint", "snapshot"),
+    ("catalog", "profiles", "cases"),
+    ("lint", "snapshot", "evaluation"),
+    ("fitting", "plotting"),
     ("engine",),
     ("conversation", "handoff"),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
@@ -36,6 +37,7 @@ LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 PUBLIC = {
     "Candidate",
+    "Case",
     "CompiledEncoder",
     "ContextRule",
     "Decision",
@@ -43,6 +45,8 @@ PUBLIC = {
     "DialPolicy",
     "Encoder",
     "EncoderError",
+    "Evaluation",
+    "Fitting",
     "HashingEncoder",
     "InvalidValueError",
     "Location",
@@ -58,6 +62,7 @@ PUBLIC = {
     "SheetError",
     "SnapshotError",
     "UnknownLocationError",
+    "read_cases",
 }
 
 HEAVY = (
@@ -167,7 +172,7 @@ def test_the_engine_has_these_public_members():
     members = {name for name in vars(RoutingEngine) if not name.startswith("_")}
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
-        *("location", "location_ids", "catalog_version", "columns", "lint"),
+        *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
     }
 
 
@@ -191,6 +196,8 @@ def test_the_engine_is_called_like_this():
         RoutingEngine.save: ["directory"],
         RoutingEngine.load: ["directory", *options, "*reembed"],
         RoutingEngine.location: ["location_id"],
+        RoutingEngine.evaluate: ["cases"],
+        RoutingEngine.fit: ["cases", "*seed"],
     }.items():
         found = shape(function)
         assert set(names) <= set(found)

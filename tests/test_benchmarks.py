@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks import registry
 from benchmarks.__main__ import main
-from benchmarks.accuracy import ask, picked
+from benchmarks.accuracy import ask
 from benchmarks.benchmark import Benchmark
 from benchmarks.cases import read_cases
 from benchmarks.docs import render
@@ -29,7 +29,6 @@ from benchmarks.generate import (
 )
 from benchmarks.languages import SENTENCES, Sentence, read_sentences
 from benchmarks.languages import measure as measure_languages
-from benchmarks.metrics import auroc, expected_calibration_error, fraction, right_at_leak
 from benchmarks.processes import BenchmarkProcessError, run_fresh
 from benchmarks.report import Document, Table, number, rounded
 from benchmarks.timing import interleaved_ns, percentiles_us
@@ -40,6 +39,8 @@ from routing_engine import (
     Location,
     RoutingEngine,
 )
+from routing_engine.evaluation import picked
+from routing_engine.metrics import auroc, expected_calibration_error, fraction, right_at_leak
 from routing_engine.sheets import read_sheet
 
 confidences = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0]), max_size=30)

@@ -19,8 +19,13 @@ from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
 from routing_engine.scoring import DEFAULT_THRESHOLD
+from routing_engine.sheets import write_sheet
+from tests.labelled import labelled_cases, live_engine, noise_cases
 
-COMMANDS = ("import", "check", "diff", "export", "route", "repl", "compile", "demo", "bench")
+COMMANDS = (
+    "import", "check", "diff", "export", "route", "repl", "evaluate", "fit", "compile", "demo",
+    "bench",
+)  # fmt: skip
 ROOT = Path(__file__).parents[1]
 HEADER = [
     "location_id", "location_name", "timezone", "default_destination", "label", "when",
@@ -95,6 +100,21 @@ def snapshot(tmp_path_factory):
 
 def route(*arguments: object):
     return run("route", *arguments, "--encoder", "hashing")
+
+
+@pytest.fixture
+def business(tmp_path):
+    """A snapshot, its sheet, and calls of it that a fit gains from."""
+    engine = live_engine()
+    engine.save(tmp_path / "brand")
+    write_sheet(engine.columns, tmp_path / "brand.csv")
+    calls = [[c.location_id, c.text, c.label or ""] for c in labelled_cases(250)]
+    write_csv(tmp_path / "calls.csv", calls, ["location_id", "utterance", "label"])
+    return tmp_path
+
+
+def with_hashing(command: str, *arguments: object):
+    return run(command, *arguments, "--encoder", "hashing")
 
 
 # Help and usage
@@ -675,6 +695,116 @@ def _collected(snapshot):
 
 def test_repl_at_an_unknown_location_is_3(snapshot):
     assert run("repl", snapshot, "nowhere", stdin="hi").exit_code == ExitCode.UNKNOWN_LOCATION
+
+
+# evaluate, fit
+
+
+@pytest.mark.parametrize("source", ["brand", "brand.csv"])
+def test_evaluate_reports_on_a_snapshot_or_a_sheet(business, source):
+    result = with_hashing("evaluate", business / source, business / "calls.csv")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert result.stdout == f"{live_engine().evaluate(business / 'calls.csv')}\n"
+
+
+def test_evaluate_as_json_is_the_evaluation(business):
+    result = with_hashing("evaluate", business / "brand", business / "calls.csv", "--json")
+    found = live_engine().evaluate(business / "calls.csv")
+    assert json.loads(result.stdout) == json.loads(json.dumps(found.to_dict()))
+
+
+def test_evaluate_draws_where_it_is_asked_to(business):
+    drawn = business / "new" / "report.png"
+    result = with_hashing("evaluate", business / "brand", business / "calls.csv", "--plot", drawn)
+    assert result.exit_code == 0, result.output
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_without_matplotlib_fails_before_the_work(business, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = with_hashing(
+        "evaluate", business / "brand", business / "calls.csv", "--plot", business / "a.png"
+    )
+    assert result.exit_code == ExitCode.ENCODER
+    assert 'pip install "routing-engine[plots]"' in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["evaluate", "fit"])
+def test_wrong_cases_are_2_and_all_are_named_without_what_was_said(business, command):
+    rows = [["store-1", "secret words", "Biling"], ["store-7", "secret words", ""], ["", "x", ""]]
+    calls = write_csv(business / "wrong.csv", rows, ["store", "utterance", "department"])
+    out = ("--out", business / "fitted") if command == "fit" else ()
+    result = with_hashing(command, business / "brand", calls, *out)
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stdout == ""
+    assert "wrong.csv:2 label: 'Biling' is no rule of 'store-1'" in result.stderr
+    assert "wrong.csv:3 location_id: there is no location 'store-7'" in result.stderr
+    assert "wrong.csv:4 store: is empty" in result.stderr
+    assert "secret" not in result.stderr
+    assert not (business / "fitted").exists()
+
+
+def test_evaluate_of_a_wrong_sheet_is_1_and_of_no_snapshot_4(broken, business):
+    calls = business / "calls.csv"
+    assert with_hashing("evaluate", broken, calls).exit_code == ExitCode.DIFFERS
+    (business / "empty").mkdir()
+    assert with_hashing("evaluate", business / "empty", calls).exit_code == ExitCode.SNAPSHOT
+    assert with_hashing("evaluate", business / "brand", business / "none").exit_code == (
+        ExitCode.USAGE
+    )
+
+
+def test_evaluate_with_another_encoder_than_the_snapshots_is_4(business, monkeypatch):
+    monkeypatch.setattr(HashingEncoder, "fingerprint", "another")
+    result = with_hashing("evaluate", business / "brand", business / "calls.csv")
+    assert result.exit_code == ExitCode.SNAPSHOT
+    assert "another encoder" in result.stderr
+
+
+def test_fit_saves_an_engine_that_answers_better(business):
+    result = with_hashing(
+        "fit", business / "brand", business / "calls.csv", "--out", business / "fitted",
+        "--plot", business / "fit.png",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("accepted: ")
+    assert (business / "fit.png").read_bytes().startswith(b"\x89PNG")
+    fitted = RoutingEngine.load(business / "fitted", encoder=HashingEncoder())
+    others = labelled_cases(200, seed=9)
+    assert fitted.evaluate(others).balanced > live_engine().evaluate(others).balanced
+
+
+def test_importing_over_what_was_fitted_keeps_it(business):
+    fitted = business / "fitted"
+    with_hashing("fit", business / "brand.csv", business / "calls.csv", "--out", fitted)
+    before = with_hashing("route", fitted, "store-1", "invoice", "--json").stdout
+    columns = live_engine(threshold=0.8).columns
+    write_sheet(columns, business / "changed.csv")
+    assert with_hashing("import", business / "changed.csv", "--out", fitted).exit_code == 0
+    after = with_hashing("route", fitted, "store-1", "invoice", "--json").stdout
+    assert json.loads(after)["candidates"] == json.loads(before)["candidates"]
+    assert json.loads(after)["threshold"] == 0.8
+
+
+def test_fit_that_gains_nothing_is_1_and_writes_nothing(business):
+    calls = [[c.location_id, c.text, c.label or ""] for c in noise_cases(100)]
+    path = write_csv(business / "noise.csv", calls, ["location_id", "utterance", "label"])
+    out = business / "fitted"
+    result = with_hashing("fit", business / "brand", path, "--out", out)
+    assert result.exit_code == ExitCode.DIFFERS
+    assert result.stdout.startswith("refused; ")
+    assert not out.exists()
+    as_json = with_hashing("fit", business / "brand", path, "--out", out, "--json")
+    assert as_json.exit_code == ExitCode.DIFFERS
+    assert json.loads(as_json.stdout)["accepted"] is False
+
+
+def test_fit_refuses_a_folder_of_something_else_before_it_works(business):
+    result = with_hashing("fit", business / "brand", business / "calls.csv", "--out", business)
+    assert result.exit_code == ExitCode.SNAPSHOT
+    assert "choose a new or empty directory" in result.stderr
 
 
 # demo, bench

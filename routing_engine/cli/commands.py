@@ -9,7 +9,7 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from routing_engine.cli.opening import (
     open_columns,
     open_engine,
     open_sheet,
+    open_source,
     timed_encoder,
     wording,
 )
@@ -39,13 +40,17 @@ from routing_engine.cli.terminal import (
 )
 from routing_engine.errors import EncoderError, MissingExtraError, RoutingError, SheetError
 
+if TYPE_CHECKING:
+    from routing_engine.evaluation import Evaluation
+    from routing_engine.fitting import Fitting
+
 __all__ = ["app", "main"]
 
 EPILOG = """\b
 Exit codes:
     0  done; diff: no difference
-    1  the sheet has errors; check --strict: findings; diff: there are differences
-    2  wrong usage; diff: also a sheet with errors
+    1  the sheet has errors; check --strict: findings; diff: differences; fit: nothing gained
+    2  wrong usage, or cases with errors; diff: also a sheet with errors
     3  unknown location
     4  the snapshot is missing, altered, or of another encoder
     5  the encoder or its model cannot be loaded, or failed
@@ -84,6 +89,29 @@ SheetArgument = Annotated[
 ]
 SnapshotArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Snapshot, as `import` wrote it.")
+]
+SourceArgument = Annotated[
+    Path,
+    typer.Argument(metavar="SOURCE", exists=True, help="Snapshot, or routing sheet."),
+]
+CasesArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CASES",
+        exists=True,
+        dir_okay=False,
+        help="Labelled calls: .csv or .xlsx with the columns location_id, utterance and label "
+        "(empty where no rule is right), or .jsonl.",
+    ),
+]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="PNG",
+        dir_okay=False,
+        help="Draw confusion, calibration and thresholds.",
+    ),
 ]
 LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="Location id.")]
 RegionOption = Annotated[
@@ -428,6 +456,100 @@ def repl(
             session.route(line)
         elif not session.obey(*line[1:].split(maxsplit=1)):
             return
+
+
+@app.command(
+    epilog=_examples(
+        "evaluate brand calls.csv",
+        "evaluate data/franchise.csv data/eval.jsonl --plot report.png",
+    )
+)
+@guarded
+def evaluate(
+    source: SourceArgument,
+    cases: CasesArgument,
+    plot: PlotOption = None,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Measure how good the decisions are on labelled calls.
+
+    Prints the metrics, each rule, and what went wrong most, with what the
+    callers said.
+    """
+    _check_plot(plot)
+    engine = open_source(source, region, template, encoder)
+    with working("answering"):
+        found = engine.evaluate(cases)
+    if plot is not None:
+        from routing_engine.plotting import plot as draw
+
+        draw(found, plot)
+    _report(found, json_output)
+
+
+@app.command(
+    epilog=_examples(
+        "fit brand calls.csv --out fitted",
+        "fit data/franchise.csv data/eval.jsonl --out fitted --plot report.png",
+    )
+)
+@guarded
+def fit(
+    source: SourceArgument,
+    cases: CasesArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Snapshot to write; replaced if it is there."
+        ),
+    ],
+    plot: PlotOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Adjust threshold, calibration and weights to labelled calls.
+
+    What is found is taken only if it does better in cross-validation. Otherwise
+    nothing is written, and the exit code is 1.
+    """
+    check_target(out)
+    _check_plot(plot)
+    engine = open_source(source, region, template, encoder)
+    with working("fitting"):
+        fitting = engine.fit(cases, seed=seed)
+    if fitting.accepted:
+        with working(f"saving {out}"):
+            fitting.engine.save(out)
+    if plot is not None:
+        from routing_engine.plotting import plot as draw
+
+        draw(fitting.after, plot, before=fitting.before if fitting.accepted else None)
+    _report(fitting, json_output)
+    if not fitting.accepted:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+def _check_plot(plot: Path | None) -> None:
+    """Fail before the work, not after it, where there is no matplotlib."""
+    if plot is not None:
+        from routing_engine.plotting import new_figure
+
+        new_figure(1.0, 1.0)
+
+
+def _report(found: Evaluation | Fitting, json_output: bool) -> None:
+    from rich.text import Text
+
+    if json_output:
+        emit_json(found.to_dict())
+    else:
+        show(Text(str(found)))
 
 
 @app.command(epilog=_examples("demo", "demo --sheet stores.csv"))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from routing_engine.engine import RoutingEngine
     from routing_engine.lint import LintReport
     from routing_engine.sheets import Sheet
+    from routing_engine.snapshot import Snapshot
 
 __all__ = [
     "built",
@@ -25,6 +26,7 @@ __all__ = [
     "open_columns",
     "open_engine",
     "open_sheet",
+    "open_source",
     "timed_encoder",
     "wording",
 ]
@@ -149,12 +151,36 @@ def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngin
             ExitCode.UNKNOWN_LOCATION,
         )
     model, _ = timed_encoder(encoder)
+    _check_encoder(directory, snapshot, model)
+    return RoutingEngine.load(directory, encoder=model)
+
+
+def open_source(source: Path, region: str, template: Path | None, encoder: str) -> RoutingEngine:
+    """The engine of a snapshot or of a sheet.
+
+    Raises:
+        SheetError: the sheet has errors.
+        SnapshotError: the snapshot cannot be opened, or was imported with another encoder.
+    """
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.snapshot import load_snapshot
+
+    if not source.is_dir():
+        columns = open_sheet(source, region, template, skip_errors=False).columns
+        model, _ = timed_encoder(encoder)
+        return RoutingEngine(columns, encoder=model, progress=stderr().is_terminal)
+    snapshot = load_snapshot(source)
+    model, _ = timed_encoder(encoder)
+    _check_encoder(source, snapshot, model)
+    return RoutingEngine.load(source, encoder=model)
+
+
+def _check_encoder(directory: Path, snapshot: Snapshot, model: Encoder) -> None:
     if model.fingerprint != snapshot.encoder_fingerprint:
         raise SnapshotError(
             f"{directory} was imported with another encoder ({snapshot.encoder_fingerprint}, this "
             f"is {model.fingerprint}); give the same --encoder, or import the sheet again"
         )
-    return RoutingEngine.load(directory, encoder=model)
 
 
 def no_location(location_id: str, columns: LocationColumns) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from routing_engine import scoring
 from routing_engine.background import Background
 from routing_engine.encoders import Encoder, encode_distinct
+from routing_engine.parameters import Parameters
 from routing_engine.profiles import RuleTexts
 
 __all__ = ["SAYS_NOTHING", "SPOKEN", "Asked", "MeasuredRule", "ask", "measure"]
@@ -100,7 +101,12 @@ class _Met(NamedTuple):
 
 
 def measure(
-    distinct: Sequence[RuleTexts], encoder: Encoder, background: Background, *, progress: bool
+    distinct: Sequence[RuleTexts],
+    encoder: Encoder,
+    background: Background,
+    parameters: Parameters,
+    *,
+    progress: bool,
 ) -> dict[RuleTexts, MeasuredRule]:
     """Embed each distinct text once and score each rule, whole and without each example."""
     if not distinct:
@@ -111,7 +117,7 @@ def measure(
     vectors = encode_distinct(encoder, texts, progress=progress)
 
     def scored(rule: Sequence[str]) -> scoring.Scored:
-        return scoring.score_rule(vectors[[number[text] for text in rule]], background)
+        return scoring.score_rule(vectors[[number[text] for text in rule]], background, parameters)
 
     empty = scored(nothing)
     n_kinds = len(scoring.KINDS)
@@ -128,13 +134,18 @@ def measure(
                 for i in range(n_kinds, len(rule))
             ),
             emptiness=_confidences(
-                [_Met.of(empty, spoken)], scoring.hear(spoken, background), (0,)
+                [_Met.of(empty, spoken)],
+                scoring.hear(spoken, background, parameters),
+                (0,),
+                parameters,
             )[0],
         )
     return measured
 
 
-def _confidences(met: Sequence[_Met], heard: scoring.Heard, places: Sequence[int]) -> list[float]:
+def _confidences(
+    met: Sequence[_Met], heard: scoring.Heard, places: Sequence[int], parameters: Parameters
+) -> list[float]:
     """The engine's confidence in each rule of a table."""
     layout = scoring.Layout.of(
         [len(rule.similarities) - 2 for rule in met],
@@ -142,7 +153,7 @@ def _confidences(met: Sequence[_Met], heard: scoring.Heard, places: Sequence[int
         np.stack([rule.constants for rule in met]),
     )
     similarities = _in_block_order([rule.similarities for rule in met])
-    found = scoring.confidences(similarities, layout, heard, places)
+    found = scoring.confidences(similarities, layout, heard, places, parameters)
     # A product of matrices has other last bits in another order of rules; a report has not.
     return [round(confidence, 6) for confidence in found]
 
@@ -177,7 +188,10 @@ class Asked(NamedTuple):
 
 
 def ask(
-    rules: Sequence[MeasuredRule], places: Sequence[int], background: Background
+    rules: Sequence[MeasuredRule],
+    places: Sequence[int],
+    background: Background,
+    parameters: Parameters,
 ) -> Iterator[Asked]:
     """Ask every sentence of every rule of a table."""
     rows = np.concatenate([rule.scored.rows for rule in rules])
@@ -194,18 +208,18 @@ def ask(
             similarities,
             strict=True,
         ):
-            heard = scoring.hear(query, background)
+            heard = scoring.hear(query, background, parameters)
             met = [
                 _Met(products[a:b], rule.scored.offsets, rule.scored.constants)
                 for a, b, rule in parts
             ]
-            whole = _confidences(met, heard, places)
+            whole = _confidences(met, heard, places, parameters)
             if s:
                 met[r] = rules[r].without[s - 1]
-                apart = _confidences(met, heard, places)
+                apart = _confidences(met, heard, places, parameters)
             else:
                 del met[r]
                 others = [*places[:r], *places[r + 1 :]]
-                apart = _confidences(met, heard, others) if met else []
+                apart = _confidences(met, heard, others, parameters) if met else []
                 apart.insert(r, 0.0)
             yield Asked(r, rules[r].sentences[s], s > 0, whole, apart)

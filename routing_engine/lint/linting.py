@@ -15,6 +15,7 @@ from routing_engine.lint.cases import MAX_NAMED, Case, cases
 from routing_engine.lint.findings import findings_at
 from routing_engine.lint.report import Finding, LintReport, rank
 from routing_engine.models import RoutingPolicy
+from routing_engine.parameters import Parameters
 
 __all__ = ["lint_columns"]
 
@@ -23,8 +24,9 @@ def lint_columns(
     columns: LocationColumns,
     encoder: Encoder,
     background: Background,
+    parameters: Parameters,
     *,
-    policy: RoutingPolicy | None = None,
+    policy: RoutingPolicy,
     progress: bool = False,
 ) -> LintReport:
     """Measure the wording of all rules.
@@ -33,13 +35,14 @@ def lint_columns(
         columns: the locations.
         encoder: what embeds; each distinct text once.
         background: of the same encoder.
+        parameters: weights of the logit.
         policy: as the engine's that is to answer.
         progress: show a progress bar on stderr where embedding takes longer than a second.
     """
-    policy = RoutingPolicy() if policy is None else policy
+    usual = scoring.least_confidence(policy, parameters)
     tables = [tuple(scoring.rule_texts(rule) for rule in rules) for rules in columns.tables]
     distinct = dict.fromkeys(texts for table in tables for texts in table)
-    measured = measure(list(distinct), encoder, background, progress=progress)
+    measured = measure(list(distinct), encoder, background, parameters, progress=progress)
     merged: dict[tuple[object, ...], _Merged] = {}
     n_unmeasured = 0
     asked: tuple[object, list[Asked]] = (None, [])
@@ -52,8 +55,8 @@ def lint_columns(
         own = [measured[item] for item in texts]
         key = texts, case.places
         if asked[0] != key:
-            asked = key, list(ask(own, case.places, background))
-        threshold = _first(case.threshold, policy.threshold, scoring.DEFAULT_THRESHOLD)
+            asked = key, list(ask(own, case.places, background, parameters))
+        threshold = usual if case.threshold is None else case.threshold
         here: dict[tuple[object, ...], Finding] = {}
         for found_key, found in findings_at(rules, own, asked[1], case.places, policy, threshold):
             here[found_key] = min(found, here.get(found_key, found), key=rank)
@@ -67,10 +70,6 @@ def lint_columns(
         n_rules=len(distinct),
         n_sentences=len({text for rule in measured.values() for text in rule.sentences}),
     )
-
-
-def _first(*values: float | None) -> float:
-    return next(value for value in values if value is not None)
 
 
 class _Merged:

@@ -10,7 +10,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["auroc", "expected_calibration_error", "fraction", "right_at_leak"]
+__all__ = [
+    "auroc",
+    "calibration",
+    "expected_calibration_error",
+    "fraction",
+    "protocol",
+    "right_at_leak",
+]
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -68,11 +75,33 @@ def right_at_leak(
     return fraction(is_right & (confidence > highest_refused))
 
 
+def calibration(confidence: Floats, is_right: Flags, n_bins: int) -> list[tuple[int, float, float]]:
+    """Confidence against truth, in bins of equal mass, ascending in confidence.
+
+    Queries of equal confidence count as right by their mean, so that the result does not depend
+    on their order.
+
+    Args:
+        confidence: of the best rule, ``(n,)``.
+        is_right: whether it is right, ``(n,)``.
+        n_bins: bins; fewer where there are fewer queries.
+
+    Returns:
+        Of each bin the number of queries, their mean confidence, and how many are right, [0, 1].
+    """
+    _, group = np.unique(confidence, return_inverse=True)
+    mean_right = (np.bincount(group, weights=is_right) / np.bincount(group))[group]
+    order = np.argsort(confidence, kind="stable")
+    return [
+        (len(bin_), float(confidence[bin_].mean()), float(mean_right[bin_].mean()))
+        for bin_ in np.array_split(order, min(n_bins, len(order)))
+    ]
+
+
 def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int = 15) -> float:
     """Mean distance between confidence and how often it is right, in bins of equal mass.
 
-    Queries of equal confidence count as right by their mean, so that the result does not depend
-    on their order (Naeini et al., AAAI 2015; equal mass: Nguyen and O'Connor, EMNLP 2015).
+    After Naeini et al., AAAI 2015; equal mass: Nguyen and O'Connor, EMNLP 2015.
 
     Args:
         confidence: of the best rule, ``(n,)``.
@@ -85,8 +114,33 @@ def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int 
     n = len(confidence)
     if not n:
         return math.nan
-    _, group = np.unique(confidence, return_inverse=True)
-    mean_right = np.bincount(group, weights=is_right) / np.bincount(group)
-    order = np.argsort(confidence, kind="stable")
-    gaps = (confidence - mean_right[group])[order]
-    return float(sum(abs(gap.sum()) for gap in np.array_split(gaps, min(n_bins, n))) / n)
+    return (
+        sum(m * abs(sure - right) for m, sure, right in calibration(confidence, is_right, n_bins))
+        / n
+    )
+
+
+def protocol(
+    *, in_scope: Flags, is_best: Flags, is_picked: Flags, is_right: Flags, confidence: Floats
+) -> dict[str, float]:
+    """Every metric by its name; each is NaN where there are no queries that it is of.
+
+    Args:
+        in_scope: a rule is right, ``(n,)``.
+        is_best: the most confident rule is the right one, thresholds aside, ``(n,)``.
+        is_picked: a rule was picked, ``(n,)``.
+        is_right: the right rule was picked; read in scope only, ``(n,)``.
+        confidence: of the most confident rule, ``(n,)``.
+    """
+    right = fraction(is_right[in_scope])
+    held = fraction(~is_picked[~in_scope])
+    suited, others = confidence[in_scope], confidence[~in_scope]
+    return {
+        "top1": fraction(is_best[in_scope]),
+        "right": right,
+        "held": held,
+        "balanced": (right + held) / 2,
+        "auroc": auroc(suited, others),
+        "right5": right_at_leak(suited, is_best[in_scope], others),
+        "ece": expected_calibration_error(confidence, is_best),
+    }
