@@ -46,6 +46,7 @@ from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
+from routing_engine.turns import gist
 
 if TYPE_CHECKING:
     from routing_engine.cases import CaseSource
@@ -135,13 +136,20 @@ class _State:
 
 
 class _Query(NamedTuple):
-    """A question that has to be encoded before it can be answered."""
+    """A question that has to be encoded before it can be answered.
+
+    Attributes:
+        said: the utterance.
+        heard: what is embedded: the utterance, or the gist of the conversation.
+        key: of the recent decisions; empty where none are kept.
+    """
 
     state: _State
     part: _Part
     location: int
     table: Table
     location_id: str
+    said: str
     heard: str
     verified: bool
     confirmed: bool
@@ -679,6 +687,7 @@ class RoutingEngine:
         verified: bool = False,
         confirmed: bool = False,
         deadline_s: float | None = None,
+        history: Iterable[tuple[str, str]] = (),
     ) -> Decision:
         """Decide where a caller goes who needs a person.
 
@@ -694,12 +703,15 @@ class RoutingEngine:
             verified: the caller's identity has been verified.
             confirmed: the caller has confirmed the transfer.
             deadline_s: seconds after which the default is the better answer; None to wait.
+            history: what was said before, oldest first: pairs of ``"agent"`` or ``"caller"``
+                and words. What counts of it, :mod:`routing_engine.turns` says.
 
         Raises:
             UnknownLocationError: no such location, and the engine has no default destination.
-            InvalidValueError: the location id or the utterance is not a str.
+            InvalidValueError: the location id or the utterance is not a str, or the history not
+                such pairs.
         """
-        query = self._prepare(self._state, location_id, utterance, verified, confirmed)
+        query = self._prepare(self._state, location_id, utterance, verified, confirmed, history)
         if isinstance(query, Decision):
             return query
         try:
@@ -716,9 +728,10 @@ class RoutingEngine:
         verified: bool = False,
         confirmed: bool = False,
         deadline_s: float | None = None,
+        history: Iterable[tuple[str, str]] = (),
     ) -> Decision:
         """As :meth:`route`, without blocking the event loop; concurrent callers share batches."""
-        query = self._prepare(self._state, location_id, utterance, verified, confirmed)
+        query = self._prepare(self._state, location_id, utterance, verified, confirmed, history)
         if isinstance(query, Decision):
             return query
         try:
@@ -728,24 +741,34 @@ class RoutingEngine:
         return self._decide(query, vector)
 
     def _prepare(
-        self, state: _State, location_id: str, utterance: str, verified: bool, confirmed: bool
+        self,
+        state: _State,
+        location_id: str,
+        utterance: str,
+        verified: bool = False,
+        confirmed: bool = False,
+        history: Iterable[tuple[str, str]] = (),
     ) -> Decision | _Query:
         """All that comes before encoding; a decision where nothing need be encoded."""
-        part, i, heard = self._locate(state, location_id, utterance)
+        part, i, said = self._locate(state, location_id, utterance)
         if i < 0:
             return self._unknown(state, location_id)
         table = part.catalog.table(i)
-        if heard is None or table.profile < 0:
-            reason = Reason.EMPTY_UTTERANCE if heard is None else Reason.NO_RULES
+        if said is None or table.profile < 0:
+            reason = Reason.EMPTY_UTTERANCE if said is None else Reason.NO_RULES
             return self._default(state, part, i, location_id, reason)
+        heard = whole = said
+        if history:
+            heard = _heard(gist(history, said)) or said
+            whole = f"{heard}\0{said}"
         key = b""
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
-            key = RecentDecisions.key(i, heard, flags)
+            key = RecentDecisions.key(i, whole, flags)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
-        return _Query(state, part, i, table, location_id, heard, verified, confirmed, key)
+        return _Query(state, part, i, table, location_id, said, heard, verified, confirmed, key)
 
     def route_many(self, queries: Iterable[tuple[str, str]]) -> list[Decision]:
         """Route many utterances, embedded in batches; all by one catalog version.
@@ -760,7 +783,7 @@ class RoutingEngine:
             UnknownLocationError, InvalidValueError: as :meth:`route`; nothing is routed then.
         """
         state = self._state
-        prepared = [self._prepare(state, *query, False, False) for query in queries]
+        prepared = [self._prepare(state, *query) for query in queries]
         heard = dict.fromkeys(item.heard for item in prepared if isinstance(item, _Query))
         vectors = self._vectors(list(heard))
         return [
@@ -805,7 +828,7 @@ class RoutingEngine:
             confidences = scoring.confidences(similarities, layout, heard, codes, parameters)
             spoken = None
             if table.identifier is not None:
-                spoken = table.identifier.spoken(query.heard)
+                spoken = table.identifier.spoken(query.said)
                 confidences = by_language(confidences, table.rules, codes, query.heard, spoken)
             own = catalog.threshold(i)
             verdict = decide(

@@ -22,7 +22,7 @@ PACKAGE = Path(routing_engine.__file__).parent
 # but for modules of one subpackage.
 LEVELS = (
     ("errors", "explanation", "languages", "metrics", "parameters", "wording"),
-    ("background", "destinations", "schedule"),
+    ("background", "destinations", "schedule", "turns"),
     ("models",),
     ("columns",),
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),

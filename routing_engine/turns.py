@@ -1,0 +1,89 @@
+"""What a caller means by now, from the conversation so far.
+
+A caller's last words often mean nothing without what came before: "yeah since this morning", "the
+second one". And much of what comes before is small talk. So the turns become one text, which is
+embedded like an utterance:
+
+- what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
+- a short answer is put after the agent's words that it answers, unless it begins with a no;
+- of all that, the last pieces count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from routing_engine.errors import InvalidValueError
+
+__all__ = ["SPEAKERS", "gist"]
+
+SPEAKERS = ("agent", "caller")
+
+SHORT_ANSWER = 3
+"""Words that say something, of an answer that needs the question."""
+
+MAX_PIECES = 6
+MAX_LENGTH = 800
+"""Characters; the default encoder reads about a thousand."""
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_NO = frozenset(("no", "nope", "nah", "not", "don't"))
+_FILLERS = frozenset((
+    "a", "afternoon", "ah", "alright", "bye", "er", "erm", "evening", "goodbye", "good", "got",
+    "hello", "hey", "hi", "hm", "hmm", "huh", "i", "it", "just", "like", "ma'am", "mean", "mhm",
+    "mm", "morning", "no", "nope", "oh", "ok", "okay", "okey", "doke", "please", "right", "sir",
+    "so", "sure", "thank", "thanks", "that's", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
+    "you", "yup",
+))  # fmt: skip
+
+
+def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
+    """What a caller has said by now, as one text.
+
+    Args:
+        history: the turns before, oldest first: pairs of speaker (``"agent"`` or ``"caller"``)
+            and words.
+        utterance: what the caller says now.
+
+    Returns:
+        The utterance itself, where the history adds nothing.
+
+    Raises:
+        InvalidValueError: a turn is not such a pair.
+    """
+    pieces: list[str] = []
+    asked = ""
+    for turn in (*history, ("caller", utterance)):
+        speaker, text = _checked(turn)
+        if speaker == "agent":
+            asked = text
+            continue
+        words = _WORD.findall(text.casefold().replace("’", "'"))
+        said = [word for word in words if word not in _FILLERS]
+        if len(said) <= SHORT_ANSWER and words and words[0] not in _NO and _says_something(asked):
+            pieces.append(asked)
+        if said:
+            pieces.append(text)
+        asked = ""
+    kept: list[str] = []
+    room = MAX_LENGTH
+    for piece in reversed(pieces[-MAX_PIECES:]):
+        room -= len(piece) + 1
+        if room < 0 and kept:
+            break
+        kept.append(piece.strip())
+    return " ".join(reversed(kept)) or utterance
+
+
+def _checked(turn: object) -> tuple[str, str]:
+    if isinstance(turn, (tuple, list)) and len(turn) == 2:
+        speaker, text = turn
+        if speaker in SPEAKERS and isinstance(text, str):
+            return speaker, text
+    raise InvalidValueError("a turn of the history is a pair ('agent' or 'caller', words)")
+
+
+def _says_something(text: str) -> bool:
+    words = (word for word in _WORD.findall(text.casefold()) if word not in _FILLERS)
+    return next(words, None) is not None and next(words, None) is not None
