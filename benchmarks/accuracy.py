@@ -30,6 +30,7 @@ __all__ = [
     "Answers",
     "arguments_for_all",
     "ask",
+    "folder_files",
     "measure",
 ]
 
@@ -214,11 +215,15 @@ def _measure_file(
     }
 
 
+def folder_files() -> list[Path]:
+    """The case files of the folder that the environment names."""
+    folder = os.environ.get(FOLDER_VARIABLE, "")
+    return sorted(Path(folder).glob("*.jsonl")) if folder else []
+
+
 def arguments_for_all() -> list[str]:
     """The project's own cases, and those of the folder that the environment names."""
-    folder = os.environ.get(FOLDER_VARIABLE, "")
-    further = sorted(Path(folder).glob("*.jsonl")) if folder else []
-    return [str(path) for path in (DEFAULT_FILE, *further)]
+    return [str(path) for path in (DEFAULT_FILE, *folder_files())]
 
 
 def _add_options(parser: ArgumentParser) -> None:

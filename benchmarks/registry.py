@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks import (
+    ablation,
     accuracy,
     cold_start,
     compiling,
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         latency.BENCHMARK,
         importing.BENCHMARK,
         accuracy.BENCHMARK,
+        ablation.BENCHMARK,
         conversations.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,

@@ -1,0 +1,191 @@
+"""What each part of the scoring is worth: it is taken out, the rest fitted again, and measured.
+
+Every variant is fitted on the development files alone, weights and threshold, and reported on the
+test files: tables as they are written, rules with their ``when`` alone and with all their examples.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy import FOLDER_VARIABLE, folder_files
+from benchmarks.benchmark import Benchmark, new_plot, save_plot
+from benchmarks.calibrate import (
+    JUDGED,
+    WEIGHTS,
+    Choices,
+    Space,
+    Vectors,
+    answers,
+    choices_of,
+    embed,
+    episodes,
+    fit,
+)
+from benchmarks.cases import read_cases
+from benchmarks.encoders import make_encoder
+from benchmarks.report import Document, Table, machine, number, setting
+from routing_engine.background import neutral_background
+from routing_engine.scoring import KINDS
+
+__all__ = ["BENCHMARK", "VARIANTS", "measure"]
+
+VARIANTS: Mapping[str, tuple[str, ...]] = {
+    "all of it": (),
+    "lead over the runner-up": ("lead", "alone"),
+    "genericness, closeness": ("genericness", "closeness"),
+    "best example": ("best_example", "near_example"),
+    "mean example": ("mean_example",),
+    "prototype": ("prototype",),
+    "how many, how alike": ("few", "alike"),
+    "all but the best cosine": tuple(
+        name for name in WEIGHTS if name not in ("description_alone", "best_example", "bias")
+    ),
+}
+"""What is taken out -> the weights that are 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _AsWritten(Space):
+    """Descriptions in one wording, as they are written."""
+
+    def of(self, texts: Sequence[str]) -> Vectors:
+        vectors = super(_AsWritten, self).of(texts)
+        vectors[: len(KINDS)] = vectors[0]
+        return vectors
+
+
+def _as_written(space: Space) -> Space:
+    means = space.background.description_means
+    background = replace(space.background, description_means=np.repeat(means[:1], len(means), 0))
+    return _AsWritten(space.fingerprint, background, space.vectors)
+
+
+def _uncentred(space: Space) -> Space:
+    n_kinds, dimension = space.background.description_means.shape
+    return replace(space, background=neutral_background(dimension, n_kinds))
+
+
+def _without(choices: Choices, names: Sequence[str]) -> Choices:
+    features = choices.features.copy()
+    features[:, [WEIGHTS.index(name) for name in names]] = 0.0
+    return replace(choices, features=features)
+
+
+def measure(fitted: Sequence[Path], reported: Sequence[Path], encoder: str) -> dict[str, Any]:
+    """Metrics of each variant on each reported file.
+
+    Args:
+        fitted: case files that weights and threshold are fitted on.
+        reported: case files that are reported.
+        encoder: as :func:`benchmarks.encoders.make_encoder` takes it.
+    """
+    used = make_encoder(encoder)
+    dev = [table for path in fitted for table in episodes(read_cases(path))]
+    test = [
+        table for path in reported for table in episodes(read_cases(path)) if table.cell in JUDGED
+    ]
+    space = embed(used, [*dev, *test])
+    spaces = {"": space, "wordings of a description": _as_written(space)}
+    spaces["background"] = _uncentred(space)
+    rows = []
+    for taken, where in spaces.items():
+        seen, unseen = choices_of(dev, where), choices_of(test, where)
+        for name, weights in VARIANTS.items() if not taken else ((taken, ()),):
+            parameters = fit(_without(seen, weights))
+            found = _without(unseen, weights)
+            files = {
+                f"{path.name.removesuffix('.jsonl')} {cell}": answers(
+                    found, parameters, file=path.name.removesuffix(".jsonl"), cell=cell
+                ).metrics()
+                for path in reported
+                for cell in JUDGED
+            }
+            rows.append(
+                {
+                    "without": name,
+                    "threshold": parameters.threshold,
+                    "files": {
+                        file: {key: metrics[key] for key in ("balanced", "right5", "ece")}
+                        for file, metrics in files.items()
+                    },
+                }
+            )
+    return {"encoder": used.fingerprint, "variants": rows}
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--fit", type=Path, nargs="+", default=None, metavar="FILE")
+    parser.add_argument("--report", type=Path, nargs="+", default=None, metavar="FILE")
+
+
+def _split(given: Sequence[Path] | None, ending: str) -> list[Path]:
+    return list(given) if given else [path for path in folder_files() if ending in path.name]
+
+
+def _unavailable(options: Namespace) -> str | None:
+    if _split(options.fit, ".dev.") and _split(options.report, ".test."):
+        return None
+    return f"name the files with --fit and --report, or their folder in {FOLDER_VARIABLE}"
+
+
+def _run(options: Namespace) -> Document:
+    fitted, reported = _split(options.fit, ".dev."), _split(options.report, ".test.")
+    results = measure(fitted, reported, options.encoder)
+    meta = machine(seed=options.seed, encoder=results.pop("encoder"))
+    parameters = {"fit": [p.name for p in fitted], "report": [p.name for p in reported]}
+    return Document("ablation", meta, parameters, results)
+
+
+def _table(document: Document) -> Table:
+    variants = document.results["variants"]
+    files = list(variants[0]["files"])
+    rows = [
+        [
+            variant["without"],
+            *(
+                f"{number(100 * found['balanced'])} / {number(100 * found['right5'])}"
+                for found in variant["files"].values()
+            ),
+        ]
+        for variant in variants
+    ]
+    rows[0][0] = "nothing"
+    note = (
+        "balanced / right5, in percent. Of each row the weights and the threshold are fitted anew "
+        f"on {' and '.join(document.parameters['fit'])}. {setting(document.meta)}."
+    )
+    return Table("What each part is worth", ("taken out", *files), rows, note)
+
+
+def _plot(document: Document, path: Path) -> None:
+    figure, (ax,) = new_plot()
+    variants = document.results["variants"]
+    names = ["nothing", *(variant["without"] for variant in variants[1:])]
+    means = [
+        100 * np.mean([found["balanced"] for found in variant["files"].values()])
+        for variant in variants
+    ]
+    places = np.arange(len(names))[::-1]
+    ax.barh(places, means)
+    ax.set_yticks(places, names)
+    ax.set(title="Without", xlabel="balanced, % (mean of files)", xlim=(min(means) - 2, 100))
+    ax.grid(alpha=0.3, axis="x")
+    save_plot(figure, path)
+
+
+BENCHMARK = Benchmark(
+    name="ablation",
+    summary="what each part of the scoring is worth",
+    add_options=_add_options,
+    run=_run,
+    tables={"ablation": _table},
+    plot=_plot,
+    unavailable=_unavailable,
+)
