@@ -93,10 +93,11 @@ def _rival(
 ) -> int | None:
     """The most confident other rule that leads elsewhere and is too close to the best.
 
-    It is closer than ``margin``, and the caller means it or the best one with a probability of at
-    least ``least``.
+    It is closer than ``margin``, and the two together are confident enough, and more likely meant
+    than not.
     """
     top = confidences[best]
+    least = max(least, 0.5)
     close = [
         i
         for i, confidence in enumerate(confidences)

@@ -314,7 +314,7 @@ class RoutingPolicy(_Value):
             share that may be transferred all the same, (0, 1). The threshold is the one at which
             this was so on the development cases.
         margin: two rules with different destinations whose confidences lie closer than this, and
-            together reach the threshold, are ambiguous, [0, 1]; 0.0 never asks.
+            together reach the threshold and 0.5, are ambiguous, [0, 1]; 0.0 never asks.
         on_ambiguous: what to do then: ``"clarify"`` (default destination, with a question),
             or ``"best"`` (the more confident rule).
     """

@@ -79,15 +79,19 @@ class NaiveEngine:
     def _gates(self, location, ranked, verified, confirmed):
         top, best = ranked[0]
         least = self._least(location, best)
-        if best.enabled and self.policy.on_ambiguous == "clarify":
+        in_hours = best.hours != "closed"  # a location counts as open
+        if best.enabled and in_hours and self.policy.on_ambiguous == "clarify":
             for confidence, rule in ranked[1:]:
-                close = top - confidence < self.policy.margin and top + confidence >= least
+                close = top - confidence < self.policy.margin
+                close = close and top + confidence >= max(least, 0.5)
                 if close and rule.enabled and rule.destination != best.destination:
                     return "clarify", "ambiguous", "default"
         if top < least:
             return "default", "below_threshold", "default"
         if not best.enabled:
             return "default", "rule_disabled", "default"
+        if not in_hours:
+            return "default", "outside_hours", "default"
         if best.action == "contain":
             return "default", "routine", "default"
         if best.requires_verification and not verified:

@@ -161,6 +161,13 @@ BELOW = verdict("default", "below_threshold")
             [0.24, 0.2], [A, B], {"policy": ASKING}, BELOW, id="the two together do not pass"
         ),
         pytest.param(
+            [0.24, 0.2],
+            [A, B],
+            {"policy": ASKING, "threshold": 0.1},
+            MATCHED._replace(threshold=0.1),
+            id="nobody is asked about what is less likely than not",
+        ),
+        pytest.param(
             [0.45, 0.4],
             [A, text("B", threshold=0.9)],
             {"policy": ASKING},
@@ -351,7 +358,7 @@ def test_a_verdict_is_about_the_most_confident_rule_and_follows_from_it(
     if found.outcome is Outcome.CLARIFY:
         assert destinations[found.rival] != destinations[found.rule]
         assert confidences[found.rule] - confidences[found.rival] < policy.margin
-        assert confidences[found.rule] + confidences[found.rival] >= found.threshold
+        assert confidences[found.rule] + confidences[found.rival] >= max(0.5, found.threshold)
         assert rules[found.rival].enabled
     else:
         assert found.rival is None

@@ -27,7 +27,7 @@ UNKNOWN = Destination("+14155559999")
 POLICIES = (
     RoutingPolicy(),
     RoutingPolicy(threshold=0.0),
-    RoutingPolicy(threshold=0.8, margin=0.3),
+    RoutingPolicy(threshold=0.6, margin=0.5),
     RoutingPolicy(margin=0.5, on_ambiguous="best"),
 )
 

@@ -135,7 +135,9 @@ def test_an_engine_is_evaluated_by_what_it_answers():
 
 
 def test_the_engines_own_threshold_is_the_one_that_is_named():
-    engine = RoutingEngine(locations(), encoder=ENCODER, policy=RoutingPolicy(threshold=0.0))
+    engine = RoutingEngine(
+        locations(), encoder=ENCODER, policy=RoutingPolicy(threshold=0.0, margin=0.0)
+    )
     found = engine.evaluate(labelled_cases(40))
     assert found.threshold == 0.0
     assert found.held == 0.0

@@ -14,6 +14,7 @@ from routing_engine import ContextRule, HashingEncoder, Location, RoutingEngine,
 from routing_engine.columns import LocationColumns
 from routing_engine.lint.asking import SAYS_NOTHING, ask, measure
 from routing_engine.lint.cases import MAX_PATTERNS, cases, places_of
+from routing_engine.parameters import PARAMETERS
 from routing_engine.profiles import background_for
 from routing_engine.scoring import rule_texts
 from tests.strategies import FakeEncoder, a_location, a_rule, location_lists, number
@@ -287,10 +288,12 @@ def test_confidences_are_the_engines_own(locations):
             [location.model_copy(update={"rules": tuple(rules)})]
         )
         texts = [rule_texts(rule) for rule in rules]
-        measured = measure(list(dict.fromkeys(texts)), encoder, background, progress=False)
+        measured = measure(
+            list(dict.fromkeys(texts)), encoder, background, PARAMETERS, progress=False
+        )
         for case in cases(columns):
             own = [measured[item] for item in texts]
-            for asked in ask(own, case.places, background):
+            for asked in ask(own, case.places, background, PARAMETERS):
                 if not any(map(str.isalnum, asked.text)):
                     continue
                 rule = rules[asked.rule]
