@@ -9,6 +9,8 @@ from routing_engine.models import Outcome, Reason, RoutingPolicy, RuleText
 
 __all__ = ["Verdict", "decide"]
 
+MORE_LIKELY_THAN_NOT = 0.5
+
 
 class Verdict(NamedTuple):
     """What was decided about the rules of one location.
@@ -64,7 +66,8 @@ def decide(
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
     in_hours = rule.hours == "always" or (rule.hours == "open") is open_now
-    if policy.margin > 0.0 and policy.on_ambiguous == "clarify" and rule.enabled and in_hours:
+    asks = policy.margin > 0.0 and policy.on_ambiguous == "clarify"
+    if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
         if rival is not None:
             return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
@@ -97,7 +100,7 @@ def _rival(
     than not.
     """
     top = confidences[best]
-    least = max(least, 0.5)
+    least = max(least, MORE_LIKELY_THAN_NOT)
     close = [
         i
         for i, confidence in enumerate(confidences)

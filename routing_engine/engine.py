@@ -64,6 +64,7 @@ MAX_CHANGED = 1000
 """Locations changed by :meth:`RoutingEngine.apply` that are held beside the catalog."""
 
 _NOTHING_TO_DIAL = (Outcome.VERIFY, Outcome.CONFIRM)
+_ASKS = (Outcome.CLARIFY, Outcome.CONFIRM)
 
 _logger = logging.getLogger(__name__)
 
@@ -750,9 +751,14 @@ class RoutingEngine:
         history: Iterable[tuple[str, str]] = (),
     ) -> Decision | _Query:
         """All that comes before encoding; a decision where nothing need be encoded."""
-        part, i, said = self._locate(state, location_id, utterance)
+        if not isinstance(utterance, str):
+            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        part, i = state.find(location_id)
         if i < 0:
+            if self.default_destination is None:
+                raise UnknownLocationError(location_id, state.version)
             return self._unknown(state, location_id)
+        said = _heard(utterance)
         table = part.catalog.table(i)
         if said is None or table.profile < 0:
             reason = Reason.EMPTY_UTTERANCE if said is None else Reason.NO_RULES
@@ -805,17 +811,6 @@ class RoutingEngine:
                 return {texts[0]: error}
             return {text: vector for one in texts for text, vector in self._vectors([one]).items()}
 
-    def _locate(
-        self, state: _State, location_id: str, utterance: str
-    ) -> tuple[_Part, int, str | None]:
-        """Where the location is, and the utterance or None where there is nothing in it."""
-        if not isinstance(utterance, str):
-            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
-        part, i = state.find(location_id)
-        if i < 0 and self.default_destination is None:
-            raise UnknownLocationError(location_id, state.version)
-        return part, i, _heard(utterance)
-
     def _decide(self, query: _Query, vector: npt.NDArray[np.float32]) -> Decision:
         state, part, i, table = query.state, query.part, query.location, query.table
         catalog, profiles = part.catalog, part.profiles
@@ -859,7 +854,7 @@ class RoutingEngine:
             state.version,
             max(confidences),
             threshold,
-            _question(verdict, table.rules),
+            _question(verdict, table.rules) if outcome in _ASKS else None,
             rule,
             _Evidence(catalog.columns, i, table, layout, heard, confidences, similarities),
         )

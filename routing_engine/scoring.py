@@ -296,9 +296,11 @@ def confidences(
         ]
         return [odd / (1.0 + odd) for odd in odds]
     if n_places == n:
-        runner_up, top = sorted(close)[-2:]
+        top = max(close)
+        first = close.index(top)
+        close[first] = -math.inf
         odds = np.exp(logits).tolist()
-        odds[close.index(top)] *= math.exp(half * (top - runner_up))
+        odds[first] *= math.exp(half * (top - max(close)))
         # What all have in common goes to "none". An exact sum has the same bits in any order.
         whole = math.exp(half * top - heard.shift) + math.fsum(odds)
         return [odd / whole for odd in odds]

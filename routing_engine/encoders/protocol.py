@@ -34,6 +34,9 @@ class Encoder(Protocol):
         ...
 
 
+_FLOAT32 = np.dtype(np.float32)  # compares faster than the type does
+
+
 def check_vectors(vectors: Vectors, n_texts: int, dimension: int) -> Vectors:
     """The vectors as contiguous float32, if they are what an encoder promises.
 
@@ -59,7 +62,7 @@ def check_vector(vectors: Vectors, dimension: int) -> Vectors:
     """The one vector of one text, float32 ``(dimension,)``; as :func:`check_vectors`, faster."""
     if (
         type(vectors) is np.ndarray
-        and vectors.dtype == np.float32
+        and vectors.dtype == _FLOAT32
         and vectors.shape == (1, dimension)
         and vectors.flags.c_contiguous
     ):
