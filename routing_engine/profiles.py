@@ -115,9 +115,9 @@ class Profiles:
         layouts: list[Layout] = []
         for profile in profiles:
             own = [found for rule in profile if (found := scored[rule]) is not None]
-            rows, offsets, constants = block(own)
+            rows, layout = block(own)
             blocks.append(rows)
-            layouts.append(Layout.of([len(item.rows) - 2 for item in own], offsets, constants))
+            layouts.append(layout)
         index = ProfileIndex.build(blocks, encoder.dimension)
         return cls(index, tuple(layouts), background, parameters)
 
@@ -125,8 +125,9 @@ class Profiles:
         """One rule of one profile, as it was given to the index."""
         layout = self.layouts[profile]
         n = layout.n_rules
-        start = int(layout.starts[rule])
-        places = [rule, n + rule, *range(start, start + int(layout.n_candidates[rule]))]
+        start, n_candidates = int(layout.starts[rule]), int(layout.n_candidates[rule])
+        candidates = range(start, start + n_candidates) if n_candidates else (n + rule,)
+        places = [rule, n + rule, *candidates]
         return Scored(
             self.index.rows(profile)[places], layout.offsets[places], layout.constants[rule]
         )
@@ -173,7 +174,9 @@ class Profiles:
         for p, end in enumerate(ends.tolist()):
             start = end - int(arrays["rules_of"][p])
             own = candidates[start:end]
-            if 2 * len(own) + int(own.sum()) != blocks[p + 1] - blocks[p] or (own < 1).any():
+            if 2 * len(own) + int(own.sum()) != blocks[p + 1] - blocks[p] or (
+                (own < 1).any() and own.any()
+            ):
                 raise InvalidValueError(f"the layout of profile {p} does not fit its rows")
             layouts.append(
                 Layout.of(own.tolist(), offsets[blocks[p] : blocks[p + 1]], constants[start:end])

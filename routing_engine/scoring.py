@@ -145,7 +145,8 @@ def score_rule(
 class Layout:
     """Where the rows of each rule stand in a block, and the constants that go with them.
 
-    A block holds the linear rows of all rules, their prototypes, then the candidates of each.
+    A block holds the linear rows of all rules, their prototypes, then the candidates of each; no
+    candidates where no rule has an example, for then each rule's only one is its prototype.
 
     Attributes:
         n_rules: rules in the table.
@@ -170,7 +171,7 @@ class Layout:
         """A layout from stored arrays.
 
         Args:
-            n_candidates: candidate rows of each rule.
+            n_candidates: candidate rows of each rule; 0 for all, or at least 1 for each.
             offsets: float32 ``(n_rows,)``, in block order.
             constants: float32 ``(n_rules, 3)``.
         """
@@ -206,15 +207,18 @@ class Layout:
         return np.stack([self.constant, self.best_weight, self.near_weight], axis=1)
 
 
-def block(rules: Sequence[Scored]) -> tuple[Floats, Floats, Floats]:
-    """The rows, offsets and constants of one profile, laid out as :class:`Layout` says."""
-    order = [(rule, slice(0, 1)) for rule in rules]
-    order += [(rule, slice(1, 2)) for rule in rules]
-    order += [(rule, slice(2, None)) for rule in rules]
+def block(rules: Sequence[Scored]) -> tuple[Floats, Layout]:
+    """The rows of one profile, ``(n_rows, d)``, and where they stand."""
+    constants = np.stack([rule.constants for rule in rules])
+    parts = [slice(0, 1), slice(1, 2), slice(2, None)]
+    if not constants[:, 1:].any():
+        del parts[2]
+    order = [(rule, part) for part in parts for rule in rules]
+    n_candidates = [len(rule.rows) - 2 if len(parts) == 3 else 0 for rule in rules]
+    offsets = np.concatenate([rule.offsets[part] for rule, part in order])
     return (
         np.concatenate([rule.rows[part] for rule, part in order]),
-        np.concatenate([rule.offsets[part] for rule, part in order]),
-        np.stack([rule.constants for rule in rules]),
+        Layout.of(n_candidates, offsets, constants),
     )
 
 
@@ -284,7 +288,7 @@ def confidences(
         logits += layout.best_weight * best
         logits += layout.near_weight * np.maximum(best, HINGE)
     else:
-        best = cosines[2 * n :]
+        best = cosines[n : 2 * n]
     close = (cosines[n : 2 * n] + best).tolist()  # 2 b
     half = 0.5 * parameters.lead
     n_places = len(set(destinations))
@@ -317,8 +321,10 @@ def confidences(
 
 def rule_similarities(similarities: Floats, layout: Layout, heard: Heard) -> Floats:
     """Cosine of each rule's nearest candidate, centred on the background, ``(n_rules,)``."""
-    nearest: Floats = np.maximum.reduceat(
-        (similarities - layout.offsets) * np.float32(heard.scale), layout.starts
+    n = layout.n_rules
+    cosines = (similarities - layout.offsets) * np.float32(heard.scale)
+    nearest: Floats = (
+        np.maximum.reduceat(cosines, layout.starts) if layout.n_rows > 2 * n else cosines[n : 2 * n]
     )
     return np.clip(nearest, -1.0, 1.0)
 
@@ -328,7 +334,7 @@ def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
     adjusted = similarities - layout.offsets
     stops = [*layout.starts[1:].tolist(), layout.n_rows]
     return [
-        int(adjusted[start:stop].argmax())
+        int(adjusted[start:stop].argmax()) if start < stop else 0
         for start, stop in zip(layout.starts.tolist(), stops, strict=True)
     ]
 

@@ -7,6 +7,10 @@ embedded like an utterance:
 - what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
 - a short answer is put after the agent's words that it answers, unless it begins with a no;
 - of all that, the last pieces count.
+
+An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
+said what it is about: of "i don't want to cancel, i want to move my visit" the latter half is read.
+What is wrong stays ("it's not working, i need someone").
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections.abc import Iterable
 
 from routing_engine.errors import InvalidValueError
 
-__all__ = ["SPEAKERS", "gist"]
+__all__ = ["SPEAKERS", "affirmed", "gist"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -28,6 +32,26 @@ MAX_LENGTH = 800
 """Characters; the default encoder reads about a thousand."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_NEGATIVE = ("not", "n't", "never", "instead of", "rather than")
+_CLAUSE = re.compile(
+    r"[,;.]\s+|\s+but\s+"
+    r"|\s+(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
+    r"|\s+(?=i'd like\b)|\s+(?=it's (?:about|for|that)\b)",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"(?:(?:no|nope|nah|and|so|well|uh|um)[, ]+)*(?:"
+    r"(?:i|we) (?:don't|do not) (?:want|need|mean)\b|(?:i|we) never said\b|don't send\b"
+    r"|(?:i'm|i am|we're|we are) not (?:\w+ing|here|after|mad|angry|upset)\b"
+    r"|(?:it|this|that)(?:'s| is) not (?:about|for|a|an|my|the|that)\b"
+    r"|(?:it|this|that) isn't (?:about|for|a|an|my|the|that)\b"
+    r"|(?:instead of|rather than)\b"
+    r"|not (?!(?:\w+ing|sure|only|just|yet|really|happy|at)\b))",
+    re.IGNORECASE,
+)
+SHORTEST_CLAUSE = 3
+"""Words of a clause that says what it is about."""
+
 _NO = frozenset(("no", "nope", "nah", "not", "don't"))
 _FILLERS = frozenset((
     "a", "afternoon", "ah", "alright", "bye", "er", "erm", "evening", "goodbye", "good", "got",
@@ -74,6 +98,28 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
             break
         kept.append(piece.strip())
     return " ".join(reversed(kept)) or utterance
+
+
+def affirmed(text: str) -> str:
+    """An utterance without what it is said not to be about, where it is said what it is about.
+
+    Args:
+        text: one or more sentences, with or without punctuation.
+
+    Returns:
+        The text itself, where nothing is denied or nothing else is said.
+    """
+    folded = text.casefold().replace("’", "'")
+    if not any(word in folded for word in _NEGATIVE):
+        return text
+    clauses = [clause for clause in _CLAUSE.split(text.replace("’", "'")) if clause.strip()]
+    kept = [clause for clause in clauses if not _DENIAL.match(clause)]
+    if (
+        len(kept) == len(clauses)
+        or max((len(c.split()) for c in kept), default=0) < SHORTEST_CLAUSE
+    ):
+        return text
+    return ", ".join(kept)
 
 
 def _checked(turn: object) -> tuple[str, str]:

@@ -45,8 +45,7 @@ class NaiveEngine:
                 )
                 for rule in location.rules
             ]
-            rows, offsets, constants = scoring.block(scored)
-            layout = scoring.Layout.of([len(rule.rows) - 2 for rule in scored], offsets, constants)
+            rows, layout = scoring.block(scored)
             self._rows[location.location_id] = rows, layout
         return self._rows[location.location_id]
 

@@ -95,8 +95,7 @@ def test_the_fitted_model_is_what_the_engine_computes(of, tables, space, choices
             score_rule(space.of(rule_texts(rule)), space.background, parameters)
             for rule in table.rules
         ]
-        rows, offsets, constants = block(scored)
-        layout = Layout.of([len(rule.rows) - 2 for rule in scored], offsets, constants)
+        rows, layout = block(scored)
         for query in table.queries:
             vector = space.vectors[query.text]
             heard = hear(vector, space.background, parameters)

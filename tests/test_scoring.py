@@ -111,8 +111,7 @@ def made(n_examples, seed, background):
     """Rules of random vectors: the vectors, the rows of their block, and its layout."""
     vectors = [unit_rows(N_KINDS + n, [seed, i]) for i, n in enumerate(n_examples)]
     scored = [score_rule(rule, background) for rule in vectors]
-    rows, offsets, constants = block(scored)
-    return vectors, rows, Layout.of([len(r.rows) - 2 for r in scored], offsets, constants)
+    return vectors, *block(scored)
 
 
 @given(N_EXAMPLES, SEEDS, BACKGROUNDS, st.data())
@@ -148,8 +147,7 @@ def test_rules_that_lead_to_the_same_place_do_not_compete(n_examples, seed, back
     heard = hear(query, background)
     together = np.array(confidences(rows @ query, layout, heard, [7] * len(n_examples)))
     for i, rule in enumerate(vectors):
-        own, offsets, constants = block([score_rule(rule, background)])
-        alone = Layout.of([len(own) - 2], offsets, constants)
+        own, alone = block([score_rule(rule, background)])
         np.testing.assert_allclose(
             confidences(own @ query, alone, heard, [7]), together[i : i + 1], atol=1e-5
         )
@@ -175,7 +173,8 @@ def test_a_layout_survives_its_arrays(n_examples, seed):
     _, rows, layout = made(n_examples, seed, neutral_background(DIMENSION, N_KINDS))
     twin = Layout.of(layout.n_candidates.tolist(), layout.offsets, layout.constants)
     assert layout.n_rows == len(rows)
-    assert layout.n_candidates.tolist() == [max(n, 1) for n in n_examples]
+    bare = not any(n_examples)
+    assert layout.n_candidates.tolist() == [0 if bare else max(n, 1) for n in n_examples]
     for field in fields(Layout):
         assert np.array_equal(getattr(twin, field.name), getattr(layout, field.name))
 
@@ -189,9 +188,8 @@ def test_confidences_do_not_depend_on_the_order_of_rules(n_examples, seed, backg
     ]
 
     def scored(some):
-        rows, offsets, constants = block(some)
+        rows, layout = block(some)
         products = (rows * query).sum(axis=1).astype(np.float32)
-        layout = Layout.of([len(rule.rows) - 2 for rule in some], offsets, constants)
         return confidences(products, layout, heard, range(len(some)))
 
     assert scored(rules) == scored(rules[::-1])[::-1]
