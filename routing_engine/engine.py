@@ -46,7 +46,7 @@ from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
-from routing_engine.turns import gist
+from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
     from routing_engine.cases import CaseSource
@@ -763,7 +763,7 @@ class RoutingEngine:
         if said is None or table.profile < 0:
             reason = Reason.EMPTY_UTTERANCE if said is None else Reason.NO_RULES
             return self._default(state, part, i, location_id, reason)
-        heard = whole = said
+        heard, whole = affirmed(said), said
         if history:
             heard = _heard(gist(history, said)) or said
             whole = f"{heard}\0{said}"
