@@ -23,7 +23,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from routing_engine.destinations import Destination
-from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason, Value
 from routing_engine.signals import frustration, wants_person
 
@@ -169,9 +169,7 @@ class Call:
         """A call of another process; as ``engine.resume_call``."""
         record = _Record.model_validate_json(text)
         router.location(record.location_id)
-        return cls(
-            router, record.model_copy(update={"catalog_version": router.catalog_version})
-        )
+        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""

@@ -22,7 +22,8 @@ _ASK = re.compile(
     r"\b(?:talk|speak|chat|get through|put through|speaking|talking)(?:ing)?\s+(?:to|with)\s+"
     + _SOMEONE
     + r"|\b(?:give|get|pass|hand|transfer|connect|put|patch|send|forward|switch|ring)\s+(?:me|us)\s+"
-    r"(?:(?:on|over|back|through|up)\s+)*(?:(?:to|with|on to|onto)\s+)?" + _SOMEONE
+    r"(?:(?:on|over|back|through|up)\s+)*(?:(?:to|with|on to|onto)\s+)?"
+    + _SOMEONE
     + r"|\b(?:need|want|wanna|like|prefer|rather have|have|wanted)\s+(?:to\s+have\s+)?"
     r"(?:an?|the|some)?\s*(?:(?:real|live|living|actual|human)\s+)+"
     r"(?:person|human(?: being)?|agent|rep|representative|operator|one|employee|voice|being)\b"
