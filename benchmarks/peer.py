@@ -93,8 +93,6 @@ def measure(
                 "n_rules": N_RULES,
                 "n_profiles": min(20, max(contender.n_locations, 1)),
                 "examples": 0,
-                "said": files[0].name,
-                "mean_words": sum(len(text.split()) for text in said) / len(said),
                 "seed": seed,
             }
             built[contender] = {
@@ -291,7 +289,8 @@ def _table(document: Document) -> Table:
         f"{versions.get('sentence-transformers')}, torch {versions.get('torch')}) and "
         "`LocalIndex`, the same packaged model and sentences (those of "
         f"{document.parameters['said']}, {document.parameters['mean_words']:.0f} words on "
-        f"average), processes in turns, {document.parameters['rules']} rules a location with their `when` alone, nothing "
+        f"average), processes in turns, {document.parameters['rules']} rules a location with "
+        "their `when` alone, nothing "
         "answered from a cache. Its router takes no filter, so one index is asked by "
         "`index.query(…, route_filter=…)`; there each distinct text was encoded once. Balanced: "
         "mean over the case files, in percent; ours at the shipped default, the peer calibrated "
