@@ -215,6 +215,8 @@ def _run(options: Namespace) -> Document:
         "decisions": n_decisions,
         "rules": N_RULES,
         "examples": 0,
+        "said": files[0].name,
+        "mean_words": sum(len(text.split()) for text in said) / len(said),
         "callers": N_CALLERS,
         "top_k": 5,
         "garbage_collection": False,
