@@ -13,7 +13,7 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -165,9 +165,10 @@ class Call:
         )
 
     @classmethod
-    def from_json(cls, router: Router, text: str | bytes) -> Call:
+    def from_json(cls, router_for: Callable[[CallPolicy], Router], text: str | bytes) -> Call:
         """A call of another process; as ``engine.resume_call``."""
         record = _Record.model_validate_json(text)
+        router = router_for(record.policy)
         router.location(record.location_id)
         return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
 

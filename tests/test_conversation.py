@@ -14,7 +14,7 @@ from routing_engine import (
     RoutingEngine,
     UnknownLocationError,
 )
-from routing_engine.conversation import Call, CallPolicy, TransferOutcome
+from routing_engine.conversation import CallPolicy, TransferOutcome
 from tests.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -41,7 +41,7 @@ def engine():
 
 @pytest.fixture
 def call(engine):
-    return Call.open(engine, "store-1", caller_id="+12025550188", now=NOON)
+    return engine.open_call("store-1", caller_id="+12025550188", now=NOON)
 
 
 def said(decision):
@@ -90,7 +90,7 @@ def test_an_agent_that_fails_twice_gives_up(call):
 
 
 def test_impatience_adds_up(engine):
-    call = Call.open(engine, "store-1", policy=CallPolicy(max_frustration=2), now=NOON)
+    call = engine.open_call("store-1", policy=CallPolicy(max_frustration=2), now=NOON)
     assert call.hear("this is ridiculous", now=NOON).outcome is Outcome.CONTAIN
     assert said(call.hear("i already told you that", now=NOON)) == (
         "default", "frustrated", DEFAULT,
@@ -116,7 +116,7 @@ def test_attempts_at_verification_run_out(call):
 
 
 def test_a_transfer_is_confirmed_or_declined(engine):
-    yes, no = (Call.open(engine, "store-1", now=NOON) for _ in range(2))
+    yes, no = (engine.open_call("store-1", now=NOON) for _ in range(2))
     for call in (yes, no):
         asked = call.hear("please cancel my membership", now=NOON)
         assert asked.outcome is Outcome.CONFIRM
@@ -124,7 +124,7 @@ def test_a_transfer_is_confirmed_or_declined(engine):
     assert said(yes.confirmed(now=NOON)) == ("transfer", "rule_matched", "+14155550105")
     assert said(no.declined(now=NOON)) == ("contain", "declined", None)
     with pytest.raises(InvalidValueError, match="nothing was asked"):
-        Call.open(engine, "store-1").confirmed()
+        engine.open_call("store-1").confirmed()
 
 
 def test_nobody_is_dialled_twice(call):
@@ -166,7 +166,7 @@ def test_a_partial_transcript_leaves_no_trace(call):
 
 
 def test_what_was_said_before_counts(engine):
-    told = Call.open(engine, "store-1", now=NOON)
+    told = engine.open_call("store-1", now=NOON)
     told.hear("there is a strange charge", now=NOON)
     told.agent_said("oh no", now=NOON)
     assert told.hear("on my invoice", now=NOON).rule.label == "Billing"
@@ -174,23 +174,38 @@ def test_what_was_said_before_counts(engine):
 
 def test_a_call_goes_on_in_another_process(engine, call):
     call.hear("change the name on my account", now=NOON)
-    twin = Call.from_json(engine, call.to_json())
+    twin = engine.resume_call(call.to_json())
     assert twin.to_json() == call.to_json()
     assert said(twin.verified(method="pin", now=NOON)) == said(
         call.verified(method="pin", now=NOON)
     )
     assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
     with pytest.raises(InvalidValueError):
-        Call.from_json(engine, '{"call_id": 3}')
+        engine.resume_call('{"call_id": 3}')
+
+
+@pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
+def test_a_call_keeps_its_catalog_or_moves_to_the_newest(catalog, moved):
+    def location(number):
+        return a_location("store-1", RULES[0].model_copy(update={"destination": number}))
+
+    old, new = (a_rule(destination=n).destination for n in (BILLING, SECOND))
+    made = RoutingEngine([location(old)], encoder=HashingEncoder())
+    call = made.open_call("store-1", policy=CallPolicy(catalog=catalog), now=NOON)
+    made.replace([location(new)])
+    decision = call.hear(INVOICE, now=NOON)
+    assert (decision.destination, decision.catalog_version) == ((new, 2) if moved else (old, 1))
+    assert call.catalog_version == decision.catalog_version
+    assert made.resume_call(call.to_json()).catalog_version == 2
 
 
 def test_odd_arguments(engine):
     with pytest.raises(UnknownLocationError):
-        Call.open(engine, "store-2")
+        engine.open_call("store-2")
     with pytest.raises(InvalidValueError):
-        Call.open(engine, "store-1", caller_id="12")
+        engine.open_call("store-1", caller_id="12")
     with pytest.raises(InvalidValueError, match="time zone"):
-        Call.open(engine, "store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
+        engine.open_call("store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidValueError):
         CallPolicy(max_silences=0)
 
