@@ -63,7 +63,13 @@ def contenders(few: int, many: int) -> tuple[Contender, ...]:
 
 
 def measure(
-    taking_part: Sequence[Contender], *, encoder: str, n_decisions: int, seed: int, turn: int = 25
+    taking_part: Sequence[Contender],
+    said: Sequence[str],
+    *,
+    encoder: str,
+    n_decisions: int,
+    seed: int,
+    turn: int = 25,
 ) -> list[dict[str, Any]]:
     """Latency, throughput, build time and memory, each contender in a process of its own.
 
@@ -71,12 +77,12 @@ def measure(
 
     Args:
         taking_part: what to measure.
+        said: what callers say, in turn.
         encoder: of the engine.
         n_decisions: timed, of each.
-        seed: of locations and utterances.
+        seed: of the locations.
         turn: decisions in a row.
     """
-    n_said = min(n_decisions + 100, 10_000)
     with ExitStack() as stack:
         workers = {c: stack.enter_context(Worker("benchmarks.peer_child")) for c in taking_part}
         built: dict[Contender, dict[str, Any]] = {}
@@ -91,7 +97,7 @@ def measure(
             }
             built[contender] = {
                 **started,
-                **worker.ask("build", franchise=franchise, said=n_said),
+                **worker.ask("build", franchise=franchise, said=list(said)),
             }
             worker.ask("turn", first=0, n=turn)  # to warm up
         taken: dict[Contender, list[int]] = {contender: [] for contender in workers}
@@ -187,8 +193,9 @@ def _run(options: Namespace) -> Document:
         )
     few, many = (5, 20) if quick else (100, 5_000)
     taking_part = contenders(few, many)
+    said = list(dict.fromkeys(query.text for query in read_cases(files[0]).queries))
     speed = measure(
-        taking_part, encoder=options.encoder, n_decisions=n_decisions, seed=options.seed
+        taking_part, said, encoder=options.encoder, n_decisions=n_decisions, seed=options.seed
     )
     quality = measure_quality(files, encoder=options.encoder)
     of = {(run["kind"], run["n_locations"]): run["p50_us"] for run in speed}
@@ -208,6 +215,8 @@ def _run(options: Namespace) -> Document:
         "decisions": n_decisions,
         "rules": N_RULES,
         "examples": 0,
+        "said": files[0].name,
+        "mean_words": sum(len(text.split()) for text in said) / len(said),
         "callers": N_CALLERS,
         "top_k": 5,
         "garbage_collection": False,
@@ -280,8 +289,10 @@ def _table(document: Document) -> Table:
     note = (
         f"{PEER} {results['peer_version']} with `LocalEncoder` (sentence-transformers "
         f"{versions.get('sentence-transformers')}, torch {versions.get('torch')}) and "
-        "`LocalIndex`, the same packaged model and sentences, processes in turns, "
-        f"{document.parameters['rules']} rules a location with their `when` alone, nothing "
+        "`LocalIndex`, the same packaged model and sentences (those of "
+        f"{document.parameters['said']}, {document.parameters['mean_words']:.0f} words on "
+        f"average), processes in turns, {document.parameters['rules']} rules a location with "
+        "their `when` alone, nothing "
         "answered from a cache. Its router takes no filter, so one index is asked by "
         "`index.query(…, route_filter=…)`; there each distinct text was encoded once. Balanced: "
         "mean over the case files, in percent; ours at the shipped default, the peer calibrated "

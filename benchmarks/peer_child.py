@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.accuracy import Answers, ask
 from benchmarks.cases import CaseFile, read_cases
 from benchmarks.encoders import make_encoder
-from benchmarks.generate import franchise_columns, utterances
+from benchmarks.generate import franchise_columns
 from benchmarks.processes import rss_mb
 from benchmarks.timing import no_garbage_collection
 from benchmarks.workers import serve
@@ -170,10 +170,10 @@ class _Served:
         fingerprint = getattr(getattr(self.contender, "encoder", None), "fingerprint", None)
         return {"start_s": spent_s, "started_mb": rss_mb(), "fingerprint": fingerprint}
 
-    def build(self, franchise: dict[str, int], said: int) -> dict[str, Any]:
+    def build(self, franchise: dict[str, int], said: list[str]) -> dict[str, Any]:
         columns = franchise_columns(**franchise)
         self.ids = list(columns.ids)
-        self.said = utterances(said, seed=franchise["seed"])
+        self.said = said
         tables = [
             [(rule.label, (rule.when, *rule.examples)) for rule in table]
             for table in columns.tables

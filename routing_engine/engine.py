@@ -46,10 +46,13 @@ from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
-from routing_engine.turns import gist
+from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from routing_engine.cases import CaseSource
+    from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
     from routing_engine.fitting import Fitting
     from routing_engine.lint import LintReport
@@ -649,6 +652,46 @@ class RoutingEngine:
             progress=progress,
         )
 
+    def open_call(
+        self,
+        location_id: str,
+        *,
+        caller_id: str | None = None,
+        policy: CallPolicy | None = None,
+        now: datetime | None = None,
+    ) -> Call:
+        """A live conversation with a caller of a location.
+
+        Args:
+            location_id: who was called.
+            caller_id: the caller's own number, E.164; None where it is withheld.
+            policy: when a call that no rule takes goes to a person.
+            now: when the call began; None for the present moment.
+
+        Raises:
+            UnknownLocationError: no such location.
+            InvalidValueError: the caller id is no number, or the moment has no time zone.
+        """
+        from routing_engine.conversation import Call, CallPolicy
+
+        policy = CallPolicy() if policy is None else policy
+        router = self._router(policy)
+        return Call.open(router, location_id, caller_id=caller_id, policy=policy, now=now)
+
+    def resume_call(self, record: str | bytes) -> Call:
+        """A call of another process, from what its ``to_json`` gave; by the present catalog.
+
+        Raises:
+            UnknownLocationError: no such location.
+            InvalidValueError: it is not such a record.
+        """
+        from routing_engine.conversation import Call
+
+        return Call.from_json(self._router, record)
+
+    def _router(self, policy: CallPolicy) -> Router:
+        return self if policy.catalog == "newest" else _OneVersion(self, self._state)
+
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers now."""
@@ -713,8 +756,9 @@ class RoutingEngine:
                 such pairs.
         """
         query = self._prepare(self._state, location_id, utterance, verified, confirmed, history)
-        if isinstance(query, Decision):
-            return query
+        return query if isinstance(query, Decision) else self._routed(query, deadline_s)
+
+    def _routed(self, query: _Query, deadline_s: float | None = None) -> Decision:
         try:
             vector = self._batcher.encode(query.heard, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
@@ -763,7 +807,7 @@ class RoutingEngine:
         if said is None or table.profile < 0:
             reason = Reason.EMPTY_UTTERANCE if said is None else Reason.NO_RULES
             return self._default(state, part, i, location_id, reason)
-        heard = whole = said
+        heard, whole = affirmed(said), said
         if history:
             heard = _heard(gist(history, said)) or said
             whole = f"{heard}\0{said}"
@@ -894,6 +938,35 @@ class RoutingEngine:
 
     def __repr__(self) -> str:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
+
+
+class _OneVersion:
+    """One version of an engine's catalog, whatever is published later."""
+
+    def __init__(self, engine: RoutingEngine, state: _State) -> None:
+        self._engine = engine
+        self._state = state
+
+    @property
+    def catalog_version(self) -> int:
+        return self._state.version
+
+    def location(self, location_id: str) -> Location:
+        return self._state.location(location_id)
+
+    def route(
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        verified: bool = False,
+        confirmed: bool = False,
+        history: Iterable[tuple[str, str]] = (),
+    ) -> Decision:
+        query = self._engine._prepare(
+            self._state, location_id, utterance, verified, confirmed, history
+        )
+        return query if isinstance(query, Decision) else self._engine._routed(query)
 
 
 def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns:

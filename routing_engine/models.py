@@ -39,6 +39,7 @@ __all__ = [
     "Reason",
     "RoutingPolicy",
     "RuleText",
+    "Value",
 ]
 
 MAX_RULES = 256
@@ -82,6 +83,15 @@ class Reason(StrEnum):
     ENGINE_DEGRADED = "engine_degraded"
     OVERLOADED = "overloaded"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    PERSON_REQUESTED = "person_requested"
+    FRUSTRATED = "frustrated"
+    NO_RESPONSE = "no_response"
+    AGENT_FAILED = "agent_failed"
+    VERIFICATION_FAILED = "verification_failed"
+    DECLINED = "declined"
+    FALLBACK = "fallback"
+    NOBODY_ANSWERED = "nobody_answered"
+    CALLER_LEFT = "caller_left"
 
 
 def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
@@ -102,7 +112,7 @@ def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
         yield Problem(path, message)
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
     """A frozen value whose constructor raises this library's own error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
@@ -174,7 +184,7 @@ def _in_order(codes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(codes)))
 
 
-class RuleText(_Value):
+class RuleText(Value):
     """All of a context rule but its numbers: what locations of one brand share.
 
     Attributes:
@@ -245,7 +255,7 @@ class ContextRule(RuleText):
         )
 
 
-class Location(_Value):
+class Location(Value):
     """One site: a default destination and a small table of context rules.
 
     Attributes:
@@ -304,7 +314,7 @@ def contradicting_rules(
     return found
 
 
-class RoutingPolicy(_Value):
+class RoutingPolicy(Value):
     """Thresholds an engine decides by; a location and a rule may override the first.
 
     Attributes:

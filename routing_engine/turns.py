@@ -46,7 +46,8 @@ _DENIAL = re.compile(
     r"|(?:it|this|that)(?:'s| is) not (?:about|for|a|an|my|the|that)\b"
     r"|(?:it|this|that) isn't (?:about|for|a|an|my|the|that)\b"
     r"|(?:instead of|rather than)\b"
-    r"|not (?!(?:\w+ing|sure|only|just|yet|really|happy|at)\b))",
+    r"|not (?!(?:(?:work|cool|heat|gett|be|hav|go|com|do|turn|runn|drain|show|blow|start|clos|open)"
+    r"ing|sure|only|just|yet|really|happy|at|any|even|to|able|enough)\b))",
     re.IGNORECASE,
 )
 SHORTEST_CLAUSE = 3
@@ -88,7 +89,7 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
         if len(said) <= SHORT_ANSWER and words and words[0] not in _NO and _says_something(asked):
             pieces.append(asked)
         if said:
-            pieces.append(text)
+            pieces.append(affirmed(text))
         asked = ""
     kept: list[str] = []
     room = MAX_LENGTH
@@ -97,7 +98,7 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
         if room < 0 and kept:
             break
         kept.append(piece.strip())
-    return " ".join(reversed(kept)) or utterance
+    return " ".join(reversed(kept)) or affirmed(utterance)
 
 
 def affirmed(text: str) -> str:

@@ -170,7 +170,9 @@ PEER_RESULTS = {
 
 class TestPeer:
     def document(self) -> Document:
-        parameters = {"quick": False, "callers": 8, "rules": 12}
+        parameters = {
+            "quick": False, "callers": 8, "rules": 12, "said": "eval.jsonl", "mean_words": 11.0,
+        }  # fmt: skip
         return Document("peer", machine(seed=0, encoder="e"), parameters, PEER_RESULTS)
 
     def test_where_it_is_not_installed_it_says_how_to(self, monkeypatch, capsys):

@@ -24,7 +24,7 @@ from benchmarks.cases import read_cases
 from routing_engine import CompiledEncoder, HashingEncoder, InvalidValueError
 from routing_engine.background import shipped_background
 from routing_engine.parameters import PARAMETERS, Parameters
-from routing_engine.scoring import Layout, block, confidences, hear, rule_texts, score_rule
+from routing_engine.scoring import block, confidences, hear, rule_texts, score_rule
 from tests.strategies import WORDS
 
 FILE = "made-up"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, InvalidValueError, Outcome, Reason, RoutingEngine
-from routing_engine.turns import MAX_LENGTH, MAX_PIECES, gist
+from routing_engine.turns import MAX_LENGTH, MAX_PIECES, affirmed, gist
 from tests.strategies import a_location, a_rule
 
 ASKED = ("agent", "is water coming in right now")
@@ -74,6 +74,45 @@ def test_gist(history, utterance, expected):
 def test_a_turn_is_a_pair(turn):
     with pytest.raises(InvalidValueError, match="a turn of the history is a pair"):
         gist([turn], "hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("i don't want to cancel, i want to move my visit", "i want to move my visit"),
+        ("i'm not calling to cancel i want to move my visit", "i want to move my visit"),
+        (
+            "it's not about my bill, it's about the mess in my hall",
+            "it's about the mess in my hall",
+        ),
+        ("it’s not about my bill it’s about the mess", "it's about the mess"),
+        ("not billing but the other one, for repairs", "the other one, for repairs"),
+        ("rather than a refund, i want it done again", "i want it done again"),
+        ("no i don't need a repair, i need a quote", "i need a quote"),
+        # What is wrong is what it is about.
+        ("it's not working, i need someone", None),
+        ("my heat is not working and it is ten degrees outside", None),
+        ("nobody came and they did not call", None),
+        ("i don't recognise this charge, i want to know what it is", None),
+        ("not only is it late but it is the wrong part", None),
+        ("i'm not sure, i think it is the compressor", None),
+        # Nothing else is said.
+        ("i don't want to be in the plan any more", None),
+        ("i don't want that, no", None),
+        ("not today", None),
+        ("a knotty problem", None),
+    ],
+)
+def test_affirmed(text, expected):
+    assert affirmed(text) == (text if expected is None else expected)
+
+
+@given(st.text(max_size=80))
+def test_what_is_affirmed_was_said(text):
+    found = affirmed(text)
+    said = text.replace("’", "'").replace(",", " ").split()
+    assert set(found.replace(",", " ").split()) <= set(said) | set(text.replace(",", " ").split())
+    assert affirmed(found) == found or len(affirmed(found)) < len(found)
 
 
 turns = st.lists(st.tuples(st.sampled_from(("agent", "caller")), st.text(max_size=60)), max_size=9)

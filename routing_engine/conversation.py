@@ -1,0 +1,460 @@
+"""A live call, turn by turn: is a person needed now, who, and what when nobody picks up.
+
+The engine answers "a person is needed: who?". A call asks first whether one is: it keeps what was
+said, and every turn of the caller is decided on all of it. Routine business and small talk stay
+with the agent (``CONTAIN``). A call goes on to a person where
+
+- a rule is confident over the conversation so far;
+- the caller asks for a person, in whatever words: to the rule that fits, or else the default;
+- the agent gives up: too many silences, failures, or signs of impatience (:class:`CallPolicy`).
+
+A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`` in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol
+from uuid import uuid4
+
+from pydantic import Field
+
+from routing_engine.destinations import Destination
+from routing_engine.errors import InvalidValueError
+from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason, Value
+from routing_engine.signals import frustration, wants_person
+
+__all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
+
+MAX_TURNS = 200
+"""Turns that a call keeps; the oldest go first."""
+
+MAX_TURN_LENGTH = 2000
+
+
+class TransferOutcome(StrEnum):
+    """What became of a transfer that did not succeed."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    VOICEMAIL = "voicemail"
+    CALLER_HUNG_UP = "caller_hung_up"
+
+
+class CallPolicy(Value):
+    """When a call that no rule takes goes to a person, and for how long a verification holds.
+
+    Attributes:
+        max_silences: silences of the caller in a row, after which a person is to take over.
+        max_agent_failures: failures of the agent, after which a person is to take over.
+        max_frustration: signs of impatience over the call, after which a person is to take over.
+        max_verifications: attempts at a verification; one more is not asked for.
+        verified_for_s: seconds for which a verification holds.
+        catalog: ``"kept"``, the version that the call began with, while the process lives; or
+            ``"newest"``.
+    """
+
+    max_silences: Annotated[int, Field(ge=1)] = 2
+    max_agent_failures: Annotated[int, Field(ge=1)] = 2
+    max_frustration: Annotated[int, Field(ge=1)] = 4
+    max_verifications: Annotated[int, Field(ge=1)] = 3
+    verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    catalog: Literal["kept", "newest"] = "kept"
+
+
+class Event(Value):
+    """One thing that happened in a call.
+
+    Attributes:
+        at: when.
+        kind: ``"caller"``, ``"agent"``, ``"silence"``, ``"agent_failed"``, ``"verified"``,
+            ``"not_verified"``, ``"confirmed"``, ``"declined"``, ``"decided"``, ``"failed"``.
+        text: the words of a turn; otherwise what the kind leaves open: the method, the reason.
+        number: what was dialled, where something was.
+    """
+
+    at: datetime
+    kind: str
+    text: str = ""
+    number: str | None = None
+
+
+class _Record(Value):
+    """All that a call knows."""
+
+    call_id: str
+    location_id: str
+    caller_id: str | None
+    opened_at: datetime
+    catalog_version: int
+    policy: CallPolicy
+    events: tuple[Event, ...] = ()
+    confirmed: frozenset[str] = frozenset()
+    declined: frozenset[str] = frozenset()
+    tried: tuple[str, ...] = ()
+    rule: str | None = None
+    is_over: bool = False
+
+
+class Router(Protocol):
+    """What a call asks: an engine, or one version of its catalog."""
+
+    @property
+    def catalog_version(self) -> int:
+        """Version of the catalog that answers."""
+        ...
+
+    def route(
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        verified: bool = False,
+        confirmed: bool = False,
+        history: Iterable[tuple[str, str]] = (),
+    ) -> Decision:
+        """As :meth:`routing_engine.RoutingEngine.route`."""
+        ...
+
+    def location(self, location_id: str) -> Location:
+        """As :meth:`routing_engine.RoutingEngine.location`."""
+        ...
+
+
+class Call:
+    """One call. Not thread-safe: a call has one caller. Made by ``engine.open_call``.
+
+    Args:
+        router: what decides.
+        record: all that is known so far.
+    """
+
+    def __init__(self, router: Router, record: _Record) -> None:
+        self._router = router
+        self._record = record
+
+    @classmethod
+    def open(
+        cls,
+        router: Router,
+        location_id: str,
+        *,
+        caller_id: str | None = None,
+        policy: CallPolicy | None = None,
+        now: datetime | None = None,
+    ) -> Call:
+        """A new call; as ``engine.open_call``."""
+        router.location(location_id)
+        if caller_id is not None:
+            caller_id = str(Destination.parse(caller_id))
+        return cls(
+            router,
+            _Record(
+                call_id=uuid4().hex,
+                location_id=location_id,
+                caller_id=caller_id,
+                opened_at=_moment(now),
+                catalog_version=router.catalog_version,
+                policy=CallPolicy() if policy is None else policy,
+            ),
+        )
+
+    @classmethod
+    def from_json(cls, router_for: Callable[[CallPolicy], Router], text: str | bytes) -> Call:
+        """A call of another process; as ``engine.resume_call``."""
+        record = _Record.model_validate_json(text)
+        router = router_for(record.policy)
+        router.location(record.location_id)
+        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
+
+    def to_json(self) -> str:
+        """The whole call; it holds what was said."""
+        return self._record.model_dump_json()
+
+    @property
+    def call_id(self) -> str:
+        """A name of its own."""
+        return self._record.call_id
+
+    @property
+    def location_id(self) -> str:
+        """Who was called."""
+        return self._record.location_id
+
+    @property
+    def caller_id(self) -> str | None:
+        """The caller's own number, E.164, or None where it is withheld."""
+        return self._record.caller_id
+
+    @property
+    def catalog_version(self) -> int:
+        """Version of the catalog that the call is decided by."""
+        return self._router.catalog_version
+
+    @property
+    def timeline(self) -> tuple[Event, ...]:
+        """Everything that happened, in order."""
+        return self._record.events
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the caller has hung up."""
+        return self._record.is_over
+
+    @property
+    def turns(self) -> tuple[tuple[str, str], ...]:
+        """What was said so far: pairs of speaker and words."""
+        return tuple(
+            (event.kind, event.text)
+            for event in self._record.events
+            if event.kind in ("agent", "caller")
+        )
+
+    def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
+        """What to do, now that the caller has said this.
+
+        Args:
+            utterance: the caller's words.
+            final: False for a transcript that may still change: the decision is provisional and
+                nothing is kept of it.
+            now: when; None for the present moment.
+
+        Returns:
+            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``.
+
+        Raises:
+            InvalidValueError: the utterance is not a str, or the call is over.
+        """
+        self._check_open()
+        moment = _moment(now)
+        decision = self._decide(utterance, moment)
+        if final:
+            self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
+            decision = self._settle(decision, moment)
+        return decision
+
+    def agent_said(self, text: str, *, now: datetime | None = None) -> None:
+        """Keep what the agent said: an answer may make no sense without it."""
+        self._check_open()
+        self._note("agent", _moment(now), text=text[:MAX_TURN_LENGTH])
+
+    def no_response(self, *, now: datetime | None = None) -> Decision:
+        """The caller was silent when it was their turn."""
+        return self._signal("silence", Reason.NO_RESPONSE, now)
+
+    def agent_failed(self, *, now: datetime | None = None) -> Decision:
+        """The agent could not do what the caller asked, or did not understand it."""
+        return self._signal("agent_failed", Reason.AGENT_FAILED, now)
+
+    def verified(self, *, method: str, now: datetime | None = None) -> Decision:
+        """The caller's identity has been verified; what to do next."""
+        moment = _moment(now)
+        self._note("verified", moment, text=method)
+        return self._again(moment)
+
+    def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
+        """An attempt at verifying the caller failed; what to do next."""
+        moment = _moment(now)
+        self._note("not_verified", moment, text=method)
+        return self._again(moment)
+
+    def confirmed(self, *, now: datetime | None = None) -> Decision:
+        """The caller said yes to the transfer that was asked about."""
+        return self._answered("confirmed", now)
+
+    def declined(self, *, now: datetime | None = None) -> Decision:
+        """The caller said no to it: the agent goes on."""
+        return self._answered("declined", now)
+
+    def transfer_failed(
+        self, outcome: TransferOutcome | str, *, now: datetime | None = None
+    ) -> Decision:
+        """Whom to try next, the last transfer having failed.
+
+        The rule's destination comes first, then its fallbacks, then the location's default; none
+        is tried twice. After the last, the call is the agent's again.
+
+        Raises:
+            InvalidValueError: no such outcome, or nothing was being dialled.
+        """
+        self._check_open()
+        try:
+            known = TransferOutcome(outcome)
+        except ValueError:
+            raise InvalidValueError(
+                f"{outcome!r} is not how a transfer ends; one of "
+                f"{', '.join(item.value for item in TransferOutcome)} is"
+            ) from None
+        if not self._record.tried:
+            raise InvalidValueError("nothing was being dialled")
+        moment = _moment(now)
+        self._note("failed", moment, text=known.value, number=self._record.tried[-1])
+        if known is TransferOutcome.CALLER_HUNG_UP:
+            self._keep(is_over=True)
+            return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
+        for destination in self._chain():
+            if str(destination) not in self._record.tried:
+                return self._settle(
+                    self._plain(Outcome.TRANSFER, Reason.FALLBACK, destination), moment
+                )
+        return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+
+    # ---------------------------------------------------------------- deciding
+
+    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+        record = self._record
+        history = self.turns[:-1] if again else self.turns
+        decision = self._router.route(
+            record.location_id, utterance, verified=self._is_verified(now), history=history
+        )
+        rule = decision.rule
+        if decision.outcome is Outcome.CONFIRM and rule is not None:
+            if rule.label in record.confirmed:
+                decision = self._router.route(
+                    record.location_id,
+                    utterance,
+                    verified=self._is_verified(now),
+                    confirmed=True,
+                    history=history,
+                )
+            elif rule.label in record.declined:
+                return replace(
+                    decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
+                )
+        if decision.outcome is Outcome.VERIFY and self._is_out_of_attempts():
+            return self._to_default(decision, Reason.VERIFICATION_FAILED)
+        if decision.outcome is not Outcome.DEFAULT:
+            return decision
+        if wants_person(utterance):
+            return self._to_default(decision, Reason.PERSON_REQUESTED)
+        if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
+            return self._to_default(decision, Reason.FRUSTRATED)
+        return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+
+    def _settle(self, decision: Decision, now: datetime) -> Decision:
+        """Keep what was decided, and do not dial what was dialled in vain."""
+        rule = decision.rule
+        if rule is not None:
+            self._keep(rule=rule.label)
+        destination = decision.destination
+        if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
+            if str(destination) in self._record.tried:
+                left = [d for d in self._chain() if str(d) not in self._record.tried]
+                if not left:
+                    return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+                decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
+                destination = left[0]
+            self._keep(tried=(*self._record.tried, str(destination)))
+            self._note("decided", now, text=decision.reason.value, number=str(destination))
+        else:
+            self._note("decided", now, text=decision.reason.value)
+        return decision
+
+    def _again(self, now: datetime) -> Decision:
+        """The last thing the caller said, decided once more."""
+        self._check_open()
+        said = [text for speaker, text in self.turns if speaker == "caller"]
+        if not said:
+            return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
+        return self._settle(self._decide(said[-1], now, again=True), now)
+
+    def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
+        label = self._record.rule
+        if label is None:
+            raise InvalidValueError("nothing was asked")
+        moment = _moment(now)
+        self._note(kind, moment, text=label)
+        self._keep(**{kind: getattr(self._record, kind) | {label}})
+        return self._again(moment)
+
+    def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
+        self._check_open()
+        moment = _moment(now)
+        self._note(kind, moment)
+        policy = self._record.policy
+        if kind == "silence":
+            count, most = self._silences(), policy.max_silences
+        else:
+            count = sum(event.kind == kind for event in self._record.events)
+            most = policy.max_agent_failures
+        if count < most:
+            return self._plain(Outcome.CONTAIN, reason)
+        default = self._location().default_destination
+        return self._settle(self._plain(Outcome.DEFAULT, reason, default), moment)
+
+    # ---------------------------------------------------------------- what is known
+
+    def _location(self) -> Location:
+        return self._router.location(self._record.location_id)
+
+    def _rule(self) -> ContextRule | None:
+        label = self._record.rule
+        rules = self._location().rules
+        return next((rule for rule in rules if rule.label == label), None)
+
+    def _chain(self) -> list[Destination]:
+        """Whom to try, in order."""
+        rule = self._rule()
+        first = [] if rule is None or rule.destination is None else [rule.destination]
+        more = () if rule is None else rule.fallback
+        return [*first, *more, self._location().default_destination]
+
+    def _is_verified(self, now: datetime) -> bool:
+        since = now - timedelta(seconds=self._record.policy.verified_for_s)
+        return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
+
+    def _is_out_of_attempts(self) -> bool:
+        failed = sum(event.kind == "not_verified" for event in self._record.events)
+        return failed >= self._record.policy.max_verifications
+
+    def _impatience(self) -> int:
+        return sum(frustration(text) for speaker, text in self.turns if speaker == "caller")
+
+    def _silences(self) -> int:
+        """In a row, up to now."""
+        count = 0
+        for event in reversed(self._record.events):
+            if event.kind == "caller":
+                break
+            count += event.kind == "silence"
+        return count
+
+    def _to_default(self, decision: Decision, reason: Reason) -> Decision:
+        default = self._location().default_destination
+        return replace(
+            decision, outcome=Outcome.DEFAULT, reason=reason, destination=default, question=None
+        )
+
+    def _plain(
+        self, outcome: Outcome, reason: Reason, destination: Destination | None = None
+    ) -> Decision:
+        return Decision(
+            outcome, reason, destination, self._record.location_id, self._router.catalog_version
+        )
+
+    def _check_open(self) -> None:
+        if self._record.is_over:
+            raise InvalidValueError("the call is over")
+
+    def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
+        event = Event(at=at, kind=kind, text=text, number=number)
+        self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
+
+    def _keep(self, **changed: Any) -> None:
+        self._record = self._record.model_copy(update=changed)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.call_id} of {self.location_id}: {len(self.turns)} turns>"
+
+
+def _moment(now: datetime | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC)
+    if not isinstance(now, datetime) or now.tzinfo is None:
+        raise InvalidValueError("a moment is a datetime with a time zone")
+    return now

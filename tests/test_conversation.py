@@ -1,0 +1,217 @@
+"""A live call: when it stays with the agent, whom it goes to, and what when nobody picks up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from routing_engine import (
+    HashingEncoder,
+    InvalidValueError,
+    Outcome,
+    Reason,
+    RoutingEngine,
+    UnknownLocationError,
+)
+from routing_engine.conversation import CallPolicy, TransferOutcome
+from tests.strategies import a_location, a_rule
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+DEFAULT, BILLING, SECOND, THIRD = (f"+1415555010{i}" for i in range(4))
+
+INVOICE = "there is a strange charge on my invoice"
+RULES = (
+    a_rule("Billing", when="asks about an invoice", examples=(INVOICE,), destination=BILLING,
+           fallback=(SECOND, THIRD)),
+    a_rule("Account", when="wants to change the account", destination="+14155550104",
+           examples=("change the name on my account",), requires_verification=True),
+    a_rule("Cancel", when="wants to cancel", destination="+14155550105",
+           examples=("please cancel my membership",), requires_confirmation=True),
+    a_rule("Hours", when="asks for the opening hours", destination=None, action="contain",
+           examples=("when do you open on sunday",)),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine():
+    location = a_location("store-1", *RULES, default_destination=DEFAULT)
+    return RoutingEngine([location], encoder=HashingEncoder())
+
+
+@pytest.fixture
+def call(engine):
+    return engine.open_call("store-1", caller_id="+12025550188", now=NOON)
+
+
+def said(decision):
+    dialled = None if decision.destination is None else str(decision.destination)
+    return decision.outcome.value, decision.reason.value, dialled
+
+
+def test_small_talk_stays_with_the_agent(call):
+    assert said(call.hear("how are you doing today", now=NOON)) == (
+        "contain", "below_threshold", None,
+    )  # fmt: skip
+
+
+def test_a_confident_rule_takes_the_call(call):
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "rule_matched", BILLING)
+
+
+def test_routine_business_stays_with_the_agent_by_name(call):
+    decision = call.hear("when do you open on sunday", now=NOON)
+    assert said(decision) == ("contain", "routine", None)
+    assert decision.rule.label == "Hours"
+
+
+@pytest.mark.parametrize("words", ["representative", "can i talk to somebody please"])
+def test_who_asks_for_a_person_gets_one(call, words):
+    assert said(call.hear(words, now=NOON)) == ("default", "person_requested", DEFAULT)
+
+
+def test_a_rule_that_fits_comes_before_the_default(call):
+    call.hear("hello there", now=NOON)
+    decision = call.hear(f"get me a human, {INVOICE}", now=NOON)
+    assert decision.destination is not None
+    assert decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT)
+
+
+def test_silence_counts_in_a_row(call):
+    assert said(call.no_response(now=NOON)) == ("contain", "no_response", None)
+    call.hear("hello there", now=NOON)
+    assert said(call.no_response(now=NOON)) == ("contain", "no_response", None)
+    assert said(call.no_response(now=NOON)) == ("default", "no_response", DEFAULT)
+
+
+def test_an_agent_that_fails_twice_gives_up(call):
+    assert said(call.agent_failed(now=NOON)) == ("contain", "agent_failed", None)
+    assert said(call.agent_failed(now=NOON)) == ("default", "agent_failed", DEFAULT)
+
+
+def test_impatience_adds_up(engine):
+    call = engine.open_call("store-1", policy=CallPolicy(max_frustration=2), now=NOON)
+    assert call.hear("this is ridiculous", now=NOON).outcome is Outcome.CONTAIN
+    assert said(call.hear("i already told you that", now=NOON)) == (
+        "default", "frustrated", DEFAULT,
+    )  # fmt: skip
+
+
+def test_a_verification_is_asked_for_and_expires(call):
+    words = "change the name on my account"
+    assert said(call.hear(words, now=NOON)) == ("verify", "verification_required", None)
+    decision = call.verified(method="pin", now=NOON)
+    assert said(decision) == ("transfer", "rule_matched", "+14155550104")
+    later = NOON + timedelta(seconds=901)
+    assert call.hear(words, now=later).outcome is Outcome.VERIFY
+
+
+def test_attempts_at_verification_run_out(call):
+    call.hear("change the name on my account", now=NOON)
+    for _ in range(2):
+        assert call.not_verified(method="pin", now=NOON).outcome is Outcome.VERIFY
+    assert said(call.not_verified(method="pin", now=NOON)) == (
+        "default", "verification_failed", DEFAULT,
+    )  # fmt: skip
+
+
+def test_a_transfer_is_confirmed_or_declined(engine):
+    yes, no = (engine.open_call("store-1", now=NOON) for _ in range(2))
+    for call in (yes, no):
+        asked = call.hear("please cancel my membership", now=NOON)
+        assert asked.outcome is Outcome.CONFIRM
+        assert "Cancel" in asked.question
+    assert said(yes.confirmed(now=NOON)) == ("transfer", "rule_matched", "+14155550105")
+    assert said(no.declined(now=NOON)) == ("contain", "declined", None)
+    with pytest.raises(InvalidValueError, match="nothing was asked"):
+        engine.open_call("store-1").confirmed()
+
+
+def test_nobody_is_dialled_twice(call):
+    dialled = [str(call.hear(INVOICE, now=NOON).destination)]
+    dialled += [
+        str(call.transfer_failed(outcome, now=NOON).destination)
+        for outcome in ("busy", "no_answer", "voicemail")
+    ]
+    assert dialled == [BILLING, SECOND, THIRD, DEFAULT]
+    assert said(call.transfer_failed("declined", now=NOON)) == ("contain", "nobody_answered", None)
+    assert said(call.hear(INVOICE, now=NOON)) == ("contain", "nobody_answered", None)
+    failed = [event.number for event in call.timeline if event.kind == "failed"]
+    assert failed == dialled
+
+
+def test_a_caller_who_hangs_up_ends_the_call(call):
+    call.hear(INVOICE, now=NOON)
+    assert said(call.transfer_failed(TransferOutcome.CALLER_HUNG_UP)) == (
+        "contain", "caller_left", None,
+    )  # fmt: skip
+    assert call.is_over
+    with pytest.raises(InvalidValueError, match="over"):
+        call.hear("hello")
+
+
+def test_a_transfer_that_was_not_begun_cannot_fail(call):
+    with pytest.raises(InvalidValueError, match="nothing was being dialled"):
+        call.transfer_failed("busy")
+    call.hear(INVOICE, now=NOON)
+    with pytest.raises(InvalidValueError, match="'engaged' is not how a transfer ends"):
+        call.transfer_failed("engaged")
+
+
+def test_a_partial_transcript_leaves_no_trace(call):
+    before = call.to_json()
+    provisional = call.hear(INVOICE, final=False, now=NOON)
+    assert provisional.outcome is Outcome.TRANSFER
+    assert call.to_json() == before
+
+
+def test_what_was_said_before_counts(engine):
+    told = engine.open_call("store-1", now=NOON)
+    told.hear("there is a strange charge", now=NOON)
+    told.agent_said("oh no", now=NOON)
+    assert told.hear("on my invoice", now=NOON).rule.label == "Billing"
+
+
+def test_a_call_goes_on_in_another_process(engine, call):
+    call.hear("change the name on my account", now=NOON)
+    twin = engine.resume_call(call.to_json())
+    assert twin.to_json() == call.to_json()
+    assert said(twin.verified(method="pin", now=NOON)) == said(
+        call.verified(method="pin", now=NOON)
+    )
+    assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
+    with pytest.raises(InvalidValueError):
+        engine.resume_call('{"call_id": 3}')
+
+
+@pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
+def test_a_call_keeps_its_catalog_or_moves_to_the_newest(catalog, moved):
+    def location(number):
+        return a_location("store-1", RULES[0].model_copy(update={"destination": number}))
+
+    old, new = (a_rule(destination=n).destination for n in (BILLING, SECOND))
+    made = RoutingEngine([location(old)], encoder=HashingEncoder())
+    call = made.open_call("store-1", policy=CallPolicy(catalog=catalog), now=NOON)
+    made.replace([location(new)])
+    decision = call.hear(INVOICE, now=NOON)
+    assert (decision.destination, decision.catalog_version) == ((new, 2) if moved else (old, 1))
+    assert call.catalog_version == decision.catalog_version
+    assert made.resume_call(call.to_json()).catalog_version == 2
+
+
+def test_odd_arguments(engine):
+    with pytest.raises(UnknownLocationError):
+        engine.open_call("store-2")
+    with pytest.raises(InvalidValueError):
+        engine.open_call("store-1", caller_id="12")
+    with pytest.raises(InvalidValueError, match="time zone"):
+        engine.open_call("store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(InvalidValueError):
+        CallPolicy(max_silences=0)
+
+
+def test_the_words_are_not_shown_by_repr(call):
+    call.hear(INVOICE, now=NOON)
+    assert "charge" not in repr(call)
+    assert call.turns == (("caller", INVOICE),)
+    assert call.hear("…", now=NOON).reason in (Reason.EMPTY_UTTERANCE, Reason.FALLBACK)
