@@ -7,6 +7,7 @@ test files: tables as they are written, rules with their ``when`` alone and with
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from benchmarks.calibrate import (
     JUDGED,
     WEIGHTS,
     Choices,
+    Episode,
     Space,
     Vectors,
     answers,
@@ -31,6 +33,7 @@ from benchmarks.calibrate import (
 from benchmarks.cases import read_cases
 from benchmarks.encoders import make_encoder
 from benchmarks.report import Document, Table, machine, number, setting
+from routing_engine import Encoder
 from routing_engine.background import neutral_background
 from routing_engine.scoring import KINDS
 
@@ -78,20 +81,26 @@ def _without(choices: Choices, names: Sequence[str]) -> Choices:
     return replace(choices, features=features)
 
 
-def measure(fitted: Sequence[Path], reported: Sequence[Path], encoder: str) -> dict[str, Any]:
+def measure(
+    fitted: Sequence[Path],
+    reported: Sequence[Path],
+    encoder: Encoder,
+    *,
+    most_tables: int | None = None,
+) -> list[dict[str, Any]]:
     """Metrics of each variant on each reported file.
 
     Args:
         fitted: case files that weights and threshold are fitted on.
         reported: case files that are reported.
-        encoder: as :func:`benchmarks.encoders.make_encoder` takes it.
+        encoder: what embeds.
+        most_tables: of each kind of table of a file, for a trial.
     """
-    used = make_encoder(encoder)
-    dev = [table for path in fitted for table in episodes(read_cases(path))]
+    dev = [table for path in fitted for table in _tables(path, most_tables)]
     test = [
-        table for path in reported for table in episodes(read_cases(path)) if table.cell in JUDGED
+        table for path in reported for table in _tables(path, most_tables) if table.cell in JUDGED
     ]
-    space = embed(used, [*dev, *test])
+    space = embed(encoder, [*dev, *test])
     spaces = {"": space, "wordings of a description": _as_written(space)}
     spaces["background"] = _uncentred(space)
     rows = []
@@ -117,7 +126,14 @@ def measure(fitted: Sequence[Path], reported: Sequence[Path], encoder: str) -> d
                     },
                 }
             )
-    return {"encoder": used.fingerprint, "variants": rows}
+    return rows
+
+
+def _tables(path: Path, most: int | None) -> list[Episode]:
+    cells: dict[str, list[Episode]] = defaultdict(list)
+    for table in episodes(read_cases(path)):
+        cells[table.cell].append(table)
+    return [table for tables in cells.values() for table in tables[:most]]
 
 
 def _add_options(parser: ArgumentParser) -> None:
@@ -130,17 +146,23 @@ def _split(given: Sequence[Path] | None, ending: str) -> list[Path]:
 
 
 def _unavailable(options: Namespace) -> str | None:
-    if _split(options.fit, ".dev.") and _split(options.report, ".test."):
+    named = [getattr(options, name, None) for name in ("fit", "report")]
+    if _split(named[0], ".dev.") and _split(named[1], ".test."):
         return None
     return f"name the files with --fit and --report, or their folder in {FOLDER_VARIABLE}"
 
 
 def _run(options: Namespace) -> Document:
     fitted, reported = _split(options.fit, ".dev."), _split(options.report, ".test.")
-    results = measure(fitted, reported, options.encoder)
-    meta = machine(seed=options.seed, encoder=results.pop("encoder"))
-    parameters = {"fit": [p.name for p in fitted], "report": [p.name for p in reported]}
-    return Document("ablation", meta, parameters, results)
+    encoder = make_encoder(options.encoder)
+    rows = measure(fitted, reported, encoder, most_tables=4 if options.quick else None)
+    meta = machine(seed=options.seed, encoder=encoder.fingerprint)
+    parameters = {
+        "quick": options.quick,
+        "fit": [path.name for path in fitted],
+        "report": [path.name for path in reported],
+    }
+    return Document("ablation", meta, parameters, {"variants": rows})
 
 
 def _table(document: Document) -> Table:

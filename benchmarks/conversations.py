@@ -143,7 +143,8 @@ def _run(options: Namespace) -> Document:
     conversations = read_conversations(options.cases)
     meta = machine(seed=options.seed, encoder=encoder.fingerprint)
     results = {"readings": measure(engine, conversations)}
-    return Document("conversations", meta, {"cases": options.cases.name}, results)
+    parameters = {"quick": options.quick, "cases": options.cases.name}
+    return Document("conversations", meta, parameters, results)
 
 
 def _table(document: Document) -> Table:

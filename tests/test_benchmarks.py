@@ -572,6 +572,16 @@ class TestCommands:
         small, large = (results["cases"][i]["rest"]["p50_us"] for i in (0, 1))
         assert ratio["p50"] == pytest.approx(large / small, rel=1e-3)
 
+    def test_conversations(self, folder):
+        readings = self.document(folder, "conversations").results["readings"]
+        last = readings["the last words"]
+        assert (last["n_in"], last["n_out"]) == (82, 97)
+        for found in readings.values():
+            assert found["balanced"] == pytest.approx(
+                (found["right"] + found["held"]) / 2, abs=1e-4
+            )
+        assert readings["`history`"] != last
+
     def test_import(self, folder):
         runs = self.document(folder, "import").results["runs"]
         assert [(run["n_locations"], run["n_rows"]) for run in runs] == [(100, 1_000)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import ablation
 from benchmarks.__main__ import main
 from benchmarks.calibrate import (
     CELL_WEIGHTS,
@@ -64,6 +65,16 @@ def path(tmp_path_factory):
     lines = [json.dumps(a_case(rng, number)) for number in range(8)]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def test_an_ablation_takes_out_one_part_after_another(path):
+    rows = ablation.measure([path], [path], HashingEncoder(), most_tables=3)
+    taken = [row["without"] for row in rows]
+    assert taken == [*ablation.VARIANTS, "wordings of a description", "background"]
+    assert all(set(row["files"]) == {f"{FILE} when", f"{FILE} examples"} for row in rows)
+    whole, *parts = rows
+    assert all(0.0 <= f["balanced"] <= 1.0 for row in rows for f in row["files"].values())
+    assert any(part["files"] != whole["files"] for part in parts)
 
 
 @pytest.fixture(scope="module")
