@@ -35,13 +35,13 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 _NEGATIVE = ("not", "n't", "never", "instead of", "rather than")
 _CLAUSE = re.compile(
     r"[,;.]\s+|\s+but\s+"
-    r"|\s+(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
+    r"|(?<!that)(?<!when)(?<!if)\s+(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
     r"|\s+(?=i'd like\b)|\s+(?=it's (?:about|for|that)\b)",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
     r"(?:(?:no|nope|nah|and|so|well|uh|um)[, ]+)*(?:"
-    r"(?:i|we) (?:don't|do not) (?:want|need|mean)\b|(?:i|we) never said\b|don't send\b"
+    r"(?:i|we) (?:don't|do not) (?:want|need|mean|have an?)\b|(?:i|we) never said\b|don't send\b"
     r"|(?:i'm|i am|we're|we are) not (?:\w+ing|here|after|mad|angry|upset)\b"
     r"|(?:it|this|that)(?:'s| is) not (?:about|for|a|an|my|the|that)\b"
     r"|(?:it|this|that) isn't (?:about|for|a|an|my|the|that)\b"

@@ -89,6 +89,11 @@ def test_a_turn_is_a_pair(turn):
         ("not billing but the other one, for repairs", "the other one, for repairs"),
         ("rather than a refund, i want it done again", "i want it done again"),
         ("no i don't need a repair, i need a quote", "i need a quote"),
+        (
+            "it's not that i want to quit, i want to know what it covers",
+            "i want to know what it covers",
+        ),
+        ("i don't have a complaint, i want to work for you", "i want to work for you"),
         # What is wrong is what it is about.
         ("it's not working, i need someone", None),
         ("my heat is not working and it is ten degrees outside", None),
