@@ -23,7 +23,7 @@ from routing_engine.sheets import write_sheet
 from tests.labelled import labelled_cases, live_engine, noise_cases
 
 COMMANDS = (
-    "import", "check", "diff", "export", "route", "repl", "evaluate", "fit", "compile", "demo",
+    "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
     "bench",
 )  # fmt: skip
 ROOT = Path(__file__).parents[1]
@@ -695,6 +695,57 @@ def _collected(snapshot):
 
 def test_repl_at_an_unknown_location_is_3(snapshot):
     assert run("repl", snapshot, "nowhere", stdin="hi").exit_code == ExitCode.UNKNOWN_LOCATION
+
+
+# call
+
+
+def test_a_call_is_played_turn_by_turn(snapshot):
+    lines = ["how are you", ":agent fine, what is it", "my invoice is wrong", ":failed busy",
+             ":failed no_answer", ":failed soon", ":dance", ":help"]  # fmt: skip
+    result = run("call", snapshot, "store-1", "--encoder", "hashing", stdin="\n".join(lines))
+    answered = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert answered[0].startswith("contain  -  ")
+    assert answered[1].startswith("transfer  +12125550111  Billing  ")
+    assert answered[2].startswith("transfer  +")
+    assert answered[2].split()[1] != "+12125550111"
+    assert "':dance' is no command" in result.stderr
+    assert "'soon' is not how a transfer ends" in result.stderr
+    assert answered[-1].startswith(":agent WORDS")
+
+
+def test_a_script_gives_the_whole_call(snapshot, tmp_path):
+    script = tmp_path / "call.txt"
+    script.write_text("hello\n\n:agent hi\nmy invoice is wrong\n", encoding="utf-8")
+    result = run(
+        "call", snapshot, "store-1", "--encoder", "hashing", "--json",
+        "--script", script, "--caller-id", "+12025550188",
+    )  # fmt: skip
+    played = json.loads(result.stdout)
+    assert [decision["outcome"] for decision in played["decisions"]] == ["contain", "transfer"]
+    assert played["call"]["caller_id"] == "+12025550188"
+    said = [event["text"] for event in played["call"]["events"] if event["kind"] == "caller"]
+    assert said == ["hello", "my invoice is wrong"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [(":jump", "turn 2: ':jump' is no command"), (":failed busy", "nothing was being dialled")],
+)
+def test_a_wrong_line_of_a_script_is_named(snapshot, tmp_path, line, message):
+    script = tmp_path / "call.txt"
+    script.write_text(f"hello\n{line}\n", encoding="utf-8")
+    result = run("call", snapshot, "store-1", "--encoder", "hashing", "--script", script)
+    assert result.exit_code == ExitCode.USAGE
+    assert message in result.stderr
+
+
+def test_the_caller_who_hangs_up_ends_the_call(snapshot):
+    lines = ["my invoice is wrong", ":failed caller_hung_up", "hello"]
+    result = run("call", snapshot, "store-1", "--encoder", "hashing", stdin="\n".join(lines))
+    assert len(result.stdout.splitlines()) == 2
+    assert run("call", snapshot, "nowhere", stdin="hi").exit_code == ExitCode.UNKNOWN_LOCATION
 
 
 # evaluate, fit

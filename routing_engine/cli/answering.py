@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
 from routing_engine.cli.opening import no_location
 from routing_engine.cli.terminal import complain, plain, stdout
+from routing_engine.errors import InvalidValueError
 
 if TYPE_CHECKING:
+    from routing_engine.conversation import Call
     from routing_engine.engine import RoutingEngine
     from routing_engine.models import Decision
 
-__all__ = ["Session", "show_decision", "typed_lines"]
+__all__ = ["CallSession", "Session", "show_decision", "typed_lines"]
 
 
 def show_decision(engine: RoutingEngine, decision: Decision, *, explain: bool) -> None:
@@ -121,3 +123,66 @@ class Session:
         else:
             complain(f"{':' + name!r} is no command, or lacks something; :help lists them")
         return True
+
+
+CALL_COMMANDS = (
+    ":agent WORDS  :silence  :stuck  :verified METHOD  :unverified METHOD  :yes  :no  "
+    ":failed OUTCOME  :help  :quit"
+)
+
+
+@dataclass(slots=True)
+class CallSession:
+    """A call that is played in a terminal, or from a script."""
+
+    engine: RoutingEngine
+    call: Call
+    explain: bool
+    decisions: list[Decision] = field(default_factory=list)
+    silent: bool = False
+
+    def play(self, line: str) -> bool:
+        """One line: the caller's words, or a command; whether to go on.
+
+        Raises:
+            InvalidValueError: no such command, or not now.
+        """
+        if not line.startswith(":"):
+            self._show(self.call.hear(line))
+            return not self.call.is_over
+        name, _, rest = line[1:].partition(" ")
+        rest = rest.strip()
+        does: dict[str, Callable[[], Decision]] = {
+            "silence": self.call.no_response,
+            "stuck": self.call.agent_failed,
+            "yes": self.call.confirmed,
+            "no": self.call.declined,
+        }
+        takes: dict[str, Callable[[], Decision]] = {
+            "verified": lambda: self.call.verified(method=rest),
+            "unverified": lambda: self.call.not_verified(method=rest),
+            "failed": lambda: self.call.transfer_failed(rest),
+        }
+        if name in ("quit", "q", "exit"):
+            return False
+        if name == "help":
+            typer.echo(CALL_COMMANDS)
+        elif name == "agent" and rest:
+            self.call.agent_said(rest)
+        elif name in does and not rest:
+            self._show(does[name]())
+        elif name in takes and rest:
+            self._show(takes[name]())
+        else:
+            raise InvalidValueError(
+                f"{':' + name!r} is no command, or has too little or too much; :help lists them"
+            )
+        return not self.call.is_over
+
+    def _show(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+        if self.silent:
+            return
+        show_decision(self.engine, decision, explain=self.explain)
+        if decision.question is not None:
+            typer.echo(f"  ask: {plain(decision.question)}")

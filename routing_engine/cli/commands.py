@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
 import shlex
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from routing_engine.cli.answering import Session, show_decision, typed_lines
+from routing_engine.cli.answering import CallSession, Session, show_decision, typed_lines
 from routing_engine.cli.opening import (
     built,
     check_target,
@@ -27,6 +28,7 @@ from routing_engine.cli.opening import (
 )
 from routing_engine.cli.terminal import (
     ExitCode,
+    complain,
     debugging,
     emit_json,
     fail,
@@ -38,7 +40,13 @@ from routing_engine.cli.terminal import (
     stdout,
     working,
 )
-from routing_engine.errors import EncoderError, MissingExtraError, RoutingError, SheetError
+from routing_engine.errors import (
+    EncoderError,
+    InvalidValueError,
+    MissingExtraError,
+    RoutingError,
+    SheetError,
+)
 
 if TYPE_CHECKING:
     from routing_engine.evaluation import Evaluation
@@ -456,6 +464,60 @@ def repl(
             session.route(line)
         elif not session.obey(*line[1:].split(maxsplit=1)):
             return
+
+
+@app.command(
+    epilog=_examples(
+        "call brand store-0042",
+        "call brand store-0042 --caller-id +12025550188 --script call.txt --json",
+    )
+)
+@guarded
+def call(
+    directory: SnapshotArgument,
+    location: LocationArgument,
+    caller_id: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The caller's own number.")
+    ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, readable=True, help="Lines to play."
+        ),
+    ] = None,
+    explain: ExplainOption = False,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+) -> None:
+    """Play a call, one turn of the caller a line.
+
+    :agent WORDS is what the agent says; :silence, :stuck (the agent failed),
+    :verified METHOD, :unverified METHOD, :yes, :no and :failed OUTCOME (busy,
+    no_answer, declined, unreachable, voicemail, caller_hung_up) are what else
+    happens in a call; :quit, or the end of the input, leaves. --json prints the
+    decisions and the whole call at the end.
+    """
+    engine = open_engine(directory, encoder, location)
+    played = CallSession(
+        engine, engine.open_call(location, caller_id=caller_id), explain, silent=json_output
+    )
+    lines = typed_lines(lambda: location)
+    if script is not None:
+        text = script.read_text(encoding="utf-8-sig", errors="replace")
+        lines = filter(None, map(str.strip, text.splitlines()))
+    for number, line in enumerate(lines, start=1):
+        try:
+            goes_on = played.play(line)
+        except InvalidValueError as error:
+            if script is not None:
+                raise InvalidValueError(f"{script.name}, turn {number}: {error}") from error
+            complain(str(error))
+            continue
+        if not goes_on:
+            break
+    if json_output:
+        decisions = [decision.to_dict() for decision in played.decisions]
+        emit_json({"decisions": decisions, "call": json.loads(played.call.to_json())})
 
 
 @app.command(
