@@ -307,8 +307,8 @@ def _questions_table(document: Document) -> Table:
         "last, one of the two is the right one."
     )
     columns = (
-        *("file", "rules", "picked", "wrong", "asked, not wrong", "asked, not right"),
-        *("asked, not default", "one is right"),
+        *("file", "rules", "picked", "wrong", "question for wrong", "for right", "for default"),
+        "of these, one right",
     )
     return Table("Questions", columns, rows, note)
 
