@@ -53,8 +53,38 @@ def decide(
         confirmed: the caller has confirmed the transfer.
 
     Returns:
-        The verdict. Gates run in the order enabled, hours, verification, confirmation.
+        The verdict. Gates run in the order enabled, hours, verification, confirmation. Where the
+        location is closed, whoever no rule takes is not for the default: the outcome is
+        ``CLOSED``, with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is.
     """
+    verdict = _match(
+        confidences,
+        rules,
+        destinations,
+        policy=policy,
+        threshold=threshold,
+        open_now=open_now,
+        verified=verified,
+        confirmed=confirmed,
+    )
+    if open_now or verdict.outcome is not Outcome.DEFAULT:
+        return verdict
+    reason = Reason.ROUTINE if verdict.reason is Reason.ROUTINE else Reason.OUTSIDE_HOURS
+    return verdict._replace(outcome=Outcome.CLOSED, reason=reason)
+
+
+def _match(
+    confidences: Sequence[float],
+    rules: Sequence[RuleText],
+    destinations: Sequence[int],
+    *,
+    policy: RoutingPolicy,
+    threshold: float,
+    open_now: bool,
+    verified: bool,
+    confirmed: bool,
+) -> Verdict:
+    """As :func:`decide`, where a location that is closed has a default all the same."""
     top = max(confidences)
     best = confidences.index(top)
     if confidences.count(top) > 1:
