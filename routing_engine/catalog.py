@@ -94,6 +94,7 @@ class Catalog:
             _view(columns.first_slot),
             _view(columns.destinations),
         )
+        self._hours = [site.hours for site in columns.sites]
         self._defaults, self._after_hours = _view(columns.defaults), _view(columns.after_hours)
         profiles: Interner[Profile] = Interner()
         tables: list[Table] = []
@@ -132,7 +133,7 @@ class Catalog:
 
     def hours(self, i: int) -> BusinessHours | None:
         """When a location is open; None for always."""
-        return self.columns.sites[self._site[i]].hours
+        return self._hours[self._site[i]]
 
     def default(self, i: int) -> int:
         """The code of a location's default destination."""

@@ -95,7 +95,7 @@ def _match(
         )
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
-    in_hours = rule.hours == "always" or (rule.hours == "open") is open_now
+    in_hours = _applies(rule, open_now=open_now)
     asks = policy.margin > 0.0 and policy.on_ambiguous == "clarify"
     if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
@@ -114,6 +114,13 @@ def _match(
     if rule.requires_confirmation and not confirmed:
         return Verdict(Outcome.CONFIRM, Reason.CONFIRMATION_REQUIRED, best, None, least)
     return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
+
+
+def _applies(rule: RuleText, *, open_now: bool) -> bool:
+    """Whether a rule is for the hour it is."""
+    if rule.hours is None:
+        return open_now or rule.action == "contain"
+    return rule.hours == "always" or (rule.hours == "open") is open_now
 
 
 def _rival(

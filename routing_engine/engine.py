@@ -809,7 +809,8 @@ class RoutingEngine:
         key = b""
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
-            key = RecentDecisions.key(i, whole, flags, _until(opening))
+            until = 0 if opening is _OPEN else _until(opening)
+            key = RecentDecisions.key(i, whole, flags, until)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
@@ -982,9 +983,7 @@ def _opening(hours: BusinessHours, now: datetime | None) -> _Opening:
 
 
 def _until(opening: _Opening) -> int:
-    """Tells apart whether a location is open, and for how long it is not."""
-    if opening.is_now:
-        return 0
+    """A number for each time that a location is closed, and none of them 0."""
     return 1 if opening.next is None else 2 + int(opening.next.timestamp())
 
 

@@ -149,7 +149,7 @@ def _nearest(match: Match) -> str:
 
 def _ending(decision: Decision) -> str:
     asked = ""
-    if decision.outcome == "clarify":
+    if decision.outcome == "clarify" and decision.question is not None:
         asked = f"To be asked: {decision.question} "
     if decision.destination is None:
         is_final = decision.outcome in ("contain", "closed")

@@ -136,7 +136,8 @@ class RuleText(Value):
         threshold: least confidence for this rule, [0, 1]; None takes the location's or the
             policy's. 0.0 is a threshold.
         hours: when the rule applies: ``"always"``, in the location's ``"open"`` or ``"closed"``
-            hours. A location without business hours is always open.
+            hours; None for open hours, and for always where it ``contain``s, which takes nobody to
+            answer. A location without business hours is always open.
         requires_verification: the caller's identity must be verified first.
         requires_confirmation: the caller must confirm the transfer first.
         action: ``"transfer"``, or ``"contain"``: routine business that stays with the agent.
@@ -154,7 +155,7 @@ class RuleText(Value):
         tuple[RuleSentence, ...], Field(max_length=MAX_EXAMPLES), AfterValidator(_distinct)
     ] = ()
     threshold: Probability | None = None
-    hours: Window = "always"
+    hours: Window | None = None
     requires_verification: bool = False
     requires_confirmation: bool = False
     action: Action = "transfer"

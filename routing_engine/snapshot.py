@@ -67,6 +67,8 @@ _DTYPES: dict[str, type[np.generic]] = {
     **dict.fromkeys((f"background_{part}" for part in PARTS), np.float32),
 }
 _OPTIONAL = "after_hours"
+_OLD_RULE = {"hours": "always"}
+"""What a rule says that was saved before there were business hours."""
 _MATRICES = ("background_rows", "background_description_means")
 
 
@@ -155,7 +157,10 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     hours: Interner[BusinessHours] = Interner()
     tables = {
         "tables": [
-            [rule.model_dump(mode="json", exclude_defaults=True) for rule in rules]
+            [
+                rule.model_dump(mode="json", exclude_defaults=True) | {"hours": rule.hours}
+                for rule in rules
+            ]
             for rules in columns.tables
         ],
         "sites": [_plain_site(site, hours) for site in columns.sites],
@@ -343,7 +348,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             fallback_codes=arrays["fallback_codes"],
             sites=tuple(_site(site, hours) for site in interned["sites"]),
             tables=tuple(
-                tuple(RuleText.model_validate(rule) for rule in rules)
+                tuple(RuleText.model_validate(_OLD_RULE | rule) for rule in rules)
                 for rules in interned["tables"]
             ),
             specials=tuple(Destination.parse(text) for text in interned["specials"]),

@@ -91,7 +91,8 @@ class NaiveEngine:
     def _gates(self, location, ranked, verified, confirmed, is_open):
         top, best = ranked[0]
         least = self._least(location, best)
-        in_hours = best.hours in ("always", "open" if is_open else "closed")
+        window = best.hours or ("always" if best.action == "contain" else "open")
+        in_hours = window in ("always", "open" if is_open else "closed")
         if best.enabled and in_hours and self.policy.on_ambiguous == "clarify":
             for confidence, rule in ranked[1:]:
                 close = top - confidence < self.policy.margin

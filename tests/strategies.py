@@ -130,7 +130,7 @@ def rules(draw, when=texts) -> ContextRule:
         when=draw(when),
         examples=tuple(draw(st.lists(texts, max_size=3))),
         threshold=draw(thresholds),
-        hours=draw(st.sampled_from(("always", "open", "closed"))),
+        hours=draw(st.sampled_from((None, "always", "open", "closed"))),
         requires_verification=draw(st.booleans()),
         requires_confirmation=draw(st.booleans()),
         action=action,

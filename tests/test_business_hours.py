@@ -171,12 +171,17 @@ class TestClosed:
             assert told(decision) == ("transfer", "rule_matched", rule.destination)
 
     def test_routine_business_is_routine_at_any_hour(self):
-        rule = a_rule("Booking", None, action="contain", hours="always")
+        rule = a_rule("Booking", None, action="contain")
         engine = engine_of(office("a", rule), office("n", rule, after_hours=str(NIGHT)))
         said = "caller asks about booking"
         assert told(engine.route("a", said, now=OPEN)) == ("default", "routine", DEFAULT)
         assert told(engine.route("a", said, now=SHUT)) == ("closed", "routine", None)
         assert told(engine.route("n", said, now=SHUT)) == ("default", "routine", NIGHT)
+
+    def test_a_rule_that_says_nothing_of_hours_rings_in_open_ones(self):
+        engine = engine_of(office("a", BILLING.model_copy(update={"hours": None})))
+        assert engine.route("a", SAID, now=OPEN).outcome is Outcome.TRANSFER
+        assert engine.route("a", SAID, now=SHUT).outcome is Outcome.CLOSED
 
     def test_the_other_gates_stand(self):
         rule = GAS.model_copy(update={"requires_verification": True, "requires_confirmation": True})

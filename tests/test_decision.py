@@ -379,6 +379,8 @@ def test_what_is_verified_and_confirmed_is_never_asked_for_again(case, threshold
         ("open", False, Outcome.CLOSED),
         ("closed", True, Outcome.DEFAULT),
         ("closed", False, Outcome.TRANSFER),
+        (None, True, Outcome.TRANSFER),
+        (None, False, Outcome.CLOSED),
     ],
 )
 def test_a_rule_applies_in_its_hours_only(hours, open_now, outcome):
@@ -406,9 +408,15 @@ def test_a_rule_applies_in_its_hours_only(hours, open_now, outcome):
         ),
         pytest.param(
             [0.9],
-            [text("A", action="contain", hours="always")],
+            [text("A", action="contain")],
             verdict("closed", "routine", 0),
             id="routine business is routine at any hour",
+        ),
+        pytest.param(
+            [0.9],
+            [text("A", action="contain", hours="open")],
+            verdict("closed", "outside_hours", 0),
+            id="unless its rule says otherwise",
         ),
         pytest.param(
             [0.9],
@@ -440,6 +448,6 @@ def test_at_a_location_that_is_closed_only_rules_for_that_hour_transfer(case, th
     assert shut.outcome in (Outcome.TRANSFER, Outcome.CLOSED)
     assert (shut.threshold, open_.outcome is Outcome.CLOSED) == (open_.threshold, False)
     if shut.outcome is Outcome.TRANSFER:
-        assert rules[shut.rule].hours != "open"
+        assert rules[shut.rule].hours not in ("open", None)
     if {shut.outcome, open_.outcome} == {Outcome.TRANSFER}:
         assert rules[shut.rule].hours == "always"

@@ -141,7 +141,9 @@ def with_hours(rng, locations):
                 default_destination=location.default_destination,
                 threshold=location.threshold,
                 rules=tuple(
-                    rule.model_copy(update={"hours": rng.choice(("always", "open", "closed"))})
+                    rule.model_copy(
+                        update={"hours": rng.choice((None, "always", "open", "closed"))}
+                    )
                     for rule in location.rules
                 ),
                 timezone=zone,
@@ -155,10 +157,9 @@ def with_hours(rng, locations):
 def test_in_and_out_of_hours_the_engine_answers_as_the_naive_one_does():
     rng = random.Random(77)
     locations = with_hours(rng, franchise(rng))
-    engine = RoutingEngine(locations, encoder=HashingEncoder(64), default_destination=UNKNOWN)
-    naive = NaiveEngine(
-        locations, HashingEncoder(64), policy=RoutingPolicy(), default_destination=UNKNOWN
-    )
+    policy = RoutingPolicy(margin=0.5)
+    engine = RoutingEngine(locations, encoder=HashingEncoder(64), policy=policy)
+    naive = NaiveEngine(locations, HashingEncoder(64), policy=policy)
     said = [an_utterance(rng, locations) for _ in range(200)]
     seen = Counter()
     for _ in range(4000):
@@ -171,9 +172,10 @@ def test_in_and_out_of_hours_the_engine_answers_as_the_naive_one_does():
             assert decision.next_opening == next_opening(location.business_hours, options["now"])
         seen[decision.outcome.value, decision.reason.value, decision.destination is None] += 1
         seen[decision.outcome.value] += 1
-    assert all(seen[outcome] > 50 for outcome in ("transfer", "default", "closed", "clarify"))
-    assert seen["default", "outside_hours", False] > 50
-    assert seen["clarify", "ambiguous", True] > 10
+    # A sample that never leaves the beaten track would prove little.
+    assert all(seen[outcome] > 50 for outcome in ("transfer", "default", "closed")), seen
+    assert seen["default", "outside_hours", False] > 50, seen
+    assert seen["clarify", "ambiguous", True] > 3, seen
 
 
 def test_many_at_once_are_answered_as_the_naive_engine_does():

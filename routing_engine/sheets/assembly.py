@@ -324,19 +324,21 @@ class _Assembly:
         cells: UInt64 = rule("destination")
         extensions: Int32 = rule("extension")
         fallbacks: Int32 = rule("fallback")
-        default_cells: UInt64 = site("default")
-        after_cells: UInt64 = site("after_hours")
+        site_cells: dict[str, UInt64] = {"default_destination": site("default")}
+        after_hours: UInt64 = site("after_hours")
+        if "after_hours" in self.header.fields:
+            site_cells["after_hours"] = after_hours
         chain_cells = [
             gathered.numbers.encode(split_list(text_of(value)))  # type: ignore[arg-type]
             for value in gathered.fallbacks.values
         ]
-        distinct = np.unique(np.concatenate([cells, default_cells, after_cells, *chain_cells]))
+        distinct = np.unique(np.concatenate([cells, *site_cells.values(), *chain_cells]))
         self.numbers = ParsedNumbers.parse(
             gathered.numbers, distinct[distinct > 0], region=self.region, policy=self.policy
         )
         wrong = np.zeros(len(rows), bool)
-        found: dict[str, UInt64] = {}
-        for field, at in (("default_destination", default_cells), ("after_hours", after_cells)):
+        found = {"after_hours": after_hours}
+        for field, at in site_cells.items():
             found[field], statuses = self.numbers.find(at)
             column = self.header.name(field)
             self._report_numbers(at, statuses, rows, lambda _, column=column: column)  # type: ignore[misc]
@@ -559,8 +561,8 @@ class _Assembly:
         self._conflicts(
             sites, sites.hours, first_hours, "business_hours", lambda i: str(self.hours[i])
         )
-        self._check_hours(sites, first_hours, first_zone)
         after_hours = self._first_values(sites, sites.after_hours, n)
+        self._check_hours(sites, first_hours, first_zone, after_hours)
         self._conflicts(
             sites, sites.after_hours, after_hours, "after_hours",
             lambda code: self.numbers.decode(int(code)).masked,
@@ -588,8 +590,8 @@ class _Assembly:
         self.bad_location |= missing
         return defaults
 
-    def _check_hours(self, sites: _Sites, hours: Int64, zones: Int64) -> None:
-        """Hours are times of a zone."""
+    def _check_hours(self, sites: _Sites, hours: Int64, zones: Int64, numbers: Int64) -> None:
+        """Hours are times of a zone, and a number for closed hours wants some."""
         at = np.flatnonzero((hours >= 0) & (zones < 0) & ~self.bad_location)
         self.log.add_rows(
             "error", "no_timezone", sites.row[hours[at]].astype(np.int64),
@@ -600,6 +602,15 @@ class _Assembly:
             ),
         )  # fmt: skip
         self.bad_location[at] = True
+        lonely = np.flatnonzero((numbers >= 0) & (hours < 0) & ~self.bad_location)
+        self.log.add_rows(
+            "warning", "no_business_hours", sites.row[numbers[lonely]].astype(np.int64),
+            self.header.name("after_hours"),
+            lambda i: (
+                None,
+                f"never rings: {shown(self.ids[lonely[i]])} has no business hours and is always open",
+            ),
+        )  # fmt: skip
 
     # Checks of the rules of a location.
 

@@ -103,16 +103,21 @@ class Gathered:
             position = fields.get(field)
             return repeat("", n) if position is None else columns[position]
 
+        none = np.zeros(n, np.int32)
         ids = self.ids.encode(cells("location_id"))
         self.sites.append(
             row=rows,
             id=ids,
             name=self.names.encode(cells("location_name")),
             timezone=self.timezones.encode(cells("timezone")),
-            hours=self.hours.encode(cells("business_hours")),
+            hours=self.hours.encode(cells("business_hours"))
+            if "business_hours" in fields
+            else none,
             threshold=self.thresholds.encode(cells("location_threshold")),
             default=self.numbers.encode(cells("default_destination")),
-            after_hours=self.numbers.encode(map(_or_none, cells("after_hours"))),
+            after_hours=self.numbers.encode(map(_or_none, cells("after_hours")))
+            if "after_hours" in fields
+            else none,
         )
         if self.header.layout == "long":
             self.rules.append(

@@ -155,7 +155,7 @@ def _text_cells(text: RuleText) -> dict[str, str]:
         "when": text.when,
         "examples": join_list(text.examples),
         "threshold": "" if text.threshold is None else repr(text.threshold),
-        "hours": text.hours,
+        "hours": text.hours or "",
         "requires_verification": "yes" if text.requires_verification else "",
         "requires_confirmation": "yes" if text.requires_confirmation else "",
         "action": text.action,

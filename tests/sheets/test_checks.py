@@ -361,6 +361,19 @@ def test_hours_need_a_time_zone(tmp_path):
     assert _left(path) == {"s2": ["L"]}
 
 
+def test_a_number_for_closed_hours_that_never_come_is_warned_of(tmp_path):
+    rows = [
+        (*LONG, "after hours #"),
+        ("s1", A, "L", "w", B, D),
+        ("s1", A, "M", "x", C, D),
+        ("s2", A, "L", "w", B, "none"),
+    ]
+    sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
+    assert texts(sheet.report.warnings) == [
+        "f.csv:2 after hours #: never rings: 's1' has no business hours and is always open"
+    ]
+
+
 def test_rows_of_one_location_agree_on_its_hours(tmp_path):
     rows = [
         (*LONG, "timezone", "business_hours", "after_hours"),

@@ -42,7 +42,7 @@ def rules(draw):
     action = draw(st.sampled_from(["transfer", "contain"]))
     return ContextRule(
         label=draw(texts), when=draw(texts), examples=draw(st.lists(texts, max_size=3)),
-        threshold=draw(thresholds), hours=draw(st.sampled_from(["always", "open", "closed"])),
+        threshold=draw(thresholds), hours=draw(st.sampled_from([None, "always", "open", "closed"])),
         requires_verification=draw(st.booleans()), requires_confirmation=draw(st.booleans()),
         action=action, enabled=draw(st.booleans()),
         destination=draw(destinations if action == "transfer" else st.none() | destinations),
