@@ -233,6 +233,7 @@ def franchise_columns(
         first_slot=np.arange(n_locations + 1, dtype=np.int64) * n_rules,
         destinations=numbers[:, 1:].ravel(),
         defaults=numbers[:, 0].copy(),
+        after_hours=np.zeros(n_locations, np.uint64),
         fallback_slots=np.empty(0, np.int64),
         fallback_offsets=np.zeros(1, np.int64),
         fallback_codes=np.empty(0, np.uint64),

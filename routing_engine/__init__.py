@@ -40,8 +40,10 @@ from routing_engine.models import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.schedule import BusinessHours, Holiday
 
 __all__ = [
+    "BusinessHours",
     "Candidate",
     "Case",
     "CompiledEncoder",
@@ -54,6 +56,7 @@ __all__ = [
     "Evaluation",
     "Fitting",
     "HashingEncoder",
+    "Holiday",
     "InvalidValueError",
     "Location",
     "MissingExtraError",

@@ -16,6 +16,7 @@ from routing_engine.columns import Interner, LocationColumns
 from routing_engine.errors import InvalidValueError
 from routing_engine.identification import Identifier, identifier_for
 from routing_engine.models import RuleText
+from routing_engine.schedule import BusinessHours
 from routing_engine.scoring import rule_texts
 
 __all__ = ["Catalog", "Table", "id_hashes"]
@@ -93,7 +94,8 @@ class Catalog:
             _view(columns.first_slot),
             _view(columns.destinations),
         )
-        self._defaults = _view(columns.defaults)
+        self._hours = [site.hours for site in columns.sites]
+        self._defaults, self._after_hours = _view(columns.defaults), _view(columns.after_hours)
         profiles: Interner[Profile] = Interner()
         tables: list[Table] = []
         for rules in columns.tables:
@@ -129,9 +131,17 @@ class Catalog:
         """A location's own least confidence."""
         return self.columns.sites[self._site[i]].threshold
 
+    def hours(self, i: int) -> BusinessHours | None:
+        """When a location is open; None for always."""
+        return self._hours[self._site[i]]
+
     def default(self, i: int) -> int:
         """The code of a location's default destination."""
         return self._defaults[i]
+
+    def after_hours(self, i: int) -> int:
+        """The code of where a location's calls go while it is closed."""
+        return self._after_hours[i]
 
     def destinations(self, i: int) -> list[int]:
         """The code of each rule's destination."""

@@ -1,7 +1,8 @@
 """Locations as arrays: what a sheet yields, a catalog holds and a snapshot stores.
 
 A million locations of ten rules are ten million numbers and a few thousand texts. Numbers stand
-in ``uint64`` arrays; everything that locations share (rule texts, time zones) is interned once.
+in ``uint64`` arrays; everything that locations share (rule texts, time zones, business hours) is
+interned once.
 
 A destination is one ``uint64`` code: 0 for none; the digits of an E.164 number as an integer; or
 ``SPECIAL`` plus an index into ``specials`` for a SIP URI or a number with an extension.
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.models import ContextRule, Location, RuleText
+from routing_engine.schedule import BusinessHours
 
 __all__ = [
     "NO_DESTINATION",
@@ -119,10 +121,12 @@ class Site:
     Attributes:
         timezone: IANA name, or None.
         threshold: the location's own least confidence, or None.
+        hours: when it is open, in the same time zone; None for always.
     """
 
     timezone: str | None = None
     threshold: float | None = None
+    hours: BusinessHours | None = None
 
 
 @dataclass(slots=True)
@@ -184,6 +188,7 @@ class LocationColumns:
         first_slot: int64 ``(n + 1,)``.
         destinations: uint64 ``(n_slots,)``, destination codes.
         defaults: uint64 ``(n,)``, destination codes, never 0.
+        after_hours: uint64 ``(n,)``, destination codes.
         fallback_slots: int64 ``(m,)``, ascending: the slots that have a fallback chain.
         fallback_offsets: int64 ``(m + 1,)``, into ``fallback_codes``.
         fallback_codes: uint64, destination codes.
@@ -197,6 +202,7 @@ class LocationColumns:
     first_slot: Offsets
     destinations: Codes
     defaults: Codes
+    after_hours: Codes
     fallback_slots: Offsets
     fallback_offsets: Offsets
     fallback_codes: Codes
@@ -222,12 +228,13 @@ class LocationColumns:
             "names": len(self.names) == n and self.names.is_sound(),
             "first_slot": _are_offsets(self.first_slot, n, n_slots),
             "defaults": len(self.defaults) == n and bool((self.defaults != NO_DESTINATION).all()),
+            "after_hours": len(self.after_hours) == n,
             "fallback_slots": _within(self.fallback_slots, n_slots)
             and bool((np.diff(self.fallback_slots) > 0).all()),
             "fallback_offsets": _are_offsets(self.fallback_offsets, m, len(self.fallback_codes)),
         }
         within["site"] = within["site"] and len(self.site) == n
-        for name in ("destinations", "defaults", "fallback_codes"):
+        for name in ("destinations", "defaults", "after_hours", "fallback_codes"):
             codes = getattr(self, name)
             highest = int(codes.max()) if len(codes) else 0
             known = within.get(name, True)
@@ -261,6 +268,7 @@ class LocationColumns:
         first_slot = [0]
         destinations: list[int] = []
         defaults: list[int] = []
+        after_hours: list[int] = []
         fallback_slots: list[int] = []
         fallback_offsets = [0]
         fallback_codes: list[int] = []
@@ -278,9 +286,12 @@ class LocationColumns:
                     )
                 )
             names.append(location.name or "")
-            site.append(sites.add(Site(location.timezone, location.threshold)))
+            site.append(
+                sites.add(Site(location.timezone, location.threshold, location.business_hours))
+            )
             table.append(tables.add(tuple(rule.text for rule in location.rules)))
             defaults.append(codes.encode(location.default_destination))
+            after_hours.append(codes.encode(location.after_hours))
             for rule in location.rules:
                 if rule.fallback:
                     fallback_slots.append(len(destinations))
@@ -298,6 +309,7 @@ class LocationColumns:
             first_slot=np.array(first_slot, np.int64),
             destinations=np.array(destinations, np.uint64),
             defaults=np.array(defaults, np.uint64),
+            after_hours=np.array(after_hours, np.uint64),
             fallback_slots=np.array(fallback_slots, np.int64),
             fallback_offsets=np.array(fallback_offsets, np.int64),
             fallback_codes=np.array(fallback_codes, np.uint64),
@@ -345,6 +357,8 @@ class LocationColumns:
             name=self.names[i] or None,
             timezone=site.timezone,
             threshold=site.threshold,
+            business_hours=site.hours,
+            after_hours=self.decode(int(self.after_hours[i])),
         )
 
     def without(self, gone: frozenset[int]) -> LocationColumns:
@@ -366,6 +380,7 @@ class LocationColumns:
             first_slot=_offsets(sizes[keep]),
             destinations=self.destinations[slots],
             defaults=self.defaults[keep],
+            after_hours=self.after_hours[keep],
             fallback_slots=new_slot[self.fallback_slots[chains]],
             fallback_offsets=_offsets(lengths[chains]),
             fallback_codes=self.fallback_codes[np.repeat(chains, lengths)],
@@ -398,6 +413,7 @@ class LocationColumns:
             first_slot=np.concatenate([self.first_slot, other.first_slot[1:] + n_slots]),
             destinations=np.concatenate([self.destinations, recoded(other.destinations)]),
             defaults=np.concatenate([self.defaults, recoded(other.defaults)]),
+            after_hours=np.concatenate([self.after_hours, recoded(other.after_hours)]),
             fallback_slots=np.concatenate([self.fallback_slots, other.fallback_slots + n_slots]),
             fallback_offsets=np.concatenate(
                 [self.fallback_offsets, other.fallback_offsets[1:] + self.fallback_offsets[-1]]

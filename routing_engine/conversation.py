@@ -24,8 +24,9 @@ from pydantic import Field
 
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason, Value
+from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
 from routing_engine.signals import frustration, wants_person
+from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
 
@@ -33,6 +34,8 @@ MAX_TURNS = 200
 """Turns that a call keeps; the oldest go first."""
 
 MAX_TURN_LENGTH = 2000
+
+_LEAVES_IT_OPEN = (Outcome.DEFAULT, Outcome.CLOSED)
 
 
 class TransferOutcome(StrEnum):
@@ -117,6 +120,7 @@ class Router(Protocol):
         verified: bool = False,
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
+        now: datetime | None = None,
     ) -> Decision:
         """As :meth:`routing_engine.RoutingEngine.route`."""
         ...
@@ -310,7 +314,11 @@ class Call:
         record = self._record
         history = self.turns[:-1] if again else self.turns
         decision = self._router.route(
-            record.location_id, utterance, verified=self._is_verified(now), history=history
+            record.location_id,
+            utterance,
+            verified=self._is_verified(now),
+            history=history,
+            now=now,
         )
         rule = decision.rule
         if decision.outcome is Outcome.CONFIRM and rule is not None:
@@ -321,19 +329,22 @@ class Call:
                     verified=self._is_verified(now),
                     confirmed=True,
                     history=history,
+                    now=now,
                 )
             elif rule.label in record.declined:
                 return replace(
                     decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
                 )
         if decision.outcome is Outcome.VERIFY and self._is_out_of_attempts():
-            return self._to_default(decision, Reason.VERIFICATION_FAILED)
-        if decision.outcome is not Outcome.DEFAULT:
+            return self._default(Reason.VERIFICATION_FAILED, now)
+        is_routine = decision.reason is Reason.ROUTINE
+        if decision.outcome not in _LEAVES_IT_OPEN or (rule is not None and not is_routine):
             return decision
+        # What the engine says of a caller whom no rule takes knows the hour already.
         if wants_person(utterance):
-            return self._to_default(decision, Reason.PERSON_REQUESTED)
+            return replace(decision, reason=Reason.PERSON_REQUESTED)
         if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
-            return self._to_default(decision, Reason.FRUSTRATED)
+            return replace(decision, reason=Reason.FRUSTRATED)
         return replace(decision, outcome=Outcome.CONTAIN, destination=None)
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
@@ -384,8 +395,7 @@ class Call:
             most = policy.max_agent_failures
         if count < most:
             return self._plain(Outcome.CONTAIN, reason)
-        default = self._location().default_destination
-        return self._settle(self._plain(Outcome.DEFAULT, reason, default), moment)
+        return self._settle(self._default(reason, moment), moment)
 
     # ---------------------------------------------------------------- what is known
 
@@ -424,11 +434,9 @@ class Call:
             count += event.kind == "silence"
         return count
 
-    def _to_default(self, decision: Decision, reason: Reason) -> Decision:
-        default = self._location().default_destination
-        return replace(
-            decision, outcome=Outcome.DEFAULT, reason=reason, destination=default, question=None
-        )
+    def _default(self, reason: Reason, now: datetime) -> Decision:
+        """Where a caller goes whom no rule takes, at this hour."""
+        return replace(self._router.route(self._record.location_id, "", now=now), reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None

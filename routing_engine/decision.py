@@ -53,8 +53,38 @@ def decide(
         confirmed: the caller has confirmed the transfer.
 
     Returns:
-        The verdict. Gates run in the order enabled, hours, verification, confirmation.
+        The verdict. Gates run in the order enabled, hours, verification, confirmation. Where the
+        location is closed, whoever no rule takes is not for the default: the outcome is
+        ``CLOSED``, with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is.
     """
+    verdict = _match(
+        confidences,
+        rules,
+        destinations,
+        policy=policy,
+        threshold=threshold,
+        open_now=open_now,
+        verified=verified,
+        confirmed=confirmed,
+    )
+    if open_now or verdict.outcome is not Outcome.DEFAULT:
+        return verdict
+    reason = Reason.ROUTINE if verdict.reason is Reason.ROUTINE else Reason.OUTSIDE_HOURS
+    return verdict._replace(outcome=Outcome.CLOSED, reason=reason)
+
+
+def _match(
+    confidences: Sequence[float],
+    rules: Sequence[RuleText],
+    destinations: Sequence[int],
+    *,
+    policy: RoutingPolicy,
+    threshold: float,
+    open_now: bool,
+    verified: bool,
+    confirmed: bool,
+) -> Verdict:
+    """As :func:`decide`, where a location that is closed has a default all the same."""
     top = max(confidences)
     best = confidences.index(top)
     if confidences.count(top) > 1:
@@ -65,7 +95,7 @@ def decide(
         )
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
-    in_hours = rule.hours == "always" or (rule.hours == "open") is open_now
+    in_hours = _applies(rule, open_now=open_now)
     asks = policy.margin > 0.0 and policy.on_ambiguous == "clarify"
     if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
@@ -84,6 +114,13 @@ def decide(
     if rule.requires_confirmation and not confirmed:
         return Verdict(Outcome.CONFIRM, Reason.CONFIRMATION_REQUIRED, best, None, least)
     return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
+
+
+def _applies(rule: RuleText, *, open_now: bool) -> bool:
+    """Whether a rule is for the hour it is."""
+    if rule.hours is None:
+        return open_now or rule.action == "contain"
+    return rule.hours == "always" or (rule.hours == "open") is open_now
 
 
 def _rival(

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -45,12 +46,11 @@ from routing_engine.models import (
 from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import Known, Profiles, background_for
 from routing_engine.recent import RecentDecisions
+from routing_engine.schedule import BusinessHours, is_open, next_opening
 from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from routing_engine.cases import CaseSource
     from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
@@ -139,12 +139,23 @@ class _State:
         return merged.pruned()
 
 
+class _Opening(NamedTuple):
+    """Whether a location is open, and where it is not, when it opens."""
+
+    is_now: bool
+    next: datetime | None
+
+
+_OPEN = _Opening(True, None)
+
+
 class _Query(NamedTuple):
     """A question that has to be encoded before it can be answered.
 
     Attributes:
         said: the utterance.
         heard: what is embedded: the utterance, or the gist of the conversation.
+        opening: of the location, when it was asked.
         key: of the recent decisions; empty where none are kept.
     """
 
@@ -157,6 +168,7 @@ class _Query(NamedTuple):
     heard: str
     verified: bool
     confirmed: bool
+    opening: _Opening
     key: bytes
 
 
@@ -497,7 +509,7 @@ class RoutingEngine:
         return version
 
     def evaluate(self, cases: CaseSource) -> Evaluation:
-        """How good the answers to labelled calls are.
+        """How good the answers to labelled calls are, at locations that are open.
 
         Args:
             cases: the calls, or a file of them as :mod:`routing_engine.cases` describes.
@@ -511,7 +523,9 @@ class RoutingEngine:
         from routing_engine.evaluation import Answer, Evaluation
 
         given = checked_cases(cases, self._state.labels)
-        decisions = self.route_many([(case.location_id, case.text) for case in given])
+        decisions = self._route_many(
+            [(case.location_id, case.text) for case in given], None, any_hour=True
+        )
         n_failed = sum(decision.reason is Reason.ENGINE_DEGRADED for decision in decisions)
         if n_failed:
             raise EncoderError(f"{n_failed:,} of {len(given):,} calls could not be answered")
@@ -732,6 +746,7 @@ class RoutingEngine:
         confirmed: bool = False,
         deadline_s: float | None = None,
         history: Iterable[tuple[str, str]] = (),
+        now: datetime | None = None,
     ) -> Decision:
         """Decide where a caller goes who needs a person.
 
@@ -749,20 +764,24 @@ class RoutingEngine:
             deadline_s: seconds after which the default is the better answer; None to wait.
             history: what was said before, oldest first: pairs of ``"agent"`` or ``"caller"``
                 and words. What counts of it, :mod:`routing_engine.turns` says.
+            now: the instant for which business hours count, with a time zone; None for the
+                present. A clock is read only where the location has hours.
 
         Raises:
             UnknownLocationError: no such location, and the engine has no default destination.
-            InvalidValueError: the location id or the utterance is not a str, or the history not
-                such pairs.
+            InvalidValueError: the location id or the utterance is not a str, the history not
+                such pairs, or ``now`` without a time zone.
         """
-        query = self._prepare(self._state, location_id, utterance, verified, confirmed, history)
+        query = self._prepare(
+            self._state, location_id, utterance, verified, confirmed, history, now
+        )
         return query if isinstance(query, Decision) else self._routed(query, deadline_s)
 
     def _routed(self, query: _Query, deadline_s: float | None = None) -> Decision:
         try:
             vector = self._batcher.encode(query.heard, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(query, error)
+            return self._unanswered(query, error)
         return self._decide(query, vector)
 
     async def aroute(
@@ -774,15 +793,18 @@ class RoutingEngine:
         confirmed: bool = False,
         deadline_s: float | None = None,
         history: Iterable[tuple[str, str]] = (),
+        now: datetime | None = None,
     ) -> Decision:
         """As :meth:`route`, without blocking the event loop; concurrent callers share batches."""
-        query = self._prepare(self._state, location_id, utterance, verified, confirmed, history)
+        query = self._prepare(
+            self._state, location_id, utterance, verified, confirmed, history, now
+        )
         if isinstance(query, Decision):
             return query
         try:
             vector = await self._batcher.aencode(query.heard, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(query, error)
+            return self._unanswered(query, error)
         return self._decide(query, vector)
 
     def _prepare(
@@ -793,8 +815,16 @@ class RoutingEngine:
         verified: bool = False,
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
+        now: datetime | None = None,
+        *,
+        any_hour: bool = False,
     ) -> Decision | _Query:
-        """All that comes before encoding; a decision where nothing need be encoded."""
+        """All that comes before encoding; a decision where nothing need be encoded.
+
+        With ``any_hour`` every location counts as open.
+        """
+        if now is not None and (not isinstance(now, datetime) or now.utcoffset() is None):
+            raise InvalidValueError(f"now is an aware datetime or None, not {now!r}")
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         part, i = state.find(location_id)
@@ -802,11 +832,18 @@ class RoutingEngine:
             if self.default_destination is None:
                 raise UnknownLocationError(location_id, state.version)
             return self._unknown(state, location_id)
+        opening = _OPEN
+        hours = part.catalog.hours(i)
+        if hours is not None and not any_hour:
+            try:
+                opening = _opening(hours, now)
+            except Exception as error:  # noqa: BLE001  a call must not be dropped
+                return self._failed(state, part, i, location_id, error)
         said = _heard(utterance)
         table = part.catalog.table(i)
         if said is None or table.profile < 0:
             reason = Reason.EMPTY_UTTERANCE if said is None else Reason.NO_RULES
-            return self._default(state, part, i, location_id, reason)
+            return self._default(state, part, i, location_id, reason, opening)
         heard, whole = affirmed(said), said
         if history:
             heard = _heard(gist(history, said)) or said
@@ -814,17 +851,23 @@ class RoutingEngine:
         key = b""
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
-            key = RecentDecisions.key(i, whole, flags)
+            until = 0 if opening is _OPEN else _until(opening)
+            key = RecentDecisions.key(i, whole, flags, until)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
-        return _Query(state, part, i, table, location_id, said, heard, verified, confirmed, key)
+        return _Query(
+            state, part, i, table, location_id, said, heard, verified, confirmed, opening, key
+        )
 
-    def route_many(self, queries: Iterable[tuple[str, str]]) -> list[Decision]:
+    def route_many(
+        self, queries: Iterable[tuple[str, str]], *, now: datetime | None = None
+    ) -> list[Decision]:
         """Route many utterances, embedded in batches; all by one catalog version.
 
         Args:
             queries: pairs of location id and utterance.
+            now: as for :meth:`route`.
 
         Returns:
             A decision a query, in order, as :meth:`route` would give.
@@ -832,8 +875,16 @@ class RoutingEngine:
         Raises:
             UnknownLocationError, InvalidValueError: as :meth:`route`; nothing is routed then.
         """
+        return self._route_many(queries, now)
+
+    def _route_many(
+        self, queries: Iterable[tuple[str, str]], now: datetime | None, *, any_hour: bool = False
+    ) -> list[Decision]:
         state = self._state
-        prepared = [self._prepare(state, *query) for query in queries]
+        prepared = [
+            self._prepare(state, location_id, utterance, now=now, any_hour=any_hour)
+            for location_id, utterance in queries
+        ]
         heard = dict.fromkeys(item.heard for item in prepared if isinstance(item, _Query))
         vectors = self._vectors(list(heard))
         return [
@@ -843,7 +894,7 @@ class RoutingEngine:
 
     def _answer(self, query: _Query, vector: npt.NDArray[np.float32] | Exception) -> Decision:
         if isinstance(vector, Exception):
-            return self._failed(query, vector)
+            return self._unanswered(query, vector)
         return self._decide(query, vector)
 
     def _vectors(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32] | Exception]:
@@ -876,6 +927,7 @@ class RoutingEngine:
                 codes,
                 policy=self.policy,
                 threshold=self._threshold if own is None else own,
+                open_now=query.opening.is_now,
                 verified=query.verified,
                 confirmed=query.confirmed,
             )
@@ -887,9 +939,11 @@ class RoutingEngine:
             elif outcome in _NOTHING_TO_DIAL:
                 destination = None
             else:
-                destination = catalog.columns.decode(catalog.default(i))
+                destination = _otherwise(catalog, i, query.opening)
+            if outcome is Outcome.CLOSED and destination is not None:
+                outcome = Outcome.DEFAULT
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return self._failed(query, error)
+            return self._unanswered(query, error)
         decision = Decision(
             outcome,
             reason,
@@ -899,14 +953,22 @@ class RoutingEngine:
             max(confidences),
             threshold,
             _question(verdict, table.rules) if outcome in _ASKS else None,
+            query.opening.next,
             rule,
             _Evidence(catalog.columns, i, table, layout, heard, confidences, similarities),
+            not query.opening.is_now,
         )
         if query.key:
             state.recent.put(query.key, decision)
         return decision
 
-    def _failed(self, query: _Query, error: Exception) -> Decision:
+    def _unanswered(self, query: _Query, error: Exception) -> Decision:
+        return self._failed(query.state, query.part, query.location, query.location_id, error)
+
+    def _failed(
+        self, state: _State, part: _Part, i: int, location_id: str, error: Exception
+    ) -> Decision:
+        """The default, at any hour: what failed may have been the one that takes the call."""
         if isinstance(error, OverloadedError):
             reason = Reason.OVERLOADED
         elif isinstance(error, DeadlineExceededError):
@@ -915,16 +977,21 @@ class RoutingEngine:
             reason = Reason.ENGINE_DEGRADED
         # The type alone: a message may hold what the caller said.
         _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
-        return self._default(query.state, query.part, query.location, query.location_id, reason)
+        return self._default(state, part, i, location_id, reason, _OPEN)
 
     @staticmethod
-    def _default(state: _State, part: _Part, i: int, location_id: str, reason: Reason) -> Decision:
+    def _default(
+        state: _State, part: _Part, i: int, location_id: str, reason: Reason, opening: _Opening
+    ) -> Decision:
+        destination = _otherwise(part.catalog, i, opening)
         return Decision(
-            outcome=Outcome.DEFAULT,
-            reason=reason,
-            destination=part.catalog.columns.decode(part.catalog.default(i)),
+            outcome=Outcome.CLOSED if destination is None else Outcome.DEFAULT,
+            reason=reason if opening.is_now else Reason.OUTSIDE_HOURS,
+            destination=destination,
             location_id=location_id,
             catalog_version=state.version,
+            next_opening=opening.next,
+            _closed=not opening.is_now,
         )
 
     def _unknown(self, state: _State, location_id: str) -> Decision:
@@ -962,9 +1029,10 @@ class _OneVersion:
         verified: bool = False,
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
+        now: datetime | None = None,
     ) -> Decision:
         query = self._engine._prepare(
-            self._state, location_id, utterance, verified, confirmed, history
+            self._state, location_id, utterance, verified, confirmed, history, now
         )
         return query if isinstance(query, Decision) else self._engine._routed(query)
 
@@ -979,6 +1047,22 @@ def _checked(locations: Iterable[Location]) -> Iterable[Location]:
     if not isinstance(locations, Iterable):
         raise InvalidValueError(f"locations cannot be a {type(locations).__name__}")
     return locations
+
+
+def _opening(hours: BusinessHours, now: datetime | None) -> _Opening:
+    at = datetime.now(UTC) if now is None else now
+    return _OPEN if is_open(hours, at) else _Opening(False, next_opening(hours, at))
+
+
+def _until(opening: _Opening) -> int:
+    """A number for each time that a location is closed, and none of them 0."""
+    return 1 if opening.next is None else 2 + int(opening.next.timestamp())
+
+
+def _otherwise(catalog: Catalog, i: int, opening: _Opening) -> Destination | None:
+    """Where a call goes that no rule takes."""
+    code = catalog.default(i) if opening.is_now else catalog.after_hours(i)
+    return catalog.columns.decode(code)
 
 
 def _heard(utterance: str) -> str | None:

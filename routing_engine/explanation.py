@@ -28,6 +28,8 @@ _BUT = {
     "verification_required": "The rule wants the caller verified first.",
     "confirmation_required": "The rule wants the caller to confirm first.",
 }
+_TO_NOBODY = ("closed", "default", "clarify")
+"""Outcomes that are what they are because nobody is there to take the call."""
 
 
 class Match(NamedTuple):
@@ -88,14 +90,26 @@ def explain(decision: Decision, grounds: Grounds | None) -> str:
     elif decision.threshold is not None:
         best = "No rule is sure enough: the best" if _is_below(decision) else "The best rule"
         said.append(f"{best} has {_against(decision, 'it is asked for')}.")
-    if reason in _BUT:
+    if reason in _BUT and not (reason == "outside_hours" and _is_below(decision)):
         said.append(_BUT[reason])
+    if decision._closed and decision.outcome.value in _TO_NOBODY:
+        said.append(_closed_until(decision))
     said.append(_ending(decision))
     return " ".join(said)
 
 
 def _is_below(decision: Decision) -> bool:
-    return decision.reason.value == "below_threshold"
+    """Whether no rule is sure enough; where the location is closed, that is not the reason."""
+    if decision.reason.value == "outside_hours" and decision.threshold is not None:
+        return decision.confidence < decision.threshold
+    return decision.reason.value in ("below_threshold", "outside_hours") and decision._rule is None
+
+
+def _closed_until(decision: Decision) -> str:
+    opening = decision.next_opening
+    if opening is None:
+        return "The location is closed, and does not open in the next 400 days."
+    return f"The location is closed until {opening:%A %Y-%m-%d %H:%M} ({opening.tzinfo})."
 
 
 def _against(decision: Decision, asked_by: str) -> str:
@@ -134,11 +148,16 @@ def _nearest(match: Match) -> str:
 
 
 def _ending(decision: Decision) -> str:
+    asked = ""
+    if decision.outcome == "clarify" and decision.question is not None:
+        asked = f"To be asked: {decision.question} "
     if decision.destination is None:
-        return "Nothing is dialled yet." if decision.outcome != "contain" else "Nothing is dialled."
+        is_final = decision.outcome in ("contain", "closed")
+        return f"{asked}Nothing is dialled{'' if is_final else ' yet'}."
     masked = decision.destination.masked
     if decision.outcome == "transfer":
         return f"Sent to {masked}."
-    if decision.question is not None:
-        return f"To be asked: {decision.question} Until answered, the default, {masked}."
-    return f"Sent to the default, {masked}."
+    place = "after-hours number" if decision._closed else "default"
+    if asked:
+        return f"{asked}Until answered, the {place}, {masked}."
+    return f"Sent to the {place}, {masked}."

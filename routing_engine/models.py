@@ -7,17 +7,13 @@ Constructors validate once, at the edge, and report every wrong field in one
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol, Self
-from zoneinfo import ZoneInfo
 
-import pydantic
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -28,6 +24,8 @@ from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.explanation import Grounds, explain
 from routing_engine.languages import language_code
+from routing_engine.schedule import BusinessHours, is_zone
+from routing_engine.values import Value
 
 __all__ = [
     "Action",
@@ -39,7 +37,6 @@ __all__ = [
     "Reason",
     "RoutingPolicy",
     "RuleText",
-    "Value",
 ]
 
 MAX_RULES = 256
@@ -94,50 +91,6 @@ class Reason(StrEnum):
     CALLER_LEFT = "caller_left"
 
 
-def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
-        path = ".".join(str(part) for part in detail["loc"])
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValueError):
-            for problem in cause.problems:
-                yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
-            continue
-        message = detail["msg"].removeprefix("Value error, ")
-        value = detail.get("input")
-        if detail["type"] not in ("missing", "extra_forbidden") and isinstance(
-            value, (str, int, float)
-        ):
-            shown = repr(value)
-            message += f", not {shown if len(shown) <= 60 else shown[:57] + '…'}"
-        yield Problem(path, message)
-
-
-class Value(BaseModel):
-    """A frozen value whose constructor raises this library's own error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except pydantic.ValidationError as error:
-            raise InvalidValueError(what=type(self).__name__, problems=_problems(error)) from None
-
-    @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Self:
-        try:
-            return super().model_validate(obj, **options)
-        except pydantic.ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
-
-    @classmethod
-    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
-        try:
-            return super().model_validate_json(json_data, **options)
-        except pydantic.ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
-
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -161,10 +114,8 @@ def _location_id(text: str) -> str:
 
 
 def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("must be an IANA time zone such as 'America/New_York'") from error
+    if not is_zone(name):
+        raise ValueError("must be an IANA time zone such as 'America/New_York'")
     return name
 
 
@@ -194,7 +145,8 @@ class RuleText(Value):
         threshold: least confidence for this rule, [0, 1]; None takes the location's or the
             policy's. 0.0 is a threshold.
         hours: when the rule applies: ``"always"``, in the location's ``"open"`` or ``"closed"``
-            hours. Locations are open always, so a rule for closed hours never transfers.
+            hours; None for open hours, and for always where it ``contain``s, which takes nobody to
+            answer. A location without business hours is always open.
         requires_verification: the caller's identity must be verified first.
         requires_confirmation: the caller must confirm the transfer first.
         action: ``"transfer"``, or ``"contain"``: routine business that stays with the agent.
@@ -212,7 +164,7 @@ class RuleText(Value):
         tuple[RuleSentence, ...], Field(max_length=MAX_EXAMPLES), AfterValidator(_distinct)
     ] = ()
     threshold: Probability | None = None
-    hours: Window = "always"
+    hours: Window | None = None
     requires_verification: bool = False
     requires_confirmation: bool = False
     action: Action = "transfer"
@@ -265,8 +217,12 @@ class Location(Value):
         rules: the context rules, at most 256. Two rules with the same ``when`` and
             languages and different destinations are refused.
         name: for people; not used for routing.
-        timezone: IANA name, or None.
+        timezone: IANA name, or None; that of the business hours where they are given with one.
         threshold: least confidence for this location's rules; None takes the policy's.
+        business_hours: when it is open; None for always. Also accepted as text, which
+            :meth:`~routing_engine.schedule.BusinessHours.parse` reads, where ``timezone`` is given.
+        after_hours: where a call goes while it is closed that no rule takes then; None for
+            nowhere: no human transfer.
 
     Raises:
         InvalidValueError: lists every wrong field.
@@ -278,6 +234,40 @@ class Location(Value):
     name: Label | None = None
     timezone: TimeZone | None = None
     threshold: Probability | None = None
+    business_hours: BusinessHours | None = None
+    after_hours: Destination | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_the_zone_of_its_hours(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict) or fields.get("timezone") is not None:
+            return fields
+        hours = fields.get("business_hours")
+        zone = hours.get("timezone") if isinstance(hours, dict) else None
+        if isinstance(hours, BusinessHours):
+            zone = hours.timezone
+        return fields if zone is None else {**fields, "timezone": zone}
+
+    @field_validator("business_hours", mode="before")
+    @classmethod
+    def _in_the_locations_zone(cls, hours: Any, info: ValidationInfo) -> Any:
+        if isinstance(hours, str):
+            # A time zone that is wrong has been told already.
+            zone = info.data.get("timezone", "UTC")
+            if zone is None:
+                raise InvalidValueError("need the location's timezone")
+            return BusinessHours.parse(hours, timezone=zone)
+        return hours
+
+    @field_validator("business_hours", mode="after")
+    @classmethod
+    def _has_one_zone(
+        cls, hours: BusinessHours | None, info: ValidationInfo
+    ) -> BusinessHours | None:
+        zone = info.data.get("timezone")
+        if hours is not None and zone is not None and hours.timezone != zone:
+            raise ValueError(f"are in {hours.timezone}, and the location is in {zone}")
+        return hours
 
     @model_validator(mode="after")
     def _rules_agree(self) -> Self:
@@ -389,6 +379,8 @@ class Decision:
         question: for ``CLARIFY`` and ``CONFIRM``, what the agent may ask; otherwise None.
         location_id: the location that was asked for.
         catalog_version: the version of the catalog that answered.
+        next_opening: where the location is closed, when it opens, in its own time zone; None
+            where it is open, or does not open within 400 days.
     """
 
     outcome: Outcome
@@ -399,8 +391,10 @@ class Decision:
     confidence: float = 0.0
     threshold: float | None = None
     question: str | None = None
+    next_opening: datetime | None = None
     _rule: int | None = field(default=None, repr=False)
     _evidence: Evidence | None = field(default=None, repr=False)
+    _closed: bool = field(default=False, repr=False)
 
     @property
     def rule(self) -> ContextRule | None:
@@ -434,6 +428,7 @@ class Decision:
             "confidence": self.confidence,
             "threshold": self.threshold,
             "question": self.question,
+            "next_opening": None if self.next_opening is None else self.next_opening.isoformat(),
             "location_id": self.location_id,
             "catalog_version": self.catalog_version,
             "candidates": [asdict(candidate) for candidate in self.candidates],

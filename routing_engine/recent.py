@@ -37,10 +37,17 @@ class RecentDecisions:
         return len(self._decisions)
 
     @staticmethod
-    def key(location: int, heard: str, flags: int) -> bytes:
-        """What a decision is kept by: 16 bytes, from which no word can be had back."""
+    def key(location: int, heard: str, flags: int, until: int = 0) -> bytes:
+        """What a decision is kept by: 16 bytes, from which no word can be had back.
+
+        Args:
+            location: its number.
+            heard: what the caller said.
+            flags: what else the answer depends on.
+            until: which of the location's open and closed hours it is, one number each.
+        """
         digest = _KEYED.copy()
-        digest.update(b"%d,%d,%s" % (location, flags, heard.encode()))
+        digest.update(b"%d,%d,%d,%s" % (location, flags, until, heard.encode()))
         return digest.digest()
 
     def get(self, key: bytes) -> Decision | None:

@@ -21,11 +21,22 @@ How hours become instants:
   does not close in between. Where the clock is put forward, a start or end that never occurs is
   the instant of the jump; a range that lies wholly in the gap does not happen that day.
 - Ranges that touch or overlap, also across midnight, are one opening: hours of 24/7 never close.
+
+How hours are written in one cell of a sheet, pieces apart by ``;`` or a line break
+(`BusinessHours.parse`, and back with ``str()``):
+
+    Mon-Fri 08:00-12:00 13:00-17:00; Sat 09:00-12:00     the ordinary week; also 24/7, closed
+    holidays US                                          public holidays, or of a state: US-CA
+    2026-12-24 08:00-12:00 "Christmas Eve"               a date with hours, and what it is called
+    2026-12-25 to 2026-12-26 closed                      dates
+    2026-11-27 as usual                                  hours of the week, holiday or not
+    except 2026-03-02 closed                             a one-off, which overrides holidays too
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import unicodedata
 import weakref
@@ -38,18 +49,16 @@ from typing import Annotated, Any, Final, NamedTuple, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
-    ValidationError,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from routing_engine.errors import InvalidValueError, Problem, mask
+from routing_engine.errors import InvalidValueError
+from routing_engine.values import Value, shown
 
 __all__ = [
     "HORIZON_DAYS",
@@ -59,6 +68,7 @@ __all__ = [
     "Weekly",
     "format_weekly",
     "is_open",
+    "is_zone",
     "next_closing",
     "next_opening",
     "parse_weekly",
@@ -71,11 +81,11 @@ _DAY_MINUTES: Final = 24 * 60
 _DAY_S: Final = 24 * 60 * 60
 _DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MAX_TEXT_LENGTH: Final = 1000
-_NUMBER: Final = re.compile(
-    r"\+\d[\d ().-]*|\d{5,}|(?:\(?\d[\d ().-]*)?\d{3}[ .-]?\d{4}|(?:\d\d[ .]){3,}\d\d"
-)
+_MAX_HOURS_LENGTH: Final = 32_767  # what a workbook's cell can hold
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
+_NOW: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+"""Stands for the instant that was asked about."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,24 +125,18 @@ class TimeRange:
             InvalidValueError: the text is not one range.
         """
         if len(text) > _MAX_TEXT_LENGTH:
-            raise InvalidValueError(f"{_shown(text)} is too long to be a time range")
+            raise InvalidValueError(f"{shown(text)} is too long to be a time range")
         plain = _plain(text).strip()
         match = _RANGE.fullmatch(plain)
         if match is None:
             raise InvalidValueError(
-                f"{_shown(text)} is not a time range: write 09:00-17:00 or 9am-5pm"
+                f"{shown(text)} is not a time range: write 09:00-17:00 or 9am-5pm"
             )
         return _read_range(match, is_24_hour=_shows_24_hour(plain))
 
     def __str__(self) -> str:
         is_next_day = self.end_minute > _DAY_MINUTES
         return f"{_clock(self.start_minute)}-{_clock(self.end_minute - _DAY_MINUTES * is_next_day)}"
-
-
-def _shown(value: object) -> str:
-    """A wrong value as a message may show it: short, and no phone number (a shifted column)."""
-    text = repr(value)
-    return _NUMBER.sub(lambda match: mask(match[0]), text if len(text) <= 80 else text[:79] + "…")
 
 
 def _clock(minute: int) -> str:
@@ -148,14 +152,14 @@ def _as_range(value: object) -> TimeRange:
         return value
     if isinstance(value, str):
         return TimeRange.parse(value)
-    raise InvalidValueError(f"{_shown(value)} is not a time range: write '09:00-17:00'")
+    raise InvalidValueError(f"{shown(value)} is not a time range: write '09:00-17:00'")
 
 
 def _as_ranges(value: object) -> tuple[TimeRange, ...]:
     """One day's ranges, in order of start; refuses an overlap."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidValueError(
-            f"{_shown(value)} is not a list of time ranges: write ['09:00-17:00']"
+            f"{shown(value)} is not a list of time ranges: write ['09:00-17:00']"
         )
     ranges = tuple(sorted(_as_range(item) for item in value))
     for earlier, later in pairwise(ranges):
@@ -169,7 +173,7 @@ def _as_weekly(value: object) -> Weekly:
         return parse_weekly(value)
     if not isinstance(value, Sequence) or len(value) != len(_DAY_NAMES):
         raise InvalidValueError(
-            f"{_shown(value)} is not a week: write 'Mon-Fri 09:00-17:00', or give seven lists of "
+            f"{shown(value)} is not a week: write 'Mon-Fri 09:00-17:00', or give seven lists of "
             "ranges, Monday first"
         )
     days = []
@@ -205,44 +209,7 @@ _WeeklyText: TypeAlias = Annotated[
 ]
 
 
-def _problems(error: ValidationError) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
-        path = ".".join(str(step) for step in detail["loc"])
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValueError):
-            for problem in cause.problems:
-                yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
-        else:
-            yield Problem(path, detail["msg"])
-
-
-class _Value(BaseModel):
-    """A frozen value whose constructor raises this library's own error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as error:
-            raise InvalidValueError(what=type(self).__name__, problems=_problems(error)) from None
-
-    @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Self:
-        try:
-            return super().model_validate(obj, **options)
-        except ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
-
-    @classmethod
-    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
-        try:
-            return super().model_validate_json(json_data, **options)
-        except ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
-
-
-class Holiday(_Value):
+class Holiday(Value):
     """A date, or several in a row, with hours of its own.
 
     Three kinds: closed (the default); open in `ranges`; or, with ``closed=False`` and no ranges,
@@ -288,8 +255,16 @@ class Holiday(_Value):
         """The last date it covers."""
         return self.date if self.end_date is None else self.end_date
 
+    def __str__(self) -> str:
+        dates = f"{self.date}" if self.end_date is None else f"{self.date} to {self.end_date}"
+        hours = " ".join(map(str, self.ranges)) or ("closed" if self.closed else "as usual")
+        if not self.name:
+            return f"{dates} {hours}"
+        # JSON, so that any name comes back; a letter that cannot be seen is written by number.
+        return f"{dates} {hours} {json.dumps(self.name, ensure_ascii=not self.name.isprintable())}"
 
-class BusinessHours(_Value):
+
+class BusinessHours(Value):
     """When a location is open; hashable, and equal after ``model_dump(mode="json")`` and back.
 
     The module's docstring says which hours hold on a date and what happens at midnight and where
@@ -319,14 +294,10 @@ class BusinessHours(_Value):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, name: str) -> str:
-        message = f"{_shown(name)} is not a time zone: give an IANA name such as America/New_York"
-        # These lie beside the zones, but are this machine's own zone, or count leap seconds.
-        if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
-            raise InvalidValueError(message)
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise InvalidValueError(message) from error
+        if not is_zone(name):
+            raise InvalidValueError(
+                f"{shown(name)} is not a time zone: give an IANA name such as America/New_York"
+            )
         return name
 
     @field_validator("holidays", "exceptions")
@@ -354,7 +325,7 @@ class BusinessHours(_Value):
         if self.country is None:
             if self.subdivision is not None:
                 raise InvalidValueError(
-                    f"subdivision {_shown(self.subdivision)} needs a country, such as US"
+                    f"subdivision {shown(self.subdivision)} needs a country, such as US"
                 )
             return self
         import holidays as calendars  # 60 ms, and needless without a country
@@ -364,10 +335,42 @@ class BusinessHours(_Value):
         except NotImplementedError as error:
             place = "-".join(filter(None, (self.country, self.subdivision)))
             raise InvalidValueError(
-                f"there is no public holiday calendar for {_shown(place)}: give an ISO 3166 "
+                f"there is no public holiday calendar for {shown(place)}: give an ISO 3166 "
                 "country such as US and, if any, its subdivision such as CA"
             ) from error
         return self
+
+    @classmethod
+    def parse(cls, text: str, *, timezone: str) -> BusinessHours:
+        """Read all hours of a location from one text, as the module's docstring describes it.
+
+        ``str()`` of the hours gives such a text back.
+
+        Raises:
+            InvalidValueError: a piece cannot be read, or there is no ordinary week; the message
+                shows the piece.
+        """
+        return cls(timezone=timezone, **_read_hours(text))
+
+    def __str__(self) -> str:
+        pieces = [format_weekly(self.weekly)]
+        if self.country is not None:
+            pieces.append(f"holidays {'-'.join(filter(None, (self.country, self.subdivision)))}")
+        pieces += map(str, self.holidays)
+        pieces += (f"except {item}" for item in self.exceptions)
+        return "; ".join(pieces)
+
+
+def is_zone(name: str) -> bool:
+    """Whether this is the name of a time zone, the same on every machine."""
+    # These lie beside the zones, but are this machine's own zone, or count leap seconds.
+    if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def is_open(hours: BusinessHours, at: dt.datetime) -> bool:
@@ -394,10 +397,8 @@ def next_opening(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
         InvalidValueError: `at` is naive, or outside the years 2 to 9997.
     """
     timetable, now_s = _timetable(hours), _timestamp(at)
-    for start_s, end_s in timetable.openings(now_s):
-        if end_s > now_s:
-            return at.astimezone(timetable.zone) if start_s <= now_s else timetable.local(start_s)
-    return None
+    opening = timetable.next_opening(now_s)
+    return at.astimezone(timetable.zone) if opening is _NOW else opening
 
 
 def next_closing(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
@@ -455,6 +456,8 @@ class _Timetable:
             for item in (*hours.exceptions, *hours.holidays)
         )
         self._changes_by_day: dict[int, tuple[int, ...]] = {}
+        # Closed from the first instant until the second, which is the opening.
+        self._closed: tuple[float, float, dt.datetime] = (0.0, 0.0, _EPOCH)
 
     def is_open(self, now_s: float) -> bool:
         day = int(now_s // _DAY_S)
@@ -465,6 +468,20 @@ class _Timetable:
                 self._changes_by_day.clear()
             self._changes_by_day[day] = changes
         return bisect_right(changes, now_s) % 2 == 1
+
+    def next_opening(self, now_s: float) -> dt.datetime | None:
+        """The next opening, `_NOW` where it is open now; remembered until it comes."""
+        since_s, until_s, opening = self._closed
+        if since_s <= now_s < until_s:
+            return opening
+        for start_s, end_s in self.openings(now_s):
+            if end_s > now_s:
+                if start_s <= now_s:
+                    return _NOW
+                opening = self.local(start_s)
+                self._closed = now_s, start_s, opening
+                return opening
+        return None
 
     def openings(self, now_s: float) -> Iterator[tuple[int, int]]:
         """Openings in order, none touching the next, from before `now_s` to `HORIZON_DAYS` on."""
@@ -573,6 +590,83 @@ def _public_holidays(country: str, subdivision: str | None, year: int) -> frozen
     )
 
 
+_PIECE: Final = re.compile(r'(?:[^;\n"]|"(?:[^"\\]|\\.)*"|")+')
+_NAME: Final = re.compile(r'"(?:[^"\\]|\\.)*"\s*$')
+_CALENDAR: Final = re.compile(
+    r"(?:public\s+)?holidays?\s*:?\s+([a-z]{2,})(?:\s*[-/]\s*(\S.*))?", re.ASCII | re.IGNORECASE
+)
+_DATES: Final = re.compile(
+    r"(?P<once>except(?:ion)?:?\s+)?(?P<first>\d{4}-\d\d-\d\d)(?:-(?P<last>\d{4}-\d\d-\d\d))?"
+    r"(?![\d-])[:\s]*(?P<hours>.*)",
+    re.ASCII | re.DOTALL,
+)
+
+
+def _read_hours(text: str) -> dict[str, Any]:
+    """The fields of `BusinessHours` but the time zone."""
+    if len(text) > _MAX_HOURS_LENGTH:
+        raise InvalidValueError(
+            f"business hours {shown(text)}: longer than {_MAX_HOURS_LENGTH} characters"
+        )
+    weekly: list[str] = []
+    fields: dict[str, Any] = {"holidays": [], "exceptions": []}
+    for piece in filter(None, map(str.strip, _PIECE.findall(text))):
+        calendar = _CALENDAR.fullmatch(piece)
+        if calendar is not None:
+            if "country" in fields:
+                raise InvalidValueError(f"{shown(piece)} is the second country: give one")
+            fields["country"], fields["subdivision"] = calendar.groups()
+            continue
+        name = _NAME.search(piece)
+        dates = _DATES.fullmatch(_plain(piece if name is None else piece[: name.start()]).strip())
+        if dates is None:
+            weekly.append(piece)
+            continue
+        which = "holidays" if dates["once"] is None else "exceptions"
+        try:
+            fields[which].append(_read_dates(dates, "" if name is None else name[0]))
+        except ValueError as error:
+            raise InvalidValueError(f"{shown(piece)}: {_plainly(error)}") from error
+    if not weekly:
+        raise InvalidValueError(
+            f"{shown(text)} does not say the ordinary week: write it as in "
+            "'Mon-Fri 09:00-17:00', or 24/7, or closed"
+        )
+    fields["weekly"] = parse_weekly("; ".join(weekly))
+    return fields
+
+
+def _read_dates(dates: re.Match[str], name: str) -> Holiday:
+    """One or several dates with hours of their own."""
+    said = dates["hours"]
+    fields: dict[str, Any] = {
+        "date": dates["first"],
+        "end_date": dates["last"],
+        "name": json.loads(name) if name else "",
+    }
+    if said in ("as usual", "usual", "open", "open as usual"):
+        return Holiday(**fields, closed=False)
+    if said in ("closed", "off"):
+        return Holiday(**fields)
+    is_24_hour = _shows_24_hour(said)
+    ranges = []
+    for token in _tokens(said):
+        if token.lastgroup not in ("range", "all_day"):
+            raise InvalidValueError(f"cannot read {shown(token[0])}: write hours, or closed")
+        is_range = token.lastgroup == "range"
+        ranges.append(_read_range(token, is_24_hour=is_24_hour) if is_range else _ALL_DAY)
+    if not ranges:
+        raise InvalidValueError("has no hours: write hours after it, or closed, or as usual")
+    return Holiday(**fields, ranges=ranges)
+
+
+def _plainly(error: ValueError) -> str:
+    """An error's message without the name of the value that could not be made."""
+    if isinstance(error, InvalidValueError):
+        return "; ".join(str(problem) for problem in error.problems)
+    return 'its name is not written as "name"'
+
+
 _SIDES: Final = ("start", "end")
 _DASHES: Final = re.compile(r"\s*[-\u2010-\u2015\u2212~]+\s*|\s+(?:to|thru|through|until|till?)\s+")
 _TIME: Final = (
@@ -623,12 +717,12 @@ def parse_weekly(text: str) -> Weekly:
     """
     if len(text) > _MAX_TEXT_LENGTH:
         raise InvalidValueError(
-            f"business hours {_shown(text)}: longer than {_MAX_TEXT_LENGTH} characters"
+            f"business hours {shown(text)}: longer than {_MAX_TEXT_LENGTH} characters"
         )
     try:
         return _read_weekly(_plain(text))
     except InvalidValueError as error:
-        raise InvalidValueError(f"business hours {_shown(text)}: {error}") from error
+        raise InvalidValueError(f"business hours {shown(text)}: {error}") from error
 
 
 def format_weekly(weekly: Weekly) -> str:
@@ -703,7 +797,7 @@ def _tokens(plain: str) -> list[re.Match[str]]:
         if token is None:
             piece = re.split(r"[,;\n]", plain[position:], maxsplit=1)[0].strip()
             raise InvalidValueError(
-                f"cannot read {_shown(piece)}: write it as in 'Mon-Fri 09:00-17:00, Sat 10am-2pm'"
+                f"cannot read {shown(piece)}: write it as in 'Mon-Fri 09:00-17:00, Sat 10am-2pm'"
             )
         if token.lastgroup != "blank":
             tokens.append(token)
@@ -749,7 +843,7 @@ def _clauses(
             raise InvalidValueError(f"{named!r} has no hours: write hours after it, or closed")
         if not days and kinds[begin] != "all_day":
             raise InvalidValueError(
-                f"{_shown(tokens[begin][0])} has no day: write it as in 'daily 9am-5pm'"
+                f"{shown(tokens[begin][0])} has no day: write it as in 'daily 9am-5pm'"
             )
         yield days or list(_WEEK), ranges
 
@@ -794,7 +888,7 @@ def _read_time(match: re.Match[str], side: str) -> _Time:
     n_hours, n_minutes = int(hour), int(minute or 0)
     is_time = n_minutes < 60 and (n_hours < 24 or (n_hours, n_minutes) == (24, 0))
     if not is_time or (half is not None and not 1 <= n_hours <= 12):
-        raise InvalidValueError(f"{_shown(match[0])} holds a time that does not exist")
+        raise InvalidValueError(f"{shown(match[0])} holds a time that does not exist")
     if half is not None:
         return _Time(n_hours % 12 * 60 + n_minutes + 720 * (half == "p"), half, True, False)
     is_zero_led = hour.startswith("0")
@@ -808,15 +902,15 @@ def _read_range(match: re.Match[str], *, is_24_hour: bool) -> TimeRange:
     readings = list(_readings(start, end, is_24_hour=is_24_hour))
     if len(readings) != 1:
         raise InvalidValueError(
-            f"{_shown(match[0])} does not say morning or afternoon: write 9am-5pm or 09:00-17:00"
+            f"{shown(match[0])} does not say morning or afternoon: write 9am-5pm or 09:00-17:00"
         )
     start_minute, end_minute = readings[0]
     if start_minute == end_minute:
         raise InvalidValueError(
-            f"{_shown(match[0])} begins and ends at one time: write 00:00-24:00 for the whole day"
+            f"{shown(match[0])} begins and ends at one time: write 00:00-24:00 for the whole day"
         )
     if start_minute == _DAY_MINUTES:
-        raise InvalidValueError(f"{_shown(match[0])} begins at 24:00: write 00:00, of the next day")
+        raise InvalidValueError(f"{shown(match[0])} begins at 24:00: write 00:00, of the next day")
     return TimeRange(start_minute, end_minute + _DAY_MINUTES * (end_minute < start_minute))
 
 

@@ -2,9 +2,9 @@
 
     manifest.json               format, encoder, catalog version, parameters where they were fitted;
                                 name, size and SHA-256 of each file
-    tables-<hash>.json          rule tables, sites and special destinations
+    tables-<hash>.json          rule tables, sites, business hours and special destinations
     vectors-<hash>.faiss        the rows of all profiles
-    <array>-<hash>.npy          one file a column
+    <array>-<hash>.npy          one file a column; after_hours only where a location has a number
 
 A file's name holds the start of its hash, so a save never touches a file that a manifest names.
 Files are written and synced first and ``manifest.json`` is replaced last: a reader sees the old
@@ -20,7 +20,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,13 +30,14 @@ from filelock import FileLock
 
 from routing_engine.background import PARTS, Background
 from routing_engine.catalog import Catalog
-from routing_engine.columns import LocationColumns, Site, StringColumn
+from routing_engine.columns import Interner, LocationColumns, Site, StringColumn
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import RuleText
 from routing_engine.parameters import PARAMETERS, Parameters
 from routing_engine.profiles import ARRAYS, Profiles
+from routing_engine.schedule import BusinessHours
 from routing_engine.scoring import SCORING
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "load_snapshot", "save_snapshot"]
@@ -65,6 +66,9 @@ _DTYPES: dict[str, type[np.generic]] = {
     **ARRAYS,
     **dict.fromkeys((f"background_{part}" for part in PARTS), np.float32),
 }
+_OPTIONAL = "after_hours"
+_OLD_RULE = {"hours": "always"}
+"""What a rule says that was saved before there were business hours."""
 _MATRICES = ("background_rows", "background_description_means")
 
 
@@ -148,12 +152,19 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
             for part, array in snapshot.profiles.background.arrays().items()
         },
     }
+    if columns.after_hours.any():
+        arrays[_OPTIONAL] = columns.after_hours
+    hours: Interner[BusinessHours] = Interner()
     tables = {
         "tables": [
-            [rule.model_dump(mode="json", exclude_defaults=True) for rule in rules]
+            [
+                rule.model_dump(mode="json", exclude_defaults=True) | {"hours": rule.hours}
+                for rule in rules
+            ]
             for rules in columns.tables
         ],
-        "sites": [asdict(site) for site in columns.sites],
+        "sites": [_plain_site(site, hours) for site in columns.sites],
+        "hours": [item.model_dump(mode="json", exclude_defaults=True) for item in hours.values],
         "specials": [str(destination) for destination in columns.specials],
     }
     files = {
@@ -186,6 +197,19 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     for entry in folder.iterdir():
         if entry.name not in kept and _OURS.fullmatch(entry.name):
             entry.unlink(missing_ok=True)
+
+
+def _plain_site(site: Site, hours: Interner[BusinessHours]) -> dict[str, Any]:
+    """A site as JSON; its hours, if it has any, as their number."""
+    plain: dict[str, Any] = {"timezone": site.timezone, "threshold": site.threshold}
+    if site.hours is not None:
+        plain["hours"] = hours.add(site.hours)
+    return plain
+
+
+def _site(plain: dict[str, Any], hours: dict[int, BusinessHours]) -> Site:
+    made = Site(**plain)
+    return made if made.hours is None else replace(made, hours=hours[plain["hours"]])
 
 
 def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
@@ -304,7 +328,12 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         arrays = {
             name: _map(_verified(folder, files[name]), dtype) for name, dtype in _DTYPES.items()
         }
+        # What a snapshot written before there were business hours does not have.
+        after_hours: npt.NDArray[Any] = np.zeros(len(arrays["table"]), np.uint64)
+        if _OPTIONAL in files:
+            after_hours = _map(_verified(folder, files[_OPTIONAL]), np.uint64)
         interned = json.loads(_verified(folder, files["tables"]).read_bytes())
+        hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
         columns = LocationColumns(
             ids=StringColumn(arrays["ids_blob"], arrays["ids_offsets"]),
             names=StringColumn(arrays["names_blob"], arrays["names_offsets"]),
@@ -313,12 +342,13 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             first_slot=arrays["first_slot"],
             destinations=arrays["destinations"],
             defaults=arrays["defaults"],
+            after_hours=after_hours,
             fallback_slots=arrays["fallback_slots"],
             fallback_offsets=arrays["fallback_offsets"],
             fallback_codes=arrays["fallback_codes"],
-            sites=tuple(Site(**site) for site in interned["sites"]),
+            sites=tuple(_site(site, hours) for site in interned["sites"]),
             tables=tuple(
-                tuple(RuleText.model_validate(rule) for rule in rules)
+                tuple(RuleText.model_validate(_OLD_RULE | rule) for rule in rules)
                 for rules in interned["tables"]
             ),
             specials=tuple(Destination.parse(text) for text in interned["specials"]),

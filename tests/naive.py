@@ -1,6 +1,6 @@
 """The engine's answer, worked out the slow and obvious way, to hold the engine against.
 
-Lookup is a walk over the list, similarities are inner products in float64, one rule table at a
+Open or closed is asked of the oracle of :mod:`tests.hours`. Lookup is a walk over the list, similarities are inner products in float64, one rule table at a
 time, and the gates are written out. Only the formula of confidences is the library's own.
 """
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from routing_engine import scoring
 from routing_engine.profiles import background_for
+from tests.hours import oracle_is_open
 
 
 class NaiveEngine:
@@ -49,25 +50,36 @@ class NaiveEngine:
             self._rows[location.location_id] = rows, layout
         return self._rows[location.location_id]
 
-    def route(self, location_id, utterance, *, verified=False, confirmed=False):
+    def route(self, location_id, utterance, *, verified=False, confirmed=False, now=None):
         found = [item for item in self.locations if item.location_id == location_id]
         if not found:
             return "default", "unknown_location", self.default_destination, 0.0
         (location,) = found
-        default = location.default_destination
+        is_open = location.business_hours is None or oracle_is_open(location.business_hours, now)
         heard = utterance[:2000].strip()
         if not any(character.isalnum() for character in heard):
-            return "default", "empty_utterance", default, 0.0
+            return *self._to_nobody(location, is_open, "default", "empty_utterance"), 0.0
         if not location.rules:
-            return "default", "no_rules", default, 0.0
+            return *self._to_nobody(location, is_open, "default", "no_rules"), 0.0
         confidences = self._confidences(location, heard)
         ranked = sorted(
             zip(confidences, location.rules, strict=True),
             key=lambda pair: (-pair[0], pair[1].label, pair[1].when, str(pair[1].destination)),
         )
         top, best = ranked[0]
-        outcome, reason, destination = self._gates(location, ranked, verified, confirmed)
-        return outcome, reason, {"rule": best.destination, "default": default}.get(destination), top
+        outcome, reason, destination = self._gates(location, ranked, verified, confirmed, is_open)
+        if destination == "default":
+            return *self._to_nobody(location, is_open, outcome, reason), top
+        return outcome, reason, best.destination if destination == "rule" else None, top
+
+    def _to_nobody(self, location, is_open, outcome, reason):
+        """What becomes of a caller whom no rule takes."""
+        if is_open:
+            return outcome, reason, location.default_destination
+        if outcome == "default":
+            reason = "routine" if reason == "routine" else "outside_hours"
+            outcome = "closed" if location.after_hours is None else "default"
+        return outcome, reason, location.after_hours
 
     def _least(self, location, rule):
         for threshold in (rule.threshold, location.threshold, self.policy.threshold):
@@ -75,10 +87,11 @@ class NaiveEngine:
                 return threshold
         return scoring.DEFAULT_THRESHOLD
 
-    def _gates(self, location, ranked, verified, confirmed):
+    def _gates(self, location, ranked, verified, confirmed, is_open):
         top, best = ranked[0]
         least = self._least(location, best)
-        in_hours = best.hours != "closed"  # a location counts as open
+        window = best.hours or ("always" if best.action == "contain" else "open")
+        in_hours = window in ("always", "open" if is_open else "closed")
         if best.enabled and in_hours and self.policy.on_ambiguous == "clarify":
             for confidence, rule in ranked[1:]:
                 close = top - confidence < self.policy.margin

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import string
 
 from hypothesis import strategies as st
 
-from routing_engine import ContextRule, Destination, HashingEncoder, Location
+from routing_engine import (
+    BusinessHours,
+    ContextRule,
+    Destination,
+    HashingEncoder,
+    Holiday,
+    Location,
+)
 from routing_engine.columns import LocationColumns
 
 WORDS = (
@@ -122,13 +130,41 @@ def rules(draw, when=texts) -> ContextRule:
         when=draw(when),
         examples=tuple(draw(st.lists(texts, max_size=3))),
         threshold=draw(thresholds),
-        hours=draw(st.sampled_from(("always", "open", "closed"))),
+        hours=draw(st.sampled_from((None, "always", "open", "closed"))),
         requires_verification=draw(st.booleans()),
         requires_confirmation=draw(st.booleans()),
         action=action,
         enabled=draw(st.booleans()),
         destination=destination,
         fallback=tuple(draw(st.lists(destinations, max_size=2))),
+    )
+
+
+_dated = st.builds(
+    Holiday,
+    date=st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)),
+    name=st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=5),
+    ranges=st.sampled_from(((), ("08:00-12:00",), ("08:00-12:00", "22:00-02:00"))),
+)
+
+
+@st.composite
+def business_hours(draw, timezone) -> BusinessHours:
+    """Business hours of every kind."""
+    once = st.lists(_dated, max_size=2, unique_by=lambda item: item.date)
+    return BusinessHours(
+        timezone=draw(timezone),
+        weekly=draw(
+            st.sampled_from(
+                (
+                    *("24/7", "closed", "Mon-Fri 08:00-17:00"),
+                    "Mon, Wed 08:00-12:00 13:00-17:00; Sat 22:00-02:00",
+                )
+            )
+        ),
+        holidays=draw(once),
+        exceptions=draw(once),
+        country=draw(st.sampled_from((None, None, "US"))),
     )
 
 
@@ -142,13 +178,17 @@ _ids = st.one_of(
 def locations(draw, location_id=_ids) -> Location:
     """Locations of nought to four rules."""
     made = draw(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.when.casefold()))
+    timezone = draw(st.none() | st.sampled_from(TIMEZONES))
+    hours = st.none() if timezone is None else st.none() | business_hours(st.just(timezone))
     return Location(
         location_id=draw(location_id),
         default_destination=draw(destinations),
         rules=tuple(made),
         name=draw(st.none() | texts),
-        timezone=draw(st.none() | st.sampled_from(TIMEZONES)),
+        timezone=timezone,
         threshold=draw(thresholds),
+        business_hours=draw(hours),
+        after_hours=draw(st.none() | destinations),
     )
 
 

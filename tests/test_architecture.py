@@ -22,6 +22,7 @@ PACKAGE = Path(routing_engine.__file__).parent
 # but for modules of one subpackage.
 LEVELS = (
     ("errors", "explanation", "languages", "metrics", "parameters", "wording"),
+    ("values",),
     ("background", "destinations", "schedule", "signals", "turns"),
     ("models",),
     ("columns",),
@@ -36,6 +37,7 @@ LEVELS = (
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
 PUBLIC = {
+    "BusinessHours",
     "Candidate",
     "Case",
     "CompiledEncoder",
@@ -48,6 +50,7 @@ PUBLIC = {
     "Evaluation",
     "Fitting",
     "HashingEncoder",
+    "Holiday",
     "InvalidValueError",
     "Location",
     "MissingExtraError",
@@ -185,14 +188,14 @@ def test_the_engine_is_called_like_this():
             if p.name not in ("self", "cls")
         ]
 
-    routing = ["location_id", "utterance", "*verified", "*confirmed"]
+    routing = ["location_id", "utterance", "*verified", "*confirmed", "*now"]
     options = ["*encoder", "*policy", "*default_destination"]
     for function, names in {
         RoutingEngine: ["locations", *options, "*progress"],
         RoutingEngine.from_csv: ["path", "*region", "*dial_policy", "*template", "*on_error"],
         RoutingEngine.route: routing,
         RoutingEngine.aroute: routing,
-        RoutingEngine.route_many: ["queries"],
+        RoutingEngine.route_many: ["queries", "*now"],
         RoutingEngine.replace: ["locations", "*progress"],
         RoutingEngine.save: ["directory"],
         RoutingEngine.load: ["directory", *options, "*reembed"],

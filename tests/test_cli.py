@@ -405,6 +405,23 @@ def test_a_template_says_what_the_columns_of_a_wide_sheet_mean(tmp_path):
     assert engine.location("s-1").rules[0].when == "caller asks about money"
 
 
+def test_route_at_an_hour(tmp_path):
+    header = [*HEADER, "business_hours", "hours"]
+    rows = [[*row, "Mon-Fri 09:00-17:00", "open"] for row in ROWS[:3]]
+    sheet = write_csv(tmp_path / "stores.csv", rows, header)
+    run("import", sheet, "--out", tmp_path / "brand", "--encoder", "hashing")
+    asked = (tmp_path / "brand", "store-1", "I was charged twice")
+    day, night = "2026-03-06T11:00-05:00", "2026-03-06T22:00:30-05:00"
+    assert route(*asked, "--at", day).stdout.startswith("transfer  +12125550111  Billing  ")
+    closed = route(*asked, "--at", night, "--explain").stdout
+    assert closed.startswith("closed  -  Billing  ")
+    assert "The location is closed until Monday 2026-03-09 09:00 (America/New_York)." in closed
+    found = json.loads(route(*asked, "--at", night, "--json").stdout)
+    assert (found["outcome"], found["next_opening"]) == ("closed", "2026-03-09T09:00:00-04:00")
+    wrong = route(*asked, "--at", "2026-03-06T11:00")
+    assert wrong.exit_code == ExitCode.USAGE
+
+
 # diff, export
 
 

@@ -153,6 +153,7 @@ def test_arrays_have_the_types_that_are_stored():
         "first_slot": np.int64,
         "destinations": np.uint64,
         "defaults": np.uint64,
+        "after_hours": np.uint64,
         "fallback_slots": np.int64,
         "fallback_offsets": np.int64,
         "fallback_codes": np.uint64,

@@ -215,3 +215,33 @@ def test_the_words_are_not_shown_by_repr(call):
     assert "charge" not in repr(call)
     assert call.turns == (("caller", INVOICE),)
     assert call.hear("…", now=NOON).reason in (Reason.EMPTY_UTTERANCE, Reason.FALLBACK)
+
+
+@pytest.mark.parametrize("after_hours", [None, "+14155550109"])
+def test_a_closed_location_takes_calls_by_its_hours(after_hours):
+    emergency = a_rule(
+        "Emergency", when="reports a gas leak", examples=("i smell gas",), hours="always",
+        destination="+14155550108",
+    )  # fmt: skip
+    location = a_location(
+        "store-1", *RULES, emergency, default_destination=DEFAULT,
+        timezone="America/New_York", business_hours="Mon-Fri 08:00-17:00", after_hours=after_hours,
+    )  # fmt: skip
+    engine = RoutingEngine([location], encoder=HashingEncoder())
+    night = datetime(2026, 3, 3, 3, tzinfo=UTC)
+    opens = datetime(2026, 3, 3, 13, tzinfo=UTC)
+    outcome = "closed" if after_hours is None else "default"
+
+    def heard(words, at):
+        return engine.open_call("store-1", now=at).hear(words, now=at)
+
+    assert said(heard("how are you doing today", night)) == ("contain", "outside_hours", None)
+    assert said(heard("i smell gas", night)) == ("transfer", "rule_matched", "+14155550108")
+    asked = heard("representative", night)
+    assert said(asked) == (outcome, "person_requested", after_hours)
+    assert asked.next_opening == opens
+    assert said(heard(INVOICE, night)) == (outcome, "outside_hours", after_hours)
+    assert said(heard(INVOICE, opens)) == ("transfer", "rule_matched", BILLING)
+    call = engine.open_call("store-1", now=night)
+    call.agent_failed(now=night)
+    assert said(call.agent_failed(now=night)) == (outcome, "agent_failed", after_hours)

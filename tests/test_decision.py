@@ -376,13 +376,78 @@ def test_what_is_verified_and_confirmed_is_never_asked_for_again(case, threshold
         ("always", True, Outcome.TRANSFER),
         ("always", False, Outcome.TRANSFER),
         ("open", True, Outcome.TRANSFER),
-        ("open", False, Outcome.DEFAULT),
+        ("open", False, Outcome.CLOSED),
         ("closed", True, Outcome.DEFAULT),
         ("closed", False, Outcome.TRANSFER),
+        (None, True, Outcome.TRANSFER),
+        (None, False, Outcome.CLOSED),
     ],
 )
 def test_a_rule_applies_in_its_hours_only(hours, open_now, outcome):
     rule = RuleText(label="Sales", when="caller wants to buy", hours=hours)
     verdict = decide([0.9], [rule], [1], policy=RoutingPolicy(), threshold=0.5, open_now=open_now)
     assert verdict.outcome is outcome
-    assert (verdict.reason is Reason.OUTSIDE_HOURS) is (outcome is Outcome.DEFAULT)
+    assert (verdict.reason is Reason.OUTSIDE_HOURS) is (outcome is not Outcome.TRANSFER)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "rules", "expected"),
+    [
+        pytest.param([0.4], [A], verdict("closed", "outside_hours"), id="no rule matches"),
+        pytest.param(
+            [0.9, 0.1],
+            [text("A", hours="open"), B],
+            verdict("closed", "outside_hours", 0),
+            id="the best rule is for open hours",
+        ),
+        pytest.param(
+            [0.9],
+            [text("A", enabled=False, hours="always")],
+            verdict("closed", "outside_hours", 0),
+            id="the best rule is disabled",
+        ),
+        pytest.param(
+            [0.9],
+            [text("A", action="contain")],
+            verdict("closed", "routine", 0),
+            id="routine business is routine at any hour",
+        ),
+        pytest.param(
+            [0.9],
+            [text("A", action="contain", hours="open")],
+            verdict("closed", "outside_hours", 0),
+            id="unless its rule says otherwise",
+        ),
+        pytest.param(
+            [0.9],
+            [text("A", hours="always", requires_verification=True)],
+            verdict("verify", "verification_required", 0),
+            id="the gates after hours are asked as ever",
+        ),
+        pytest.param(
+            [0.85, 0.9],
+            [text("A", hours="always"), text("B", hours="always")],
+            verdict("clarify", "ambiguous", 1, 0),
+            id="and so is what is ambiguous",
+        ),
+    ],
+)
+def test_at_a_location_that_is_closed_nobody_is_sent_to_the_default(confidences, rules, expected):
+    found = decide(
+        confidences, rules, [HERE, THERE][: len(rules)], policy=ASKING, threshold=0.5,
+        open_now=False,
+    )  # fmt: skip
+    assert found == expected
+
+
+@given(cases(), thresholds)
+def test_at_a_location_that_is_closed_only_rules_for_that_hour_transfer(case, threshold):
+    rules = case[1]
+    options = {"policy": PLAIN, "threshold": threshold, "verified": True, "confirmed": True}
+    shut, open_ = (decide(*case, open_now=now, **options) for now in (False, True))
+    assert shut.outcome in (Outcome.TRANSFER, Outcome.CLOSED)
+    assert (shut.threshold, open_.outcome is Outcome.CLOSED) == (open_.threshold, False)
+    if shut.outcome is Outcome.TRANSFER:
+        assert rules[shut.rule].hours not in ("open", None)
+    if {shut.outcome, open_.outcome} == {Outcome.TRANSFER}:
+        assert rules[shut.rule].hours == "always"

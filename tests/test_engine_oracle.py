@@ -17,6 +17,8 @@ from routing_engine import (
     RoutingEngine,
     RoutingPolicy,
 )
+from routing_engine.schedule import next_opening
+from tests.hours import ZONES, random_hours, random_instant
 from tests.naive import NaiveEngine
 from tests.strategies import WORDS, location_lists, number, sentences, texts
 
@@ -128,6 +130,54 @@ def test_the_engine_answers_as_the_naive_one_does(seed):
     assert (seen["clarify"] > 20) == (policy.margin > 0 and policy.on_ambiguous == "clarify")
 
 
+def with_hours(rng, locations):
+    """The same locations, most with business hours, and rules for every hour."""
+    made = []
+    for location in locations:
+        zone = rng.choice(ZONES)
+        made.append(
+            Location(
+                location_id=location.location_id,
+                default_destination=location.default_destination,
+                threshold=location.threshold,
+                rules=tuple(
+                    rule.model_copy(
+                        update={"hours": rng.choice((None, "always", "open", "closed"))}
+                    )
+                    for rule in location.rules
+                ),
+                timezone=zone,
+                business_hours=random_hours(rng, zone, step=15) if rng.random() < 0.8 else None,
+                after_hours=number(5_000_000 + len(made)) if rng.random() < 0.5 else None,
+            )
+        )
+    return made
+
+
+def test_in_and_out_of_hours_the_engine_answers_as_the_naive_one_does():
+    rng = random.Random(77)
+    locations = with_hours(rng, franchise(rng))
+    policy = RoutingPolicy(margin=0.5)
+    engine = RoutingEngine(locations, encoder=HashingEncoder(64), policy=policy)
+    naive = NaiveEngine(locations, HashingEncoder(64), policy=policy)
+    said = [an_utterance(rng, locations) for _ in range(200)]
+    seen = Counter()
+    for _ in range(4000):
+        location = rng.choice(locations)
+        asked = location.location_id, rng.choice(said)
+        options = {"now": random_instant(rng, location.timezone), "verified": rng.random() < 0.3}
+        decision = engine.route(*asked, **options)
+        assert answer(decision) == naive.route(*asked, **options)[:3], (asked, options)
+        if decision.outcome == "closed":
+            assert decision.next_opening == next_opening(location.business_hours, options["now"])
+        seen[decision.outcome.value, decision.reason.value, decision.destination is None] += 1
+        seen[decision.outcome.value] += 1
+    # A sample that never leaves the beaten track would prove little.
+    assert all(seen[outcome] > 50 for outcome in ("transfer", "default", "closed")), seen
+    assert seen["default", "outside_hours", False] > 50, seen
+    assert seen["clarify", "ambiguous", True] > 3, seen
+
+
 def test_many_at_once_are_answered_as_the_naive_engine_does():
     rng = random.Random(99)
     locations = franchise(rng)
@@ -152,6 +202,7 @@ def test_a_destination_is_always_of_the_location_that_was_asked_for(locations, s
     engine = RoutingEngine(locations, encoder=HashingEncoder(8), policy=policy)
     for location in locations:
         own = {location.default_destination, None, *(rule.destination for rule in location.rules)}
+        own.add(location.after_hours)
         for utterance in said:
             decision = engine.route(location.location_id, utterance)
             assert decision.destination in own

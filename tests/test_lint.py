@@ -121,11 +121,32 @@ def test_a_when_that_says_nothing():
     assert finding.suggestion == "name what callers of 'General' ask for, and add a few examples"
 
 
+def test_a_rule_for_closed_hours_is_reached_where_a_location_has_business_hours():
+    rule = BILLING.model_copy(update={"hours": "closed"})
+    shut = {"timezone": "UTC", "business_hours": "Mon-Fri 09:00-17:00"}
+    assert lint_of(a_location("store-1", rule, GAS, **shut)).ok
+    report = lint_of(
+        a_location("store-1", rule, GAS, **shut),
+        a_location("store-2", rule, GAS),
+        a_location("store-3", rule, GAS, timezone="UTC"),
+    )
+    assert kinds(report) == [("unreachable", "Billing", None)]
+    assert report.findings[0].locations == ("store-2", "store-3")
+
+
+def test_a_rule_for_closed_hours_above_its_threshold_is_told_so():
+    rule = BILLING.model_copy(update={"hours": "closed", "threshold": 1.0})
+    shut = {"timezone": "UTC", "business_hours": "Mon-Fri 09:00-17:00"}
+    finding = lint_of(a_location("store-1", rule, GAS, **shut)).findings[0]
+    assert finding.kind == "unreachable"
+    assert "is asked for 1.00" in finding.message
+
+
 @pytest.mark.parametrize(
     ("fields", "location", "message", "suggestion"),
     [
         ({"enabled": False}, {}, "is disabled", "enable it"),
-        ({"hours": "closed"}, {}, "is for closed hours", "set its hours"),
+        ({"hours": "closed"}, {}, "is for closed hours", "give the location business hours"),
         ({"threshold": 1.0}, {}, "is asked for 1.00", "lower its threshold of 'Billing' below"),
         ({}, {"threshold": 1.0}, "is asked for 1.00", "lower the threshold of 'Billing' below"),
     ],

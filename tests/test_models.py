@@ -342,6 +342,7 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "confidence": 0.9,
         "threshold": 0.5,
         "question": None,
+        "next_opening": None,
         "location_id": "store-1",
         "catalog_version": 3,
         "candidates": [{"label": "Billing", "confidence": 0.9, "similarity": 0.8}],

@@ -126,6 +126,7 @@ keyed = st.tuples(
     st.integers(0, 10**7),
     st.one_of(heard, st.tuples(heard, st.from_regex(r"\x00\d,\d", fullmatch=True)).map("".join)),
     st.integers(0, 7),
+    st.integers(0, 10**10),
 )
 
 

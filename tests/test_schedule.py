@@ -8,10 +8,8 @@ import gc
 import pickle
 import random
 import time
-from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays as calendars
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +28,7 @@ from routing_engine.schedule import (
     next_opening,
     parse_weekly,
 )
+from tests.hours import ZONES, oracle_is_open, random_hours, random_instant
 
 UTC = dt.UTC
 OFFICE = "Mon-Fri 09:00-17:00"
@@ -391,129 +390,6 @@ def test_apia_had_no_30_december_2011():
 
 # Against a naive oracle
 
-ZONES = [
-    "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg", "America/Anchorage",
-    "America/Argentina/Buenos_Aires", "America/Chicago", "America/Denver", "America/Havana",
-    "America/Halifax", "America/Los_Angeles", "America/Mexico_City", "America/New_York",
-    "America/Phoenix", "America/Santiago", "America/Sao_Paulo", "America/St_Johns",
-    "America/Asuncion", "Antarctica/Troll", "Asia/Amman", "Asia/Beirut", "Asia/Gaza",
-    "Asia/Jerusalem", "Asia/Kathmandu", "Asia/Kolkata", "Asia/Tehran", "Asia/Tokyo",
-    "Atlantic/Azores", "Australia/Adelaide", "Australia/Eucla", "Australia/Lord_Howe",
-    "Australia/Sydney", "Europe/Berlin", "Europe/Dublin", "Europe/Lisbon", "Europe/London",
-    "Europe/Moscow", "Pacific/Apia", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Easter",
-    "Pacific/Kiritimati", "Pacific/Norfolk", "UTC",
-]  # fmt: skip
-FIRST, LAST = utc("2017-01-01"), utc("2027-01-01")
-MINUTE = dt.timedelta(minutes=1)
-
-
-@cache
-def clock_changes(name):
-    """Hours of ten years before which a zone's offset changed, found by looking at each hour."""
-    zone = ZoneInfo(name)
-    found = []
-    at, offset = FIRST, FIRST.astimezone(zone).utcoffset()
-    while at < LAST:
-        at += dt.timedelta(hours=1)
-        now = at.astimezone(zone).utcoffset()
-        if now != offset:
-            found.append(at)
-        offset = now
-    return found
-
-
-@cache
-def public_holidays(country, subdivision):
-    return calendars.country_holidays(country, subdiv=subdivision, years=range(2016, 2029))
-
-
-def oracle_ranges(value, date):
-    for item in (*value.exceptions, *value.holidays):
-        if item.date <= date <= (item.end_date or item.date):
-            if item.closed:
-                return ()
-            return item.ranges or value.weekly[date.weekday()]
-    if value.country is not None and date in public_holidays(value.country, value.subdivision):
-        return ()
-    return value.weekly[date.weekday()]
-
-
-def oracle_is_open(value, at):
-    """Open if the wall clock is in a range; near a change, if it was before and will be after.
-
-    Looks at whole minutes, since every range and every change is at one.
-    """
-    zone = ZoneInfo(value.timezone)
-    at = at.astimezone(UTC).replace(second=0, microsecond=0)
-
-    def wall(minute):
-        return minute.astimezone(zone).replace(tzinfo=None)
-
-    now = wall(at)
-    near = dt.timedelta(hours=3)  # no clock here goes back by more than two
-    is_plain = len({(at + shift).astimezone(zone).utcoffset() for shift in (-near, near)}) == 1
-    around = [now] if is_plain else [wall(at + MINUTE * k) for k in range(-180, 181)]
-    here = 0 if is_plain else 180
-    for back in (-1, 0, 1):
-        date = now.date() - dt.timedelta(days=back)
-        midnight = dt.datetime.combine(date, dt.time())
-        for item in oracle_ranges(value, date):
-            start = midnight + item.start_minute * MINUTE
-            end = midnight + item.end_minute * MINUTE
-            if is_plain:
-                if start <= now < end:
-                    return True
-                continue
-            began = any(start <= w < end for w in around[: here + 1])
-            goes_on = any(start <= w < end for w in around[here:]) or end in around[here + 1 :]
-            if began and goes_on:
-                return True
-    return False
-
-
-def random_ranges(rng, step):
-    edges = sorted(rng.sample(range(0, 1440 + 600, step), 2 * rng.choice([0, 1, 1, 1, 2, 2, 3])))
-    pairs = list(zip(edges[::2], edges[1::2], strict=True))
-    if rng.random() < 0.1:
-        return ALL_DAY
-    return tuple(TimeRange(a, b) for a, b in pairs if a < 1440 and b - a < 1440)
-
-
-def random_dates(rng, n, step):
-    """Dates that do not overlap."""
-    found = []
-    date = FIRST.date()
-    for _ in range(n):
-        date += dt.timedelta(days=rng.randrange(1, 2 * 3650 // n))
-        end = date + dt.timedelta(days=rng.choice([0, 0, 1, 5]))
-        kind = rng.choice(
-            [{"closed": True}, {"closed": False}, {"ranges": random_ranges(rng, step)}]
-        )
-        found.append(
-            Holiday(date=date, end_date=rng.choice([end, end if end > date else None]), **kind)
-        )
-        date = end
-    return found
-
-
-def random_hours(rng, timezone, step):
-    country, subdivision = rng.choice([(None, None), ("US", "CA"), ("DE", "BY"), ("JP", None)])
-    return BusinessHours(
-        timezone=timezone,
-        weekly=[random_ranges(rng, step) for _ in range(7)],
-        holidays=random_dates(rng, rng.choice([0, 40, 400]), step),
-        exceptions=random_dates(rng, rng.choice([0, 40, 400]), step),
-        country=country,
-        subdivision=subdivision,
-    )
-
-
-def random_instant(rng, timezone):
-    changes = clock_changes(timezone)
-    if changes and rng.random() < 0.3:
-        return rng.choice(changes) + dt.timedelta(seconds=rng.uniform(-5 * 3600, 4 * 3600))
-    return FIRST + (LAST - FIRST) * rng.random()
-
 
 def test_open_or_closed_equals_the_oracle_at_10000_instants():
     """The module's semantics whole, in 43 zones over ten years, 30 % near a clock change."""
@@ -735,6 +611,89 @@ def test_what_is_not_one_range_is_refused(text):
         TimeRange.parse(text)
 
 
+# Everything in one text
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("24/7", "24/7"),
+        ("closed", "closed"),
+        ("Mon-Fri 9am-5pm, Sat 9am-noon", "Mon-Fri 09:00-17:00; Sat 09:00-12:00"),
+        ("Mon-Fri 09:00-17:00; Holidays: us", "Mon-Fri 09:00-17:00; holidays US"),
+        ("public holidays US-CA; 24/7", "24/7; holidays US-CA"),
+        ("24/7\nholidays DE / BY\n", "24/7; holidays DE-BY"),
+        ("24/7; 2026-12-25 closed", "24/7; 2026-12-25 closed"),
+        ("24/7; 2026-12-25: off", "24/7; 2026-12-25 closed"),
+        ("24/7; 2026-12-24 9am-noon", "24/7; 2026-12-24 09:00-12:00"),
+        (
+            "24/7; 2026-12-24 \u2013 2026-12-26 closed",
+            "24/7; 2026-12-24 to 2026-12-26 closed",
+        ),
+        (
+            '24/7; 2026-12-24 8-12, 13-17 "Eve; \\"early\\""',
+            '24/7; 2026-12-24 08:00-12:00 13:00-17:00 "Eve; \\"early\\""',
+        ),
+        (
+            "holidays US; 24/7; 2026-11-27 open as usual; Sun closed",
+            "Mon-Sat 00:00-24:00; holidays US; 2026-11-27 as usual",
+        ),
+        ("except 2026-03-02 closed; 24/7", "24/7; except 2026-03-02 closed"),
+        ("24/7; Exception: 2026-03-02 24 hours", "24/7; except 2026-03-02 00:00-24:00"),
+    ],
+)
+def test_hours_are_read_from_one_text_and_written_as_one(text, canonical):
+    value = BusinessHours.parse(text, timezone="America/New_York")
+    assert str(value) == canonical
+    assert BusinessHours.parse(canonical, timezone="America/New_York") == value
+
+
+def test_a_text_says_what_the_fields_say():
+    text = (
+        'Mon-Fri 08:00-17:00; holidays US-CA; 2026-12-24 08:00-12:00 "Eve"; '
+        "2026-11-27 as usual; except 2026-12-24 to 2026-12-26 closed"
+    )
+    assert BusinessHours.parse(text, timezone="America/Los_Angeles") == BusinessHours(
+        timezone="America/Los_Angeles",
+        weekly="Mon-Fri 08:00-17:00",
+        country="US",
+        subdivision="CA",
+        holidays=[
+            Holiday(date="2026-12-24", ranges=["08:00-12:00"], name="Eve"),
+            Holiday(date="2026-11-27", closed=False),
+        ],
+        exceptions=[Holiday(date="2026-12-24", end_date="2026-12-26")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'' does not say the ordinary week"),
+        ("holidays US", "does not say the ordinary week"),
+        ("2026-12-25 closed", "does not say the ordinary week"),
+        ("Mon 9-5; holidays US", "business hours 'Mon 9-5': '9-5' does not say morning"),
+        ("24/7; 2026-12-25", "'2026-12-25': has no hours"),
+        ("24/7; 2026-02-30 closed", "'2026-02-30 closed': date: .* not '2026-02-30'"),
+        ("24/7; 2026-12-25 late", "cannot read 'late'"),
+        ("24/7; 2026-12-25 Mon 9am-5pm", "cannot read 'mon'"),
+        ("24/7; 2026-12-25 9-5", "'2026-12-25 9-5': '9-5' does not say morning"),
+        ("24/7; 2026-12-26 to 2026-12-24 closed", "end_date 2026-12-24 is before date 2026-12-26"),
+        ("24/7; 2026-12-24 closed; 2026-12-24 9am-5pm", "2026-12-24 is given twice"),
+        ("24/7; 25.12.2026 closed", r"cannot read '25\.12\.2026 closed'"),
+        ("24/7; holidays US; holidays CA", "'holidays CA' is the second country"),
+        ("24/7; holidays XX", "no public holiday calendar for 'XX'"),
+        ("24/7; holidays US-ZZ", "no public holiday calendar for 'US-ZZ'"),
+        ('24/7; 2026-12-25 closed "Xmas', "cannot read '\"xmas'"),
+        ('24/7; 2026-12-25 closed "\\x"', "its name is not written as"),
+        ("x" * 32_768, "longer than 32767 characters"),
+    ],
+)
+def test_hours_that_cannot_be_read_show_the_piece(text, message):
+    with pytest.raises(InvalidValueError, match=message):
+        BusinessHours.parse(text, timezone="UTC")
+
+
 # The value
 
 
@@ -746,16 +705,31 @@ dated = st.builds(
 )
 
 
-@given(
-    st.builds(
-        BusinessHours,
-        timezone=st.sampled_from(ZONES),
-        weekly=weeks,
-        holidays=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
-        exceptions=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
-        country=st.sampled_from([None, "US"]),
-    )
+all_hours = st.builds(
+    BusinessHours,
+    timezone=st.sampled_from(ZONES),
+    weekly=weeks,
+    holidays=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
+    exceptions=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
+    country=st.sampled_from([None, "US"]),
 )
+
+
+@given(all_hours)
+def test_hours_read_back_their_text(value):
+    assert BusinessHours.parse(str(value), timezone=value.timezone) == value
+
+
+@given(st.text('0123456789-to:;" \n\\aclosedexp', max_size=60))
+def test_any_text_is_read_or_refused(text):
+    try:
+        value = BusinessHours.parse(f"24/7; {text}", timezone="UTC")
+    except InvalidValueError:
+        return
+    assert BusinessHours.parse(str(value), timezone="UTC") == value
+
+
+@given(all_hours)
 @settings(deadline=None)
 def test_json_and_back_is_equal_and_hashes_the_same(value):
     for again in (
@@ -871,6 +845,25 @@ def test_a_broken_json_document_is_refused():
 def test_values_are_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         hours().timezone = "UTC"
+
+
+def test_the_next_opening_is_remembered_and_right_all_the_same():
+    """Asked in random order around closings and openings, warm as cold."""
+    rng = random.Random(20260305)
+    for _ in range(20):
+        timezone = rng.choice(ZONES)
+        value = random_hours(rng, timezone, step=15)
+        start = random_instant(rng, timezone)
+        instants = [start + dt.timedelta(minutes=rng.randrange(-7200, 7200)) for _ in range(40)]
+        warm = [next_opening(value, at) for at in instants]
+        cold = []
+        for at in instants:
+            schedule._compiled.cache_clear()
+            schedule._timetables.clear()
+            cold.append(next_opening(value, at))
+        assert [item and item.astimezone(UTC) for item in warm] == [
+            item and item.astimezone(UTC) for item in cold
+        ]
 
 
 def test_a_warm_answer_costs_microseconds():

@@ -151,6 +151,46 @@ class TestRoundTrip:
     def test_the_example_of_this_file_comes_back_whole(self, folder, expected):
         assert answers(load(folder)) == expected
 
+    def test_what_was_saved_before_there_were_hours_is_open_at_any(self, folder):
+        body = json.loads(file_of(folder, "tables").read_bytes())
+        assert body.pop("hours") == []
+        for table in body["tables"]:
+            for rule in table:
+                assert rule.pop("hours") is None
+        replace_file(folder, "tables", json.dumps(body).encode())
+        loaded, saved = load(folder), small_engine()
+        for name in saved.location_ids():
+            location = loaded.location(name)
+            assert (location.business_hours, location.after_hours) == (None, None)
+            assert {rule.hours for rule in location.rules} == {"always"}
+            for said in SAID:
+                before, after = loaded.route(name, said), saved.route(name, said)
+                assert before.to_dict() == after.to_dict()
+
+    @pytest.mark.parametrize("number", [5, -1, "0", None, [0]])
+    def test_hours_that_are_not_there_are_refused(self, folder, number):
+        body = json.loads(file_of(folder, "tables").read_bytes())
+        body["sites"][0]["hours"] = number
+        body["hours"] = [{"timezone": "UTC", "weekly": "24/7"}]
+        replace_file(folder, "tables", json.dumps(body).encode())
+        if number is None:
+            assert load(folder).location("a").business_hours is None
+            return
+        with pytest.raises(SnapshotError, match="malformed"):
+            load(folder)
+
+    def test_after_hours_numbers_are_kept_in_a_file_of_their_own(self, folder, tmp_path):
+        assert not list(folder.glob("after_hours-*"))
+        number = "sip:night@example.com"
+        made = a_location("a", after_hours=number), a_location("b", after_hours="+14155550133")
+        RoutingEngine([*made, a_location("c")], encoder=ENCODER).save(tmp_path / "new")
+        loaded = load(tmp_path / "new")
+        assert [loaded.location(name) for name in "ab"] == list(made)
+        assert loaded.location("c").after_hours is None
+        replace_file(tmp_path / "new", "after_hours", npy(np.zeros(2, np.uint64)))
+        with pytest.raises(SnapshotError, match="after_hours"):
+            load(tmp_path / "new")
+
     def test_a_loaded_engine_can_be_changed_and_saved_where_it_came_from(self, folder, expected):
         engine = load(folder)
         engine.replace([*map(engine.location, engine.location_ids()), a_location("c")])

@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 import time
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -155,6 +156,16 @@ VerifiedOption = Annotated[
 ]
 ConfirmedOption = Annotated[
     bool, typer.Option("--confirmed", help="The caller has confirmed the transfer.")
+]
+AtOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at",
+        formats=["%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"],
+        metavar="TIME",
+        help="The time for which business hours count, such as 2026-03-08T22:00-05:00; the "
+        "present without it.",
+    ),
 ]
 ExplainOption = Annotated[
     bool, typer.Option("--explain", help="Say why, and show how every rule of the location scored.")
@@ -407,6 +418,7 @@ def export(
         'route brand store-0042 "I was charged twice"',
         'route brand store-0042 "I was charged twice" --explain',
         'route brand store-0042 "are you hiring" --json',
+        'route brand store-0042 "the boiler leaks" --at 2026-03-08T22:00-05:00 --explain',
     )
 )
 @guarded
@@ -416,6 +428,7 @@ def route(
     words: Annotated[list[str], typer.Argument(metavar="WORDS", help="What the caller said.")],
     verified: VerifiedOption = False,
     confirmed: ConfirmedOption = False,
+    at: AtOption = None,
     explain: ExplainOption = False,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
@@ -428,7 +441,9 @@ def route(
     default for that reason.
     """
     engine = open_engine(directory, encoder, location)
-    decision = engine.route(location, " ".join(words), verified=verified, confirmed=confirmed)
+    decision = engine.route(
+        location, " ".join(words), verified=verified, confirmed=confirmed, now=at
+    )
     if json_output:
         explanation = {"explanation": decision.explain()} if explain else {}
         emit_json(decision.to_dict() | explanation)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.columns import LocationColumns
+from routing_engine.columns import Interner, LocationColumns
 
 __all__ = ["MAX_NAMED", "MAX_PATTERNS", "Case", "cases", "places_of"]
 
@@ -55,6 +55,7 @@ class Case:
         table: their rule table.
         places: a number a rule, equal where rules ring the same phone; None where left out.
         threshold: their own, or None.
+        has_hours: whether they are closed at times.
         n_locations: how many.
         first: numbers of the first of them.
     """
@@ -62,14 +63,17 @@ class Case:
     table: int
     places: tuple[int, ...] | None
     threshold: float | None
+    has_hours: bool
     n_locations: int
     first: tuple[int, ...]
 
 
 def cases(columns: LocationColumns) -> Iterator[Case]:
     """Every location with rules, in cases."""
-    thresholds = list(dict.fromkeys(site.threshold for site in columns.sites))
-    of_site = np.array([thresholds.index(site.threshold) for site in columns.sites], np.int32)
+    kinds: Interner[tuple[float | None, bool]] = Interner()
+    of_site = np.array(
+        [kinds.add((site.threshold, site.hours is not None)) for site in columns.sites], np.int32
+    )
     order = np.argsort(columns.table, kind="stable")
     sizes = np.bincount(columns.table, minlength=len(columns.tables)).tolist()
     ends = np.cumsum(np.array(sizes, np.int64))
@@ -90,7 +94,7 @@ def cases(columns: LocationColumns) -> Iterator[Case]:
             yield Case(
                 table,
                 tuple(found[c, :-1].tolist()) if rank < MAX_PATTERNS else None,
-                thresholds[int(found[c, -1])],
+                *kinds.values[int(found[c, -1])],
                 int(counts[c]),
                 tuple(int(i) for i in first),
             )

@@ -193,6 +193,8 @@ def findings_at(
     places: Sequence[int],
     policy: RoutingPolicy,
     threshold: float,
+    *,
+    has_hours: bool,
 ) -> Iterator[Found]:
     """What is wrong, each finding with what makes it the same one at another table.
 
@@ -203,6 +205,8 @@ def findings_at(
         places: a number a rule, equal where rules ring the same phone.
         policy: as the engine's that is to answer.
         threshold: least confidence where the rule does not set its own.
+        has_hours: whether the locations are closed at times. A rule for closed hours is asked then;
+            any other while they are open.
     """
 
     def made(kind: Kind, r: int, other: int | None = None, **fields: Any) -> Finding:
@@ -222,6 +226,7 @@ def findings_at(
             decide(
                 item.whole, rules, places,
                 policy=policy, threshold=threshold, verified=True, confirmed=True,
+                open_now=not (has_hours and rules[r].hours == "closed"),
             )
             for item in own
         ]  # fmt: skip
@@ -287,8 +292,8 @@ def _unreachable(
         fields["suggestion"] = "enable it, or delete it and let other rules have its callers"
         return "disabled", None, fields
     if any(verdict.reason is Reason.OUTSIDE_HOURS and verdict.rule == r for verdict in verdicts):
-        fields["message"] = f"{rule.label!r} is for closed hours, and no location has any"
-        fields["suggestion"] = "set its hours to open or always, or delete it"
+        fields["message"] = f"{rule.label!r} is for closed hours, and its location has none"
+        fields["suggestion"] = "give the location business hours, or set the rule's to always"
         return "hours", None, fields
     taken_by = [_best(item.whole, rules, range(len(rules))) for item in own]
     winners = Counter(winner for winner in taken_by if places[winner] != places[r])

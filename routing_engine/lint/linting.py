@@ -58,7 +58,10 @@ def lint_columns(
             asked = key, list(ask(own, case.places, background, parameters))
         threshold = usual if case.threshold is None else case.threshold
         here: dict[tuple[object, ...], Finding] = {}
-        for found_key, found in findings_at(rules, own, asked[1], case.places, policy, threshold):
+        found_here = findings_at(
+            rules, own, asked[1], case.places, policy, threshold, has_hours=case.has_hours
+        )
+        for found_key, found in found_here:
             here[found_key] = min(found, here.get(found_key, found), key=rank)
         for found_key, found in here.items():
             merged.setdefault(found_key, _Merged()).add(found, case)

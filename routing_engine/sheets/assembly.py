@@ -1,8 +1,8 @@
 """Gathered codes to checked locations.
 
 What is wrong with a rule leaves out that rule, so that its callers reach the default; what is
-wrong with a location itself (id, name, default, time zone, threshold, too many rules) leaves out
-the location. Everything is found before anything is decided, so one report names it all.
+wrong with a location itself (id, name, default, time zone, business hours, threshold, too many
+rules) leaves out the location. Everything is found before anything is decided, so one report names it all.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from routing_engine.models import (
     Location,
     RuleText,
 )
+from routing_engine.schedule import BusinessHours
 from routing_engine.sheets.cells import Value, read_fraction, split_list, text_of
 from routing_engine.sheets.gathering import Gathered
 from routing_engine.sheets.headers import LOCATION_FIELDS, TEXT_FIELDS, Header, header_key
@@ -64,8 +65,10 @@ class _Sites:
     location: Int32
     name: Int32
     timezone: Int32
+    hours: Int32
     threshold: Int32
     default: UInt64
+    after_hours: UInt64
 
 
 @dataclass(slots=True)
@@ -102,6 +105,7 @@ class _Assembly:
         self.ids: list[str] = []
         self.names: list[str] = [""]
         self.timezones: list[str] = [""]
+        self.hours: list[BusinessHours | None] = [None]
         self.thresholds: list[float | None] = [None]
         self.texts: list[RuleText] = []
         self.chains: list[tuple[int, ...]] = [()]
@@ -305,33 +309,46 @@ class _Assembly:
         timezones = self._read_values(
             "timezone", gathered.timezones.values, site("timezone"), rows, _read_timezone
         )
+        hours = self._read_values(
+            "business_hours", gathered.hours.values, site("hours"), rows, _read_hours
+        )
         thresholds = self._read_values(
             "location_threshold", gathered.thresholds.values, site("threshold"), rows,
             _read_threshold,
         )  # fmt: skip
-        self.names, self.timezones, self.thresholds = names[0], timezones[0], thresholds[0]
+        self.names, self.timezones, self.hours = names[0], timezones[0], hours[0]
+        self.thresholds = thresholds[0]
 
         rule_rows: Int32 = rule("row")
         specs: Int32 = rule("spec")
         cells: UInt64 = rule("destination")
         extensions: Int32 = rule("extension")
         fallbacks: Int32 = rule("fallback")
-        default_cells: UInt64 = site("default")
+        site_cells: dict[str, UInt64] = {"default_destination": site("default")}
+        after_hours: UInt64 = site("after_hours")
+        if "after_hours" in self.header.fields:
+            site_cells["after_hours"] = after_hours
         chain_cells = [
             gathered.numbers.encode(split_list(text_of(value)))  # type: ignore[arg-type]
             for value in gathered.fallbacks.values
         ]
-        distinct = np.unique(np.concatenate([cells, default_cells, *chain_cells]))
+        distinct = np.unique(np.concatenate([cells, *site_cells.values(), *chain_cells]))
         self.numbers = ParsedNumbers.parse(
             gathered.numbers, distinct[distinct > 0], region=self.region, policy=self.policy
         )
-        defaults, statuses = self.numbers.find(default_cells)
-        column = self.header.name("default_destination")
-        self._report_numbers(default_cells, statuses, rows, lambda _: column)
-        wrong = (statuses == WRONG) | (statuses == REFUSED)
-        for numbers in (names[1], timezones[1], thresholds[1]):
+        wrong = np.zeros(len(rows), bool)
+        found = {"after_hours": after_hours}
+        for field, at in site_cells.items():
+            found[field], statuses = self.numbers.find(at)
+            column = self.header.name(field)
+            self._report_numbers(at, statuses, rows, lambda _, column=column: column)  # type: ignore[misc]
+            wrong |= (statuses == WRONG) | (statuses == REFUSED)
+        for numbers in (names[1], timezones[1], hours[1], thresholds[1]):
             wrong |= numbers < 0
-        sites = _Sites(rows, location, names[1], timezones[1], thresholds[1], defaults)
+        sites = _Sites(
+            rows, location, names[1], timezones[1], hours[1], thresholds[1],
+            found["default_destination"], found["after_hours"],
+        )  # fmt: skip
         self._mark_bad(location[wrong])
         lost_sites = [row for row, field in gathered.lost if field in LOCATION_FIELDS]
         self._mark_bad(location[np.isin(rows, lost_sites)])
@@ -540,6 +557,16 @@ class _Assembly:
         self._conflicts(sites, sites.name, first_name, "location_name", lambda i: self.names[i])
         first_zone = self._first_values(sites, sites.timezone, n)
         self._conflicts(sites, sites.timezone, first_zone, "timezone", lambda i: self.timezones[i])
+        first_hours = self._first_values(sites, sites.hours, n)
+        self._conflicts(
+            sites, sites.hours, first_hours, "business_hours", lambda i: str(self.hours[i])
+        )
+        after_hours = self._first_values(sites, sites.after_hours, n)
+        self._check_hours(sites, first_hours, first_zone, after_hours)
+        self._conflicts(
+            sites, sites.after_hours, after_hours, "after_hours",
+            lambda code: self.numbers.decode(int(code)).masked,
+        )  # fmt: skip
         first_threshold = self._first_values(sites, sites.threshold, n)
         self._conflicts(
             sites, sites.threshold, first_threshold, "location_threshold",
@@ -562,6 +589,28 @@ class _Assembly:
         )  # fmt: skip
         self.bad_location |= missing
         return defaults
+
+    def _check_hours(self, sites: _Sites, hours: Int64, zones: Int64, numbers: Int64) -> None:
+        """Hours are times of a zone, and a number for closed hours wants some."""
+        at = np.flatnonzero((hours >= 0) & (zones < 0) & ~self.bad_location)
+        self.log.add_rows(
+            "error", "no_timezone", sites.row[hours[at]].astype(np.int64),
+            self.header.name("timezone"),
+            lambda i: (
+                None,
+                f"is empty for location {shown(self.ids[at[i]])}, which needs one for its hours",
+            ),
+        )  # fmt: skip
+        self.bad_location[at] = True
+        lonely = np.flatnonzero((numbers >= 0) & (hours < 0) & ~self.bad_location)
+        self.log.add_rows(
+            "warning", "no_business_hours", sites.row[numbers[lonely]].astype(np.int64),
+            self.header.name("after_hours"),
+            lambda i: (
+                None,
+                f"never rings: {shown(self.ids[lonely[i]])} has no business hours and is always open",
+            ),
+        )  # fmt: skip
 
     # Checks of the rules of a location.
 
@@ -700,15 +749,12 @@ class _Assembly:
             return np.where(first < 0, np.int32(0), values[first]) if len(values) else values
 
         zone = first_code(sites.timezone).astype(np.int64)
-        pair = zone * len(self.thresholds) + first_code(sites.threshold)
-        _, first, group = np.unique(pair, return_index=True, return_inverse=True)
+        zoned = zone * len(self.hours) + first_code(sites.hours)
+        triple = zoned * len(self.thresholds) + first_code(sites.threshold)
+        _, first, group = np.unique(triple, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int32)
         rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
-        site_values = tuple(
-            Site(self.timezones[code // len(self.thresholds)] or None,
-                 self.thresholds[code % len(self.thresholds)])
-            for code in pair[np.sort(first)].tolist()
-        )  # fmt: skip
+        site_values = tuple(self._site(code) for code in triple[np.sort(first)].tolist())
 
         slots = np.flatnonzero(rules.chain)
         lengths = np.array([len(chain) for chain in self.chains], np.int64)
@@ -721,6 +767,9 @@ class _Assembly:
         codes = flat[np.repeat(chain_starts[rules.chain[slots]], n_codes) + within]
 
         name_codes = [0 if i < 0 else int(sites.name[i]) for i in names[kept].tolist()]
+        after_hours = self._first_values(sites, sites.after_hours, len(self.ids))[kept]
+        after_codes = np.zeros(n, np.uint64)
+        after_codes[after_hours >= 0] = sites.after_hours[after_hours[after_hours >= 0]]
         return LocationColumns(
             ids=StringColumn.from_strings([self.ids[i] for i in kept.tolist()]),
             names=StringColumn.from_strings([self.names[code] or "" for code in name_codes]),
@@ -729,6 +778,7 @@ class _Assembly:
             first_slot=first_slot,
             destinations=rules.destination,
             defaults=sites.default[defaults[kept]],
+            after_hours=after_codes,
             fallback_slots=slots.astype(np.int64),
             fallback_offsets=offsets,
             fallback_codes=codes,
@@ -736,6 +786,15 @@ class _Assembly:
             tables=tables,
             specials=tuple(self.numbers.interned.specials),
         )
+
+    def _site(self, code: int) -> Site:
+        """What the numbers of a time zone, of hours and of a threshold say together."""
+        rest, threshold = divmod(code, len(self.thresholds))
+        zone, number = divmod(rest, len(self.hours))
+        timezone, hours = self.timezones[zone] or None, self.hours[number]
+        if hours is not None:
+            hours = hours.model_copy(update={"timezone": timezone})
+        return Site(timezone, self.thresholds[threshold], hours)
 
 
 def _id_finding(value: object, text: str) -> Finding | None:
@@ -774,6 +833,11 @@ def _read_name(text: str) -> tuple[str, None]:
 def _read_timezone(text: str) -> tuple[str, None]:
     made = Location(location_id="x", default_destination=_SAMPLE, timezone=text)
     return made.timezone or "", None
+
+
+def _read_hours(text: str) -> tuple[BusinessHours, None]:
+    # The zone stands in another cell.
+    return BusinessHours.parse(text, timezone="UTC"), None
 
 
 def _read_threshold(text: str) -> tuple[float, str | None]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from routing_engine.columns import SPECIAL, DestinationCodes, Interner, LocationColumns, Site
 from routing_engine.destinations import Destination
 from routing_engine.models import ContextRule, RuleText
+from routing_engine.schedule import BusinessHours
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +22,12 @@ __all__ = ["FieldChange", "LocationChange", "RuleChange", "SheetDiff", "diff"]
 
 MAX_SHOWN = 10
 """Locations of each kind that a summary prints."""
+MAX_WORDED = 60
+"""Characters of one value that a summary prints."""
+
+_LOCATION_VALUES = (
+    *("name", "timezone", "threshold", "default_destination", "business_hours", "after_hours"),
+)
 
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -30,6 +37,8 @@ def _plain(value: object) -> Any:
     """A value as JSON and people may see it: destinations masked."""
     if isinstance(value, Destination):
         return value.masked
+    if isinstance(value, BusinessHours):
+        return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
@@ -47,6 +56,9 @@ class FieldChange:
         old, new = _plain(self.old), _plain(self.new)
         if old == new:
             return f"{self.field} is another one ({new})"
+        if isinstance(self.old, BusinessHours) and isinstance(self.new, BusinessHours):
+            part, old, new = _part(old, new)
+            return f"{self.field}{part} {_worded(old)} -> {_worded(new)}"
         return f"{self.field} {_worded(old)} -> {_worded(new)}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,11 +66,21 @@ class FieldChange:
         return {"field": self.field, "old": _plain(self.old), "new": _plain(self.new)}
 
 
+def _part(old: str, new: str) -> tuple[str, str | None, str | None]:
+    """Hours that are too long to show as the pieces that only one side has."""
+    if max(len(old), len(new)) <= MAX_WORDED:
+        return "", old, new
+    before, after = old.split("; "), new.split("; ")
+    gone = "; ".join(piece for piece in before if piece not in after)
+    added = "; ".join(piece for piece in after if piece not in before)
+    return " in part:", gone or None, added or None
+
+
 def _worded(value: object) -> str:
     if value is None or value == []:
         return "none"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return text if len(text) <= MAX_WORDED else f"{text[: MAX_WORDED - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +106,8 @@ class LocationChange:
 
     Attributes:
         location_id: which.
-        fields: its own values: name, timezone, threshold, default_destination.
+        fields: its own values: name, timezone, threshold, default_destination, business_hours,
+            after_hours.
         rules_added, rules_removed: rules by label and ``when``.
         rules_changed: rules of the same label and ``when`` with other values.
         reordered: whether rules that stayed stand in another order.
@@ -269,15 +292,17 @@ def _differing(old: LocationColumns, new: LocationColumns, pairs: Int64) -> Mask
             site[columns.site] if len(columns) else site,
             table[columns.table] if len(columns) else table,
             recoded(columns.defaults),
+            recoded(columns.after_hours),
             recoded(columns.destinations),
             recoded(columns.fallback_codes),
         )
 
-    old_site, old_table, old_defaults, old_slots, old_chain = shared(old)
-    new_site, new_table, new_defaults, new_slots, new_chain = shared(new)
+    old_site, old_table, old_defaults, old_after, old_slots, old_chain = shared(old)
+    new_site, new_table, new_defaults, new_after, new_slots, new_chain = shared(new)
     differs: Mask = old_site[left] != new_site[right]
     differs |= old_table[left] != new_table[right]
     differs |= old_defaults[left] != new_defaults[right]
+    differs |= old_after[left] != new_after[right]
     differs |= _names_differ(old, new, left, right)
     # Where the tables are equal the rules are as many, and are compared slot by slot.
     at = np.flatnonzero(~differs)
@@ -329,7 +354,7 @@ def _location_change(old: LocationColumns, i: int, new: LocationColumns, j: int)
     before, after = old.location(i), new.location(j)
     fields = tuple(
         FieldChange(name, getattr(before, name), getattr(after, name))
-        for name in ("name", "timezone", "threshold", "default_destination")
+        for name in _LOCATION_VALUES
         if getattr(before, name) != getattr(after, name)
     )
     old_rules, new_rules = _by_key(before.rules), _by_key(after.rules)

@@ -60,11 +60,12 @@ class Gathered:
 
     Attributes:
         header: of the sheet.
-        ids, names, timezones, thresholds, fallbacks, extensions, specs: distinct cells.
+        ids, names, timezones, hours, thresholds, fallbacks, extensions, specs: distinct cells.
             A spec is a tuple of the cells of ``TEXT_FIELDS``; in the wide layout it is the
             position of the rule's column.
         numbers: codes of number cells.
-        sites: a record for each row: ``row, id, name, timezone, threshold, default``.
+        sites: a record for each row: ``row, id, name, timezone, hours, threshold, default,
+            after_hours``.
         rules: a record for each rule: ``row, id, spec, destination, extension, fallback``.
         n_rows: rows that are not blank.
         lost: (row, column or None for a rule's own) of cells that hold an error instead of a value.
@@ -72,21 +73,23 @@ class Gathered:
 
     def __init__(self, header: Header) -> None:
         self.header = header
-        self.ids, self.names, self.timezones, self.thresholds = (Tokens() for _ in range(4))
+        self.ids, self.names, self.timezones, self.hours, self.thresholds = (
+            Tokens() for _ in range(5)
+        )
         self.fallbacks, self.extensions, self.specs = (Tokens() for _ in range(3))
         self.numbers = CellCodes()
         self.n_rows = 0
         self.lost: list[tuple[int, str | None]] = []
         self.sites = Blocks(
-            row=np.int32, id=np.int32, name=np.int32, timezone=np.int32, threshold=np.int32,
-            default=np.uint64,
+            row=np.int32, id=np.int32, name=np.int32, timezone=np.int32, hours=np.int32,
+            threshold=np.int32, default=np.uint64, after_hours=np.uint64,
         )  # fmt: skip
         self.rules = Blocks(
             row=np.int32, id=np.int32, spec=np.int32, destination=np.uint64, extension=np.int32,
             fallback=np.int32,
         )  # fmt: skip
         # The empty cell is number 0 everywhere.
-        for tokens in (self.names, self.timezones, self.thresholds, self.fallbacks,
+        for tokens in (self.names, self.timezones, self.hours, self.thresholds, self.fallbacks,
                        self.extensions):  # fmt: skip
             tokens.encode([""])
 
@@ -100,14 +103,21 @@ class Gathered:
             position = fields.get(field)
             return repeat("", n) if position is None else columns[position]
 
+        none = np.zeros(n, np.int32)
         ids = self.ids.encode(cells("location_id"))
         self.sites.append(
             row=rows,
             id=ids,
             name=self.names.encode(cells("location_name")),
             timezone=self.timezones.encode(cells("timezone")),
+            hours=self.hours.encode(cells("business_hours"))
+            if "business_hours" in fields
+            else none,
             threshold=self.thresholds.encode(cells("location_threshold")),
             default=self.numbers.encode(cells("default_destination")),
+            after_hours=self.numbers.encode(map(_or_none, cells("after_hours")))
+            if "after_hours" in fields
+            else none,
         )
         if self.header.layout == "long":
             self.rules.append(
@@ -193,6 +203,11 @@ def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:
             "error", "lost_value", f"holds {what} instead of a value; enter the value itself",
             row=row, column=header.names[position], value=what, file=table.name,
         )  # fmt: skip
+
+
+def _or_none(cell: Value) -> Value:
+    """A cell that may say that there is no number."""
+    return "" if isinstance(cell, str) and cell.strip().casefold() == "none" else cell
 
 
 def _is_blank(cell: Value) -> bool:

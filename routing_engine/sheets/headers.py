@@ -27,6 +27,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "main phone", "main line", "front desk", "fallback number", "fallback destination",
         "store phone", "location phone", "site phone", "default transfer number",
     ),
+    "business_hours": (
+        "business hours", "location hours", "store hours", "hours of operation", "operating hours",
+        "weekly hours",
+    ),
+    "after_hours": (
+        "after hours", "after hours number", "after hours phone", "after hours destination",
+        "night number",
+    ),
     "location_threshold": ("location threshold", "store threshold", "site threshold"),
     "label": (
         "label", "intent", "department", "rule", "rule name", "rule label", "category", "topic",
@@ -71,7 +79,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
 ``store`` and ``TIME_ZONE`` is ``timezone``."""
 
 LOCATION_FIELDS = (
-    "location_id", "location_name", "timezone", "default_destination", "location_threshold",
+    "location_id", "location_name", "timezone", "default_destination", "business_hours",
+    "after_hours", "location_threshold",
 )  # fmt: skip
 TEXT_FIELDS = (
     "label", "when", "examples", "threshold", "hours", "requires_verification",

@@ -32,8 +32,8 @@ MAX_WORKBOOK_CELL = 32_767
 MAX_WORKBOOK_COLUMNS = 16_384
 
 LONG_FIELDS = (
-    "location_id", "location_name", "timezone", "default_destination", "location_threshold",
-    "label", "when", "examples", "destination", "extension", "threshold", "hours",
+    "location_id", "location_name", "timezone", "default_destination", "business_hours",
+    "after_hours", "location_threshold", "label", "when", "examples", "destination", "extension", "threshold", "hours",
     "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
     "languages",
 )  # fmt: skip
@@ -41,7 +41,9 @@ ALWAYS = frozenset(
     {"location_id", "location_name", "timezone", "default_destination", "label", "when",
      "examples", "destination"}
 )  # fmt: skip
-NUMBER_FIELDS = frozenset({"default_destination", "destination", "fallback", "extension"})
+NUMBER_FIELDS = frozenset(
+    {"default_destination", "after_hours", "destination", "fallback", "extension"}
+)
 
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ESCAPE_OF_WORKBOOKS = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
@@ -127,13 +129,24 @@ def _used_fields(columns: LocationColumns) -> list[str]:
         default = RuleText.model_fields[name].default
         if name not in used and any(getattr(text, name) != default for text in texts):
             used.add(name)
-    if any(site.threshold is not None for site in columns.sites):
-        used.add("location_threshold")
+    used |= _used_site_fields(columns)
     if any(special.extension is not None for special in columns.specials):
         used.add("extension")
     if len(columns.fallback_slots):
         used.add("fallback")
     return [field for field in LONG_FIELDS if field in used]
+
+
+def _used_site_fields(columns: LocationColumns) -> set[str]:
+    """Columns of a location that are written only where one has a value."""
+    used = set()
+    if any(site.threshold is not None for site in columns.sites):
+        used.add("location_threshold")
+    if any(site.hours is not None for site in columns.sites):
+        used.add("business_hours")
+    if columns.after_hours.any():
+        used.add("after_hours")
+    return used
 
 
 def _text_cells(text: RuleText) -> dict[str, str]:
@@ -142,7 +155,7 @@ def _text_cells(text: RuleText) -> dict[str, str]:
         "when": text.when,
         "examples": join_list(text.examples),
         "threshold": "" if text.threshold is None else repr(text.threshold),
-        "hours": text.hours,
+        "hours": text.hours or "",
         "requires_verification": "yes" if text.requires_verification else "",
         "requires_confirmation": "yes" if text.requires_confirmation else "",
         "action": text.action,
@@ -151,13 +164,21 @@ def _text_cells(text: RuleText) -> dict[str, str]:
     }
 
 
-def _site_cells(columns: LocationColumns, i: int) -> dict[str, str]:
+def _hours_texts(columns: LocationColumns) -> list[str]:
+    """The business hours of each site, written once however many locations share them."""
+    return ["" if site.hours is None else str(site.hours) for site in columns.sites]
+
+
+def _site_cells(columns: LocationColumns, i: int, hours: Sequence[str]) -> dict[str, str]:
     site = columns.sites[columns.site[i]]
+    after_hours = columns.decode(int(columns.after_hours[i]))
     return {
         "location_id": columns.ids[i],
         "location_name": columns.names[i],
         "timezone": site.timezone or "",
         "default_destination": str(columns.decode(int(columns.defaults[i]))),
+        "business_hours": hours[columns.site[i]],
+        "after_hours": "" if after_hours is None else str(after_hours),
         "location_threshold": "" if site.threshold is None else repr(site.threshold),
     }
 
@@ -176,8 +197,9 @@ def _long_rows(columns: LocationColumns) -> Iterator[Row]:
     yield fields
     tables = [[_text_cells(text) for text in table] for table in columns.tables]
     has_fallback = len(columns.fallback_slots) > 0
+    hours = _hours_texts(columns)
     for i in range(len(columns)):
-        site = _site_cells(columns, i)
+        site = _site_cells(columns, i, hours)
         first = int(columns.first_slot[i])
         codes = columns.destinations[first : int(columns.first_slot[i + 1])].tolist()
         for j, (text, code) in enumerate(zip(tables[columns.table[i]], codes, strict=True)):
@@ -223,16 +245,14 @@ def _wide_texts(columns: LocationColumns) -> tuple[RuleText, ...]:
 
 
 def _wide_rows(columns: LocationColumns, texts: Sequence[RuleText]) -> Iterator[Row]:
-    fields = [
-        field
-        for field in LOCATION_FIELDS
-        if field != "location_threshold" or any(s.threshold is not None for s in columns.sites)
-    ]
+    used = ALWAYS | _used_site_fields(columns)
+    fields = [field for field in LOCATION_FIELDS if field in used]
     yield [*fields, *(text.label for text in texts)]
     position = {text: i for i, text in enumerate(texts)}
     positions = [[position[text] for text in table] for table in columns.tables]
+    hours = _hours_texts(columns)
     for i in range(len(columns)):
-        site = _site_cells(columns, i)
+        site = _site_cells(columns, i, hours)
         cells = [""] * len(texts)
         codes = columns.destinations[columns.first_slot[i] : columns.first_slot[i + 1]].tolist()
         for at, code in zip(positions[columns.table[i]], codes, strict=True):

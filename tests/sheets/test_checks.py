@@ -325,6 +325,76 @@ def test_all_errors_come_at_once(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("business_hours", "Mon-Fri 9-5", "'9-5' does not say morning or afternoon"),
+        ("business_hours", "holidays US", "does not say the ordinary week"),
+        ("business_hours", "24/7; holidays XX", "no public holiday calendar for 'XX'"),
+        ("business_hours", "24/7; 2026-02-30 closed", "not '2026-02-30'"),
+        ("after_hours", "555 01A2", "is not a phone number"),
+        ("after_hours", "+19005550100", "may not be dialled"),
+    ],
+)
+def test_wrong_hours_of_a_location_leave_it_out(tmp_path, field, value, message):
+    rows = rows_with(field, value, timezone="UTC")
+    other = ["s2" if name == "location_id" else cell for name, cell in zip(*rows, strict=True)]
+    other[rows[0].index(field)] = ""
+    path = write_csv(tmp_path / "f.csv", [*rows, other])
+    (error,) = refused(path).errors
+    assert (error.row, error.column) == (2, field)
+    assert message in error.message
+    assert _left(path) == {"s2": ["Billing"]}
+
+
+def test_hours_need_a_time_zone(tmp_path):
+    rows = [
+        (*LONG, "business_hours"),
+        ("s1", A, "L", "w", B, "24/7"),
+        ("s1", A, "M", "x", C, ""),
+        ("s2", A, "L", "w", B, ""),
+    ]
+    path = write_csv(tmp_path / "f.csv", rows)
+    assert texts(refused(path).errors) == [
+        "f.csv:2 timezone: is empty for location 's1', which needs one for its hours"
+    ]
+    assert _left(path) == {"s2": ["L"]}
+
+
+def test_a_number_for_closed_hours_that_never_come_is_warned_of(tmp_path):
+    rows = [
+        (*LONG, "after hours #"),
+        ("s1", A, "L", "w", B, D),
+        ("s1", A, "M", "x", C, D),
+        ("s2", A, "L", "w", B, "none"),
+    ]
+    sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
+    assert texts(sheet.report.warnings) == [
+        "f.csv:2 after hours #: never rings: 's1' has no business hours and is always open"
+    ]
+
+
+def test_rows_of_one_location_agree_on_its_hours(tmp_path):
+    rows = [
+        (*LONG, "timezone", "business_hours", "after_hours"),
+        ("s1", A, "L", "w", B, "UTC", "Mon 9am-5pm", D),
+        ("s1", A, "M", "x", C, "UTC", "Mon 09:00-17:00", D),
+        ("s1", A, "N", "y", C, "UTC", "24/7", B),
+    ]
+    report = refused(write_csv(tmp_path / "f.csv", rows))
+    assert [(e.row, e.column, e.message) for e in report.errors] == [
+        (
+            4,
+            name,
+            f"'{here}' here and '{there}' in row 2 for location 's1'; a location has one {name}",
+        )
+        for name, here, there in (
+            ("business_hours", "24/7", "Mon 09:00-17:00"),
+            ("after_hours", "+*********11", "+*********33"),
+        )
+    ]
+
+
 def test_skipping_everything_leaves_no_locations(tmp_path):
     sheet = read_sheet(
         write_csv(tmp_path / "f.csv", rows_with("default_destination", "x")), on_error="skip"

@@ -183,6 +183,34 @@ def test_diff_equals_comparing_models(old, new):
         assert list(change.lines())
 
 
+def test_changed_hours_are_told():
+    before = {"timezone": "UTC", "business_hours": "Mon-Fri 09:00-17:00"}
+    old = _location("s1", FLOOD, **before)
+    new = _location("s1", FLOOD, timezone="UTC", business_hours="24/7", after_hours=D)
+    made = diff(_columns(old), _columns(new))
+    assert str(made).splitlines()[1:] == [
+        "~ s1",
+        "    business_hours Mon-Fri 09:00-17:00 -> 24/7",
+        "    after_hours none -> +*********33",
+    ]
+    json.dumps(made.to_dict())
+    assert diff(_columns(old), _columns(_location("s1", FLOOD, **before))).is_empty
+    number = diff(
+        _columns(_location("s1", after_hours=C)), _columns(_location("s1", after_hours=D))
+    )
+    assert str(number).splitlines()[2:] == ["    after_hours +*********22 -> +*********33"]
+
+
+def test_a_date_added_at_the_end_of_long_hours_is_told():
+    dates = "; ".join(f"2026-12-{day} closed" for day in range(20, 26))
+    old, new = (
+        _location("s1", timezone="UTC", business_hours=f"Mon-Fri 09:00-17:00; {text}")
+        for text in (dates, f"{dates}; 2026-12-31 closed")
+    )
+    (line,) = str(diff(_columns(old), _columns(new))).splitlines()[2:]
+    assert line == "    business_hours in part: none -> 2026-12-31 closed"
+
+
 def test_a_hundred_thousand_equal_locations_take_no_time():
     n = 100_000
     base = _columns(_location("s1", FLOOD, BILL.model_copy(update={"fallback": ()})))
@@ -191,6 +219,7 @@ def test_a_hundred_thousand_equal_locations_take_no_time():
         ids=ids, names=StringColumn.from_strings([""] * n), site=np.zeros(n, np.int32),
         table=np.zeros(n, np.int32), first_slot=np.arange(n + 1, dtype=np.int64) * 2,
         destinations=np.tile(base.destinations, n), defaults=np.tile(base.defaults, n),
+        after_hours=np.zeros(n, np.uint64),
         fallback_slots=base.fallback_slots, fallback_offsets=base.fallback_offsets,
         fallback_codes=base.fallback_codes, sites=base.sites, tables=base.tables,
         specials=base.specials,

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Location, RuleText
+from routing_engine.schedule import BusinessHours
 from routing_engine.sheets import read_sheet
 from routing_engine.sheets.headers import ALIASES, header_key
 
@@ -74,7 +76,8 @@ def test_scattered_rows_keep_first_appearance_and_row_order(tmp_path):
 def test_every_alias_is_understood(tmp_path, field, alias):
     values = {
         "location_id": "s1", "location_name": "n", "timezone": "UTC", "default_destination": A,
-        "location_threshold": "0.5", "label": "L", "when": "w", "examples": "e",
+        "location_threshold": "0.5", "business_hours": "Mon-Fri 9am-5pm", "after_hours": D,
+        "label": "L", "when": "w", "examples": "e",
         "destination": B, "extension": "7", "threshold": "0.25", "hours": "closed",
         "requires_verification": "yes", "requires_confirmation": "yes", "action": "transfer",
         "fallback": C, "enabled": "no", "languages": "es",
@@ -84,6 +87,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
     assert locations(sheet) == [
         Location(
             location_id="s1", name="n", timezone="UTC", default_destination=A, threshold=0.5,
+            business_hours="Mon-Fri 09:00-17:00", after_hours=D,
             rules=[
                 ContextRule(
                     label="L", when="w", examples=("e",), destination=f"{B};ext=7", threshold=0.25,
@@ -366,3 +370,59 @@ def test_reading_twice_gives_the_same_columns(tmp_path):
         assert getattr(one, name).tolist() == getattr(two, name).tolist()
         assert getattr(one, name).dtype == getattr(two, name).dtype
     assert (one.sites, one.tables, one.specials) == (two.sites, two.tables, two.specials)
+
+
+HOURS = 'Mon-Fri 8am-5pm; holidays US; 2026-12-24 8am-noon "Eve"'
+
+
+def test_business_hours_are_in_the_zone_of_their_location(tmp_path):
+    rows = [
+        (*LONG, "timezone", "business_hours", "after_hours"),
+        ("s1", A, "L", "w", B, "America/Chicago", HOURS, "none"),
+        ("s2", A, "L", "w", B, "UTC", HOURS, "(415) 555-0133"),
+        ("s2", A, "M", "x", C, "", "", ""),
+        ("s3", A, "L", "w", B, "UTC", "", " None "),
+        ("s4", A, "L", "w", B, "UTC", "24/7", "sip:night@example.com"),
+        ("s5", A, "L", "w", B, "", "", ""),
+    ]
+    sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
+    assert sheet.report.warnings == ()
+    found = {
+        item.location_id: (item.timezone, item.business_hours, item.after_hours)
+        for item in locations(sheet)
+    }
+    assert found == {
+        "s1": ("America/Chicago", BusinessHours.parse(HOURS, timezone="America/Chicago"), None),
+        "s2": ("UTC", BusinessHours.parse(HOURS, timezone="UTC"), Destination(D)),
+        "s3": ("UTC", None, None),
+        "s4": (
+            "UTC",
+            BusinessHours(timezone="UTC", weekly="24/7"),
+            Destination(sip_uri="sip:night@example.com"),
+        ),
+        "s5": (None, None, None),
+    }
+    assert len(sheet.columns.sites) == 5
+
+
+def test_one_schedule_written_in_two_ways_is_one(tmp_path):
+    rows = [
+        (*LONG, "timezone", "business_hours"),
+        ("s1", A, "L", "w", B, "UTC", "Mon-Fri 9am-5pm"),
+        ("s2", A, "L", "w", B, "UTC", "weekdays 09:00-17:00"),
+    ]
+    columns = read_sheet(write_csv(tmp_path / "f.csv", rows)).columns
+    assert len(columns.sites) == 1
+
+
+def test_a_wide_sheet_has_room_for_business_hours(tmp_path):
+    rows = [
+        ("store", "main number", "tz", "Store Hours", "After-Hours Number", "Billing"),
+        ("s1", A, "UTC", "Mon-Fri 9am-5pm", D, B),
+        ("s2", A, "", "", "", B),
+    ]
+    first, second = locations(read_sheet(write_csv(tmp_path / "f.csv", rows)))
+    assert str(first.business_hours) == "Mon-Fri 09:00-17:00"
+    assert first.after_hours == Destination(D)
+    assert [rule.label for rule in first.rules] == ["Billing"]
+    assert (second.business_hours, second.after_hours) == (None, None)

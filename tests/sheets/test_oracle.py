@@ -42,7 +42,7 @@ def read_naively(path: Path) -> list[Location]:
                 label=row["label"], when=row["when"],
                 examples=[part for part in row["examples"].split("|") if part.strip()],
                 threshold=None if row["threshold"] == "" else float(row["threshold"]),
-                hours=row["hours"] or "always", action=row["action"] or "transfer",
+                hours=row["hours"] or None, action=row["action"] or "transfer",
                 destination=(row["destination"] and parse_destination(
                     row["destination"], region="US", extension=row["extension"])) or None,
                 fallback=fallback,

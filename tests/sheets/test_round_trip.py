@@ -15,6 +15,7 @@ from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet, write_sheet, writing
 from routing_engine.sheets.cells import guard, guard_kept, join_list, split_list, unguard
+from tests.strategies import business_hours
 
 from .making import A, B, C, D
 
@@ -41,7 +42,7 @@ def rules(draw):
     action = draw(st.sampled_from(["transfer", "contain"]))
     return ContextRule(
         label=draw(texts), when=draw(texts), examples=draw(st.lists(texts, max_size=3)),
-        threshold=draw(thresholds), hours=draw(st.sampled_from(["always", "open", "closed"])),
+        threshold=draw(thresholds), hours=draw(st.sampled_from([None, "always", "open", "closed"])),
         requires_verification=draw(st.booleans()), requires_confirmation=draw(st.booleans()),
         action=action, enabled=draw(st.booleans()),
         destination=draw(destinations if action == "transfer" else st.none() | destinations),
@@ -53,11 +54,13 @@ def rules(draw):
 @st.composite
 def locations(draw):
     made = st.lists(rules(), max_size=4, unique_by=lambda rule: rule.when.casefold())
+    timezone = draw(st.sampled_from([None, "UTC", "America/New_York"]))
+    hours = st.none() if timezone is None else st.none() | business_hours(st.just(timezone))
     return Location(
         location_id=draw(texts), default_destination=draw(destinations), rules=draw(made),
         name=draw(st.none() | texts.map(lambda text: " ".join(text.split()))),
-        timezone=draw(st.sampled_from([None, "UTC", "America/New_York"])),
-        threshold=draw(thresholds),
+        timezone=timezone, threshold=draw(thresholds), business_hours=draw(hours),
+        after_hours=draw(st.none() | destinations),
     )  # fmt: skip
 
 
@@ -164,7 +167,8 @@ def test_languages_are_written_as_codes_only_where_a_rule_has_some(tmp_path):
 
 WIDE = [
     Location(
-        location_id="s1", default_destination=A, threshold=0.5, name="One",
+        location_id="s1", default_destination=A, threshold=0.5, name="One", after_hours=D,
+        timezone="America/Chicago", business_hours="Mon-Fri 08:00-17:00; holidays US",
         rules=[
             ContextRule(label="Billing", when="a bill", examples=["x | y"], destination=B),
             ContextRule(label="Parts", when="needs parts", destination=f"{C};ext=9"),

@@ -1,0 +1,68 @@
+"""What every value that is checked at the edge has in common: frozen, and with our own error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from routing_engine.errors import InvalidValueError, Problem, mask
+
+__all__ = ["Value", "shown"]
+
+_NUMBER: Final = re.compile(
+    r"\+\d[\d ().-]*|\d{5,}|(?:\(?\d[\d ().-]*)?\d{3}[ .-]?\d{4}|(?:\d\d[ .]){3,}\d\d"
+)
+
+
+def shown(value: object, length: int = 80) -> str:
+    """A wrong value as a message may show it: short, and no phone number (a shifted column)."""
+    text = repr(value)
+    text = text if len(text) <= length else text[: length - 1] + "…"
+    return _NUMBER.sub(lambda match: mask(match[0]), text)
+
+
+def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        path = ".".join(str(part) for part in detail["loc"])
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, InvalidValueError):
+            for problem in cause.problems:
+                yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
+            continue
+        message = detail["msg"].removeprefix("Value error, ")
+        value = detail.get("input")
+        if detail["type"] not in ("missing", "extra_forbidden") and isinstance(
+            value, (str, int, float)
+        ):
+            message += f", not {value if isinstance(value, float) else shown(value, 60)}"
+        yield Problem(path, message)
+
+
+class Value(BaseModel):
+    """A frozen value whose constructor raises this library's own error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=type(self).__name__, problems=_problems(error)) from None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        try:
+            return super().model_validate(obj, **options)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        try:
+            return super().model_validate_json(json_data, **options)
+        except pydantic.ValidationError as error:
+            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
