@@ -8,6 +8,9 @@ with the agent (``CONTAIN``). A call goes on to a person where
 - the caller asks for a person, in whatever words: to the rule that fits, or else the default;
 - the agent gives up: too many silences, failures, or signs of impatience (:class:`CallPolicy`).
 
+Where the location is closed then and has no after-hours number, the answer is ``CLOSED``; so it is
+where a rule is confident that is not for this hour.
+
 A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`` in another.
 """
 
@@ -301,7 +304,7 @@ class Call:
         if known is TransferOutcome.CALLER_HUNG_UP:
             self._keep(is_over=True)
             return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
-        for destination in self._chain():
+        for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
                 return self._settle(
                     self._plain(Outcome.TRANSFER, Reason.FALLBACK, destination), moment
@@ -337,8 +340,9 @@ class Call:
                 )
         if decision.outcome is Outcome.VERIFY and self._is_out_of_attempts():
             return self._default(Reason.VERIFICATION_FAILED, now)
-        is_routine = decision.reason is Reason.ROUTINE
-        if decision.outcome not in _LEAVES_IT_OPEN or (rule is not None and not is_routine):
+        if decision.outcome not in _LEAVES_IT_OPEN:
+            return decision
+        if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
         # What the engine says of a caller whom no rule takes knows the hour already.
         if wants_person(utterance):
@@ -355,7 +359,7 @@ class Call:
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if str(destination) in self._record.tried:
-                left = [d for d in self._chain() if str(d) not in self._record.tried]
+                left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
                     return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
@@ -407,12 +411,13 @@ class Call:
         rules = self._location().rules
         return next((rule for rule in rules if rule.label == label), None)
 
-    def _chain(self) -> list[Destination]:
-        """Whom to try, in order."""
+    def _chain(self, now: datetime) -> list[Destination]:
+        """Whom to try, in order; last, where a caller goes whom no rule takes at this hour."""
         rule = self._rule()
         first = [] if rule is None or rule.destination is None else [rule.destination]
         more = () if rule is None else rule.fallback
-        return [*first, *more, self._location().default_destination]
+        last = self._router.route(self._record.location_id, "", now=now).destination
+        return [*first, *more, *([] if last is None else [last])]
 
     def _is_verified(self, now: datetime) -> bool:
         since = now - timedelta(seconds=self._record.policy.verified_for_s)

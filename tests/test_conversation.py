@@ -217,31 +217,64 @@ def test_the_words_are_not_shown_by_repr(call):
     assert call.hear("…", now=NOON).reason in (Reason.EMPTY_UTTERANCE, Reason.FALLBACK)
 
 
-@pytest.mark.parametrize("after_hours", [None, "+14155550109"])
-def test_a_closed_location_takes_calls_by_its_hours(after_hours):
-    emergency = a_rule(
-        "Emergency", when="reports a gas leak", examples=("i smell gas",), hours="always",
-        destination="+14155550108",
-    )  # fmt: skip
-    location = a_location(
-        "store-1", *RULES, emergency, default_destination=DEFAULT,
-        timezone="America/New_York", business_hours="Mon-Fri 08:00-17:00", after_hours=after_hours,
-    )  # fmt: skip
-    engine = RoutingEngine([location], encoder=HashingEncoder())
-    night = datetime(2026, 3, 3, 3, tzinfo=UTC)
-    opens = datetime(2026, 3, 3, 13, tzinfo=UTC)
-    outcome = "closed" if after_hours is None else "default"
+class TestClosed:
+    """A location that is closed from noon on."""
 
-    def heard(words, at):
-        return engine.open_call("store-1", now=at).hear(words, now=at)
+    AFTER = "+14155550199"
+    MORNING = NOON - timedelta(hours=1)
+    OPENS = NOON + timedelta(hours=21)
 
-    assert said(heard("how are you doing today", night)) == ("contain", "outside_hours", None)
-    assert said(heard("i smell gas", night)) == ("transfer", "rule_matched", "+14155550108")
-    asked = heard("representative", night)
-    assert said(asked) == (outcome, "person_requested", after_hours)
-    assert asked.next_opening == opens
-    assert said(heard(INVOICE, night)) == (outcome, "outside_hours", after_hours)
-    assert said(heard(INVOICE, opens)) == ("transfer", "rule_matched", BILLING)
-    call = engine.open_call("store-1", now=night)
-    call.agent_failed(now=night)
-    assert said(call.agent_failed(now=night)) == (outcome, "agent_failed", after_hours)
+    @pytest.fixture(params=[None, AFTER], ids=["nobody", "a number"])
+    def night(self, request):
+        emergency = a_rule("Emergency", when="smells gas", destination=SECOND, hours="always")
+        location = a_location(
+            "store-1", *RULES, emergency, default_destination=DEFAULT, timezone="UTC",
+            business_hours="daily 09:00-12:00", after_hours=request.param,
+        )  # fmt: skip
+        engine = RoutingEngine([location], encoder=HashingEncoder())
+        return engine.open_call("store-1", now=self.MORNING), request.param
+
+    def nobody(self, reason, number):
+        return ("closed" if number is None else "default", reason, number)
+
+    def test_until_then_it_is_as_ever(self, night):
+        call, _ = night
+        assert said(call.hear(INVOICE, now=self.MORNING)) == ("transfer", "rule_matched", BILLING)
+
+    def test_small_talk_and_routine_stay_with_the_agent(self, night):
+        call, _ = night
+        assert call.hear("how are you doing today", now=NOON).outcome is Outcome.CONTAIN
+        routine = call.hear("when do you open on sunday", now=NOON)
+        assert said(routine) == ("contain", "routine", None)
+
+    def test_whom_the_caller_wants_is_not_there(self, night):
+        call, number = night
+        decision = call.hear(INVOICE, now=NOON)
+        assert said(decision) == self.nobody("outside_hours", number)
+        assert decision.rule.label == "Billing"
+        assert decision.next_opening == self.OPENS
+
+    def test_an_emergency_rings(self, night):
+        call, _ = night
+        assert said(call.hear("smells gas", now=NOON)) == ("transfer", "rule_matched", SECOND)
+
+    def test_who_asks_for_a_person_does_not_get_the_default(self, night):
+        call, number = night
+        decision = call.hear("representative", now=NOON)
+        assert said(decision) == self.nobody("person_requested", number)
+        assert decision.next_opening == self.OPENS
+        assert "The location is closed until Tuesday 2026-03-03 09:00 (UTC)." in decision.explain()
+
+    def test_nor_does_an_agent_that_gives_up(self, night):
+        call, number = night
+        decisions = [call.agent_failed(now=NOON) for _ in range(CallPolicy().max_agent_failures)]
+        assert said(decisions[-1]) == self.nobody("agent_failed", number)
+        assert decisions[-1].next_opening == self.OPENS
+
+    def test_a_transfer_that_fails_after_closing_ends_at_the_number(self, night):
+        call, number = night
+        call.hear(INVOICE, now=self.MORNING)
+        tried = [call.transfer_failed("busy", now=NOON) for _ in range(3 if number is None else 4)]
+        expected = [SECOND, THIRD, *([] if number is None else [number]), None]
+        assert [said(decision)[2] for decision in tried] == expected
+        assert tried[-1].reason is Reason.NOBODY_ANSWERED
