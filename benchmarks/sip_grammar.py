@@ -68,7 +68,7 @@ ADDRESS = re.compile(NAME_ADDR)
 ONE_PARAM = re.compile(rf"{SEMI}(?P<name>{TOKEN})(?:{EQUAL}(?P<value>{GEN_VALUE}))?")
 BETWEEN = re.compile(COMMA)
 
-REQUEST_LINE = re.compile(rf"[A-Z]+ (?P<uri>\S+) SIP/2\.0")
+REQUEST_LINE = re.compile(r"[A-Z]+ (?P<uri>\S+) SIP/2\.0")
 HEADER = re.compile(rf"(?P<name>{TOKEN}){SWS}:{SWS}(?P<value>[^\x00-\x08\x0a-\x1f\x7f]*)")
 
 # RFC 3323, 3325 and 7044.
@@ -188,13 +188,14 @@ def _uri(text: str) -> Uri:
         asked[name] = _unescape(value)
         read_value(name, asked[name])
     user = match["user"] or ""
-    if parameters.get("user") == "phone" and not SUBSCRIBER.fullmatch(user):
+    is_number = parameters.get("user") == "phone" and user.startswith("+")
+    if is_number and not SUBSCRIBER.fullmatch(user):
         raise GrammarError("telephone-subscriber")
     port = match["port"]
     if port is not None and not 0 < int(port) < 65536:
         raise GrammarError("port")
     return Uri(
-        match["scheme"], user, match["host"], port and int(port) or None, parameters, asked
+        match["scheme"], user, match["host"], (port and int(port)) or None, parameters, asked
     )
 
 
@@ -249,10 +250,6 @@ def _one_address(value: str) -> Address:
     return found[0]
 
 
-def _refer_to(value: str) -> Address:
-    return _one_address(value)
-
-
 def _without_headers(value: str) -> Address:
     found = _one_address(value)
     if found.uri.headers:
@@ -291,7 +288,9 @@ def _history(value: str) -> list[Address]:
     indexes = []
     for address in found:
         index = address.parameters.get("index", "")
-        targets = [address.parameters[name] for name in ("rc", "mp", "np") if name in address.parameters]
+        targets = [
+            address.parameters[name] for name in ("rc", "mp", "np") if name in address.parameters
+        ]
         if not INDEX.fullmatch(index) or len(targets) > 1:
             raise GrammarError("hi-entry")
         if any(target not in indexes for target in targets):
@@ -328,7 +327,7 @@ def _user_to_user(value: str) -> bytes:
 READERS: Mapping[str, Callable[[str], object]] = {
     "To": _without_headers,
     "From": _without_headers,
-    "Refer-To": _refer_to,
+    "Refer-To": _one_address,
     "Referred-By": _without_headers,
     "P-Asserted-Identity": _asserted,
     "Privacy": _privacy,

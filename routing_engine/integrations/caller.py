@@ -19,12 +19,13 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _REPORTED = re.compile(r"(?:(?:sips?|tel):)?(\+[1-9][0-9]{1,14})(?:[;@].*)?", re.ASCII | re.DOTALL)
 _NAMED = re.compile(r"(?:sips?:)?([a-z0-9+]+)(?:@.*)?", re.ASCII | re.DOTALL)
 
-# Twilio wrote these words as the digits of a telephone keypad until 2022, and other platforms do.
+# The numbers are the words on a telephone keypad, as Twilio wrote them for years.
 _WITHHELD = frozenset((
     "anonymous", "blocked", "private", "restricted", "withheld",
     "+266696687", "266696687", "+2562533", "2562533", "+7378742833", "7378742833",
 ))  # fmt: skip
 _UNAVAILABLE = frozenset(("+8656696", "+86282452253"))
+_PRIVATE = frozenset(("id", "user", "header", "session"))
 
 # A number as people write it: digits with some punctuation between them.
 _WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,8}\d)*")
@@ -65,13 +66,16 @@ class Caller:
             raise InvalidValueError(f"a caller's name is a str, not {type(self.name).__name__}")
 
     @classmethod
-    def reported(cls, text: str, *, name: str = "", verified: bool = False) -> Caller:
+    def reported(
+        cls, text: str, *, name: str = "", privacy: str = "", verified: bool = False
+    ) -> Caller:
         """Read what a platform reports as the caller, in the middle of a call: never fails.
 
         Args:
             text: an E.164 number, a SIP or tel URI of one, or a word such as ``anonymous``,
                 ``restricted`` or ``unavailable``. What is none of these is an unknown number.
             name: display name, if the platform gives one.
+            privacy: the ``Privacy`` header of the call that came in (RFC 3323), if it had one.
             verified: see the attribute.
         """
         folded = text.strip().strip("<>").casefold()
@@ -79,10 +83,12 @@ class Caller:
         word = folded if named is None else named[1]
         if word in _WITHHELD:
             return cls(anonymous=True)
+        asked = {value.strip() for value in privacy.casefold().split(";")}
+        anonymous = not asked.isdisjoint(_PRIVATE)
         found = None if word in _UNAVAILABLE else _REPORTED.fullmatch(folded)
         if found is None:
-            return cls(name=name)
-        return cls(number=found[1], name=name, verified=verified)
+            return cls(name=name, anonymous=anonymous)
+        return cls(found[1], name, anonymous, verified)
 
     @property
     def shown(self) -> str | None:
@@ -134,7 +140,9 @@ class Context:
             raise InvalidValueError("every text of a context is a str")
         for name in ("reason", "location_id", "decision_id"):
             object.__setattr__(self, name, one_line(getattr(self, name), MAX_TEXT))
-        details = {one_line(key, 40): one_line(text, MAX_TEXT) for key, text in self.details.items()}
+        details = {
+            one_line(key, 40): one_line(text, MAX_TEXT) for key, text in self.details.items()
+        }
         if wrong := {"", "id", "loc", "why"} & details.keys():
             raise InvalidValueError(
                 f"a detail cannot be named {min(wrong)!r}; give it a name of its own"

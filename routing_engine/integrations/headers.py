@@ -125,7 +125,9 @@ def target(destination: Destination, domain: str) -> str:
     if destination.sip_uri is None:
         return f"sip:{destination}@{domain};user=phone"
     if not _SIP_URI.fullmatch(destination.sip_uri):
-        raise InvalidValueError(f"{destination.masked} cannot stand in a SIP header; publish another")
+        raise InvalidValueError(
+            f"{destination.masked} cannot stand in a SIP header; publish another"
+        )
     return destination.sip_uri
 
 

@@ -38,7 +38,8 @@ class Peer:
     """The SIP trunk, proxy or gateway that a request goes to.
 
     Attributes:
-        domain: its host name, IPv4 or bracketed IPv6 address, with a port if it has one.
+        domain: its host name, IPv4 or bracketed IPv6 address, with a port if it has one. Phone
+            numbers are written as numbers of it.
         trusted: it is of the same trust domain (RFC 3325): a carrier under contract, an own PBX.
         honours_privacy: it keeps an asserted identity to itself beside ``Privacy: id``.
 
@@ -71,7 +72,7 @@ def refer(
     """Headers of a REFER (RFC 3515) that asks the caller's side to call the destination.
 
     The context is put into the ``Refer-To`` URI, from where it is copied into the new INVITE
-    (RFC 7433 section 4.1); so is ``Privacy: id`` for an anonymous caller. Which caller ID that
+    (RFC 7433); so is ``Privacy: id`` for an anonymous caller. Which caller ID that
     INVITE shows is for its sender to say: a trunk must be set up to show the transferee's.
 
     Args:
