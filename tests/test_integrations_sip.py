@@ -14,6 +14,7 @@ from routing_engine.integrations import Caller, Context
 from routing_engine.integrations.headers import (
     Dialog,
     address,
+    diversion,
     history,
     quoted,
     read_user_to_user,
@@ -234,6 +235,25 @@ class TestEncoders:
         assert (read.uri.user, read.uri.host, read.parameters) == ("a", "b.example", {})
         if name.isascii() and name.isprintable() and len(name) <= 64:
             assert read.name == " ".join(name.split())
+
+    @given(hostile_text | hostile_text.map("sip:a@b.example".__add__))
+    def test_what_is_no_uri_never_stands_in_brackets(self, uri):
+        for encoder in (address, diversion, lambda uri: history([uri])):
+            try:
+                value = encoder(uri)
+            except InvalidValueError:
+                continue
+            read_value("Diversion" if encoder is diversion else "Refer-To", value)
+
+    @pytest.mark.parametrize("headers", [{"X Y": "a"}, {"X\r\n": "a"}, {"": "a"}, {"X": "\ud800"}])
+    def test_a_header_that_cannot_stand_in_a_uri_is_refused(self, headers):
+        with pytest.raises(InvalidValueError):
+            with_headers("sip:a@b.example", headers.items())
+
+    @pytest.mark.parametrize("domain", ["", "a b", "evil>", "é", "a\r\nVia: b"])
+    def test_a_number_needs_a_domain(self, domain):
+        with pytest.raises(InvalidValueError, match=r"\+\*+11 cannot stand in a SIP header"):
+            target(BILLING, domain)
 
     @given(st.dictionaries(st.sampled_from(("X-A", "X-B")), st.text(st.characters(codec="utf-8"))))
     def test_headers_in_a_uri_are_escaped(self, headers):

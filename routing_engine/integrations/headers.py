@@ -51,7 +51,8 @@ _CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?", re.ASCII)
 _SIP_URI = re.compile(
     r"sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;/]+@)?"
     r"(?:(?:[a-z0-9\-]+\.)*[a-z][a-z0-9\-]*\.?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]+\])"
-    r"(?::[0-9]{1,5})?(?:;[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+(?:=[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+)?)*",
+    r"(?::[0-9]{1,5})?(?:;[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+(?:=[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+)?)*"
+    r"(?P<headers>\?[A-Za-z0-9\-]+=[A-Za-z0-9\-_.~%]*(?:&[A-Za-z0-9\-]+=[A-Za-z0-9\-_.~%]*)*)?",
     re.ASCII,
 )
 
@@ -91,7 +92,7 @@ def token(text: str) -> str:
     """
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
         raise InvalidValueError(
-            "a tag is 1 to 255 letters, digits or any of -.!%*_+`'~ (token of RFC 3261)"
+            "a tag or name is 1 to 255 letters, digits or any of -.!%*_+`'~ (token of RFC 3261)"
         )
     return text
 
@@ -103,9 +104,19 @@ def quoted(text: str) -> str:
 
 
 def address(uri: str, name: str = "") -> str:
-    """A name-addr: ``"Jane Doe" <sip:jane@example.com>``; without a name, ``<...>`` alone."""
+    """A name-addr: ``"Jane Doe" <sip:jane@example.com>``; without a name, ``<...>`` alone.
+
+    Raises:
+        InvalidValueError: that is no SIP URI.
+    """
     shown = quoted(name)
-    return f"<{uri}>" if shown == '""' else f"{shown} <{uri}>"
+    return _bracketed(uri) if shown == '""' else f"{shown} {_bracketed(uri)}"
+
+
+def _bracketed(uri: str) -> str:
+    if not _SIP_URI.fullmatch(uri):
+        raise InvalidValueError("what is to stand in angle brackets is no SIP URI of RFC 3261")
+    return f"<{uri}>"
 
 
 def target(destination: Destination, domain: str) -> str:
@@ -120,26 +131,33 @@ def target(destination: Destination, domain: str) -> str:
         section 19.1.6).
 
     Raises:
-        InvalidValueError: a URI that RFC 3261 does not allow.
+        InvalidValueError: that is no URI of RFC 3261.
     """
-    if destination.sip_uri is None:
-        return f"sip:{destination}@{domain};user=phone"
-    if not _SIP_URI.fullmatch(destination.sip_uri):
+    uri = destination.sip_uri or f"sip:{destination}@{domain};user=phone"
+    match = _SIP_URI.fullmatch(uri)
+    if match is None or match["headers"] is not None:
         raise InvalidValueError(
-            f"{destination.masked} cannot stand in a SIP header; publish another"
+            f"{destination.masked} cannot stand in a SIP header; publish another destination"
         )
-    return destination.sip_uri
+    return uri
 
 
 def with_headers(uri: str, headers: Iterable[Header]) -> str:
-    """A SIP URI that asks for these headers in the request made from it (RFC 3261, 19.1.1)."""
-    asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in headers)
+    """A SIP URI that asks for these headers in the request made from it (RFC 3261, 19.1.1).
+
+    Raises:
+        InvalidValueError: a name is no token, or a value no Unicode.
+    """
+    try:
+        asked = "&".join(f"{token(name)}={quote(value, safe='')}" for name, value in headers)
+    except UnicodeEncodeError as error:
+        raise InvalidValueError("a header in a URI has a lone surrogate in it") from error
     return f"{uri}?{asked}" if asked else uri
 
 
 def diversion(uri: str) -> str:
     """A ``Diversion`` (RFC 5806): whoever answered at this URI passed the call on, once."""
-    return f"<{uri}>;reason=deflection;counter=1"
+    return f"{_bracketed(uri)};reason=deflection;counter=1"
 
 
 def history(uris: Sequence[str]) -> str:
@@ -147,7 +165,7 @@ def history(uris: Sequence[str]) -> str:
     entries = []
     index = "1"
     for i, uri in enumerate(uris):
-        entries.append(f"<{uri}>;index={index}" + (f";mp={index[:-2]}" if i else ""))
+        entries.append(f"{_bracketed(uri)};index={index}" + (f";mp={index[:-2]}" if i else ""))
         index += ".1"
     return ", ".join(entries)
 
