@@ -229,9 +229,14 @@ def _means(transfer: Transfer, values: dict[str, Any]) -> bool:
         )
     if not reached or to.name or to.parameters:
         return False
+    dialog = transfer.replaces
+    if dialog is not None:
+        taken = carried["Replaces"] if invites else read_value("Replaces", carried["Replaces"])
+        if taken != (dialog.call_id, {"to-tag": dialog.to_tag, "from-tag": dialog.from_tag}):
+            return False
     if not invites:
         asked = {"Privacy"} if caller.anonymous else set()
-        asked |= {"Replaces"} if transfer.replaces is not None else set()
+        asked |= {"Replaces"} if dialog is not None else set()
         return carried.keys() - {"User-to-User"} == asked
     own: Address = values["From"]
     if own.parameters:

@@ -40,9 +40,9 @@ WAYS = (
             *("To", "From", "P-Asserted-Identity", "(Privacy)", "(Diversion)", "(History-Info)"),
             *("(Replaces)", "(User-to-User)"),
         ),
-        "the caller's, asserted; a number that nobody vouches for stands in From alone",
+        "the caller's, asserted; one that nobody vouches for stands in `From` alone",
         _SHOWN,
-        "`Privacy: id` and an anonymous From; asserted only to a peer that honours it",
+        "`Privacy: id` and an anonymous `From`; asserted only to a peer that honours it",
     ),
     Way(
         "SIP INVITE, other peer",
@@ -51,9 +51,9 @@ WAYS = (
             *("To", "From", "(Privacy)", "(Diversion)", "(History-Info)", "(Replaces)"),
             "(User-to-User)",
         ),
-        "the caller's, if the peer takes From from you",
+        "the caller's, if the peer accepts the `From` it is sent",
         _SHOWN,
-        "`Privacy: id` and an anonymous From; the number is nowhere",
+        "`Privacy: id` and an anonymous `From`; the number is nowhere",
     ),
     Way(
         "SIP REFER",
