@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.report import Document, Table, machine, setting
-from benchmarks.sip_grammar import Address, GrammarError, read_request, read_value
+from benchmarks.sip_grammar import SUBSCRIBER, Address, GrammarError, read_request, read_value
 from routing_engine import Destination, InvalidValueError
 from routing_engine.integrations import Caller, Context, sip
 from routing_engine.integrations.headers import Dialog, Header, read_user_to_user
@@ -221,7 +221,9 @@ def _means(transfer: Transfer, values: dict[str, Any]) -> bool:
     to: Address = values["To" if invites else "Refer-To"]
     where = transfer.destination
     if where.sip_uri is None:
-        reached = f"{to.uri.user}@{to.uri.host}" == f"{where}@{peer.domain.removesuffix(_port(to))}"
+        host = peer.domain.removesuffix(_port(to))
+        reached = (to.uri.user, to.uri.host) == (str(where), host)
+        reached = reached and SUBSCRIBER.fullmatch(to.uri.user) is not None
     else:
         scheme, _, rest = where.sip_uri.partition(":")
         reached = to.uri.scheme == scheme and rest.startswith(

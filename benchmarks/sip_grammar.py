@@ -12,7 +12,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["READERS", "Address", "GrammarError", "Uri", "read_request", "read_value"]
+__all__ = [
+    "READERS",
+    "SUBSCRIBER",
+    "Address",
+    "GrammarError",
+    "Uri",
+    "read_request",
+    "read_value",
+]
 
 ALPHANUM = r"[A-Za-z0-9]"
 ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -188,9 +196,6 @@ def _uri(text: str) -> Uri:
         asked[name] = _unescape(value)
         read_value(name, asked[name])
     user = match["user"] or ""
-    is_number = parameters.get("user") == "phone" and user.startswith("+")
-    if is_number and not SUBSCRIBER.fullmatch(user):
-        raise GrammarError("telephone-subscriber")
     port = match["port"]
     if port is not None and not 0 < int(port) < 65536:
         raise GrammarError("port")
