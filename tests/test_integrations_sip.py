@@ -245,6 +245,18 @@ class TestEncoders:
                 continue
             read_value("Diversion" if encoder is diversion else "Refer-To", value)
 
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            *("", "sip:", "sip:a@", "sip:a@b@c.example", "sip:a@b.example ", "sip:a@b.example?X=y"),
+            *("sip:a b@c.example", "sip:a@c.example>;x=<", "sip:a@c.example;x=1;x=2", "tel:+1415"),
+            *("sip:a@10.0.0.256", "sip:a@[::::]", "sip:a@c.example:70000", "SIP:a@c.example\r\n"),
+        ],
+    )
+    def test_such_as_these(self, uri):
+        with pytest.raises(InvalidValueError, match="is no SIP URI"):
+            address(uri)
+
     @pytest.mark.parametrize("headers", [{"X Y": "a"}, {"X\r\n": "a"}, {"": "a"}, {"X": "\ud800"}])
     def test_a_header_that_cannot_stand_in_a_uri_is_refused(self, headers):
         with pytest.raises(InvalidValueError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from routing_engine.destinations import Destination
@@ -48,13 +49,7 @@ _USER_SPECIFIC = 0
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,255}", re.ASCII)
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]{1,255}"
 _CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?", re.ASCII)
-_SIP_URI = re.compile(
-    r"sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;/]+@)?"
-    r"(?:(?:[a-z0-9\-]+\.)*[a-z][a-z0-9\-]*\.?|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]+\])"
-    r"(?::[0-9]{1,5})?(?:;[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+(?:=[A-Za-z0-9\-_.!~*'()\[\]/:&+$]+)?)*"
-    r"(?P<headers>\?[A-Za-z0-9\-]+=[A-Za-z0-9\-_.~%]*(?:&[A-Za-z0-9\-]+=[A-Za-z0-9\-_.~%]*)*)?",
-    re.ASCII,
-)
+_URI = re.compile(r"(sips?:)(?:[A-Za-z0-9\-_.!~*'()&=+$,;/]{1,255}@)?([^@]+)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +98,33 @@ def quoted(text: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def address(uri: str, name: str = "") -> str:
+def address(uri: str, name: str = "", *, headers: Iterable[Header] = ()) -> str:
     """A name-addr: ``"Jane Doe" <sip:jane@example.com>``; without a name, ``<...>`` alone.
+
+    Args:
+        uri: without headers.
+        name: whatever somebody is called.
+        headers: that the URI asks for.
 
     Raises:
         InvalidValueError: that is no SIP URI.
     """
     shown = quoted(name)
-    return _bracketed(uri) if shown == '""' else f"{shown} {_bracketed(uri)}"
+    place = f"<{with_headers(_checked(uri), headers)}>"
+    return place if shown == '""' else f"{shown} {place}"
 
 
-def _bracketed(uri: str) -> str:
-    if not _SIP_URI.fullmatch(uri):
-        raise InvalidValueError("what is to stand in angle brackets is no SIP URI of RFC 3261")
-    return f"<{uri}>"
+@lru_cache(maxsize=4096)
+def _checked(uri: str) -> str:
+    """The URI itself, if it is one as a destination may be, or has a ``;ext=`` in its user."""
+    match = _URI.fullmatch(uri)
+    try:
+        if match is not None:
+            Destination(sip_uri=match[1] + match[2])
+            return uri
+    except InvalidValueError as error:
+        raise InvalidValueError("what is to stand in a SIP header is no SIP URI") from error
+    raise InvalidValueError("what is to stand in a SIP header is no SIP URI")
 
 
 def target(destination: Destination, domain: str) -> str:
@@ -133,13 +141,12 @@ def target(destination: Destination, domain: str) -> str:
     Raises:
         InvalidValueError: that is no URI of RFC 3261.
     """
-    uri = destination.sip_uri or f"sip:{destination}@{domain};user=phone"
-    match = _SIP_URI.fullmatch(uri)
-    if match is None or match["headers"] is not None:
+    try:
+        return _checked(destination.sip_uri or f"sip:{destination}@{domain};user=phone")
+    except InvalidValueError as error:
         raise InvalidValueError(
             f"{destination.masked} cannot stand in a SIP header; publish another destination"
-        )
-    return uri
+        ) from error
 
 
 def with_headers(uri: str, headers: Iterable[Header]) -> str:
@@ -157,7 +164,7 @@ def with_headers(uri: str, headers: Iterable[Header]) -> str:
 
 def diversion(uri: str) -> str:
     """A ``Diversion`` (RFC 5806): whoever answered at this URI passed the call on, once."""
-    return f"{_bracketed(uri)};reason=deflection;counter=1"
+    return f"<{_checked(uri)}>;reason=deflection;counter=1"
 
 
 def history(uris: Sequence[str]) -> str:
@@ -165,7 +172,7 @@ def history(uris: Sequence[str]) -> str:
     entries = []
     index = "1"
     for i, uri in enumerate(uris):
-        entries.append(f"{_bracketed(uri)};index={index}" + (f";mp={index[:-2]}" if i else ""))
+        entries.append(f"<{_checked(uri)}>;index={index}" + (f";mp={index[:-2]}" if i else ""))
         index += ".1"
     return ", ".join(entries)
 

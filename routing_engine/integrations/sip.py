@@ -21,7 +21,6 @@ from routing_engine.integrations.headers import (
     diversion,
     history,
     target,
-    with_headers,
 )
 
 __all__ = ["Peer", "invite", "refer"]
@@ -92,7 +91,7 @@ def refer(
     if replaces is not None:
         asked.append(("Replaces", str(replaces)))
     asked += context_headers(caller, context)
-    headers = [("Refer-To", address(with_headers(target(destination, peer.domain), asked)))]
+    headers = [("Refer-To", address(target(destination, peer.domain), headers=asked))]
     if line is not None:
         headers.append(("Referred-By", address(target(line, peer.domain))))
     return headers
