@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from routing_engine.destinations import Destination
@@ -114,17 +113,14 @@ def address(uri: str, name: str = "", *, headers: Iterable[Header] = ()) -> str:
     return place if shown == '""' else f"{shown} {place}"
 
 
-@lru_cache(maxsize=4096)
 def _checked(uri: str) -> str:
     """The URI itself, if it is one as a destination may be, or has a ``;ext=`` in its user."""
     match = _URI.fullmatch(uri)
     try:
-        if match is not None:
-            Destination(sip_uri=match[1] + match[2])
-            return uri
+        Destination(sip_uri=uri if match is None else match[1] + match[2])
     except InvalidValueError as error:
         raise InvalidValueError("what is to stand in a SIP header is no SIP URI") from error
-    raise InvalidValueError("what is to stand in a SIP header is no SIP URI")
+    return uri
 
 
 def target(destination: Destination, domain: str) -> str:
@@ -156,7 +152,7 @@ def with_headers(uri: str, headers: Iterable[Header]) -> str:
         InvalidValueError: a name is no token, or a value no Unicode.
     """
     try:
-        asked = "&".join(f"{token(name)}={quote(value, safe='')}" for name, value in headers)
+        asked = "&".join(f"{quote(token(name))}={quote(value, safe='')}" for name, value in headers)
     except UnicodeEncodeError as error:
         raise InvalidValueError("a header in a URI has a lone surrogate in it") from error
     return f"{uri}?{asked}" if asked else uri
