@@ -130,8 +130,10 @@ def draw(chance: random.Random) -> Transfer:
         destination = Destination.parse(f"sip:{hostile(chance)}.example")
     elif dice < 0.03:
         peer = sip.Peer(f"{hostile(chance)}.example")
-    elif dice < 0.06:
-        replaces = Dialog(hostile(chance), hostile(chance), hostile(chance))
+    elif dice < 0.04:
+        replaces = Dialog(hostile(chance), "a", "b")
+    elif dice < 0.05:
+        replaces = Dialog("a@b.example", hostile(chance), "b")
     elif dice < 0.2:
         replaces = Dialog(f"{digits}@192.0.2.9", digits[:4], f"{digits[-4:]}.b-1")
     elif dice < 0.3:
