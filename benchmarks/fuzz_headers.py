@@ -410,7 +410,8 @@ def _table(document: Document) -> Table:
     note = (
         f"{results['refused']:,} more inputs had a number, URI, Call-ID or tag that cannot be sent, "
         "and were refused. Broken: not read at all, or not as the same headers, names and "
-        f"addresses. Numbers shown: of {results['anonymous']:,} anonymous callers. sipmessage "
+        f"addresses. Numbers shown: of {results['anonymous']:,} anonymous callers, to peers that are "
+        "not declared to keep them. sipmessage "
         f"{document.meta['versions'].get('sipmessage')}; seed {document.meta['seed']}; "
         f"{setting(document.meta)}."
     )
