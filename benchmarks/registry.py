@@ -10,6 +10,7 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
+    fuzz_headers,
     importing,
     languages,
     latency,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         soak.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
+        fuzz_headers.BENCHMARK,
     )
 }
 

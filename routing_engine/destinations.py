@@ -43,7 +43,7 @@ _SIP = re.compile(
     r"(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,/]{1,128})@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]{1,253})"
     r"(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<parameters>(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-_.!~*'()+$:/\[\]]+)?)*)",
+    r"(?P<parameters>(?:;[A-Za-z0-9\-.!*_+'~]+(?:=[A-Za-z0-9\-_.!~*'()+$:/\[\]]+)?)*)",
     re.ASCII | re.IGNORECASE,
 )
 _HOST_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -316,11 +316,18 @@ def _parse_sip(written: str) -> str:
             ipaddress.IPv4Address(host)
         except ValueError as error:
             raise InvalidValueError(f"{problem}: {host} is not an IPv4 address") from error
-    elif not all(_HOST_LABEL.fullmatch(label) for label in host.removesuffix(".").split(".")):
-        raise InvalidValueError(f"{problem}: {host} is not a host name")
+    else:
+        labels = host.removesuffix(".").split(".")
+        # A last label that begins with a digit would make an address of a name.
+        if not all(_HOST_LABEL.fullmatch(label) for label in labels) or labels[-1][0].isdigit():
+            raise InvalidValueError(f"{problem}: {host} is not a host name")
     port = match["port"]
     if port is not None and not 1 <= int(port) <= 65535:
         raise InvalidValueError(f"{problem}: port {port} is not 1 to 65535")
+    names = [part.partition("=")[0].lower() for part in match["parameters"].split(";")[1:]]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidValueError(f"{problem}: parameter {name!r} comes twice")
     user = f"{match['user']}@" if match["user"] else ""
     return (
         f"{match['scheme'].lower()}:{user}{host}"

@@ -657,6 +657,14 @@ class TestCommands:
         assert all(counts[key] > 0 for key in ("route", "aroute", "replace", "save_and_load"))
         assert len(results["samples"]) > 5
 
+    def test_fuzz_headers(self, folder):
+        document = Document.read(folder / "fuzz-headers.json")
+        assert document.meta["versions"]["sipmessage"]
+        assert document.results["messages"] == 500
+        assert set(document.results["broken"].values()) == {0}
+        assert document.results["control_broken"]["grammar"] > 0
+        assert document.results["control_broken"]["sipmessage"] > 0
+
     def test_every_block_can_be_written_from_the_results(self, folder, tmp_path):
         readme = tmp_path / "README.md"
         blocks = [

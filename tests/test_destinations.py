@@ -280,6 +280,22 @@ def test_a_sip_destination_can_stand_in_a_header_as_it_is(text):
         assert not set(uri) & set('?"<>\\%')
 
 
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("sip:desk@pbx.example;a%", "not a SIP URI"),
+        ("sip:desk@pbx.example;a`b", "not a SIP URI"),
+        ("sip:desk@pbx.example;x=1;X=2", "parameter 'x' comes twice"),
+        ("sip:desk@10.1", "10.1 is not an IPv4 address"),
+        ("sip:desk@pbx.7a", "pbx.7a is not a host name"),
+        ("sip:desk@7a", "7a is not a host name"),
+    ],
+)
+def test_a_sip_uri_is_one_of_rfc_3261(uri, reason):
+    with pytest.raises(InvalidValueError, match=reason):
+        Destination.parse(uri)
+
+
 class TestDialPolicy:
     US, TOLL_FREE = Destination("+14155550100"), Destination("+18005550199")
     PREMIUM, UK = Destination("+19005550100"), Destination("+442079460958", "12")

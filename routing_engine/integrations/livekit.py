@@ -1,0 +1,53 @@
+"""Transfers on LiveKit, by SIP REFER through the trunk.
+
+https://docs.livekit.io/telephony/features/transfers/cold and
+https://docs.livekit.io/reference/telephony/sip-api#transfersipparticipant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from routing_engine.destinations import Destination
+from routing_engine.integrations.caller import Caller, Context
+from routing_engine.integrations.headers import context_headers, target
+
+__all__ = ["transfer_sip_participant"]
+
+
+def transfer_sip_participant(
+    caller: Caller,
+    destination: Destination,
+    *,
+    room_name: str,
+    participant_identity: str,
+    context: Context | None = None,
+    play_dialtone: bool = False,
+) -> dict[str, Any]:
+    """Fields of a ``TransferSIPParticipantRequest``.
+
+    ``transfer_to`` is a tel or SIP URI; ``headers`` are added to the REFER itself, which a trunk
+    may or may not copy into the call it makes. Caller ID cannot be set per transfer: the trunk's
+    setting decides (Twilio: ``transfer-caller-id=from-transferee`` shows the caller's).
+
+    Args:
+        caller: on the line.
+        destination: from the published table. An extension is sent as ``;ext=`` (RFC 3966), which
+            not every trunk dials.
+        room_name: of the call.
+        participant_identity: of the caller in it.
+        context: for the person who picks up.
+        play_dialtone: whether the caller hears a dial tone meanwhile.
+
+    Raises:
+        InvalidValueError: a SIP URI cannot be sent.
+    """
+    number = destination.number
+    request: dict[str, Any] = {
+        "room_name": room_name,
+        "participant_identity": participant_identity,
+        "transfer_to": target(destination, "") if number is None else f"tel:{destination}",
+        "play_dialtone": play_dialtone,
+    }
+    headers = dict(context_headers(caller, context))
+    return request | {"headers": headers} if headers else request

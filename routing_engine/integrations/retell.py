@@ -1,0 +1,52 @@
+"""Transfers on Retell AI: destination and options of a ``transfer_call`` tool or node.
+
+https://docs.retellai.com/build/single-multi-prompt/transfer-call and
+https://docs.retellai.com/build/telephony/sip-headers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from routing_engine.destinations import Destination
+from routing_engine.integrations.caller import Caller, Context
+from routing_engine.integrations.headers import context_headers, target
+
+__all__ = ["transfer_call"]
+
+
+def transfer_call(
+    caller: Caller, destination: Destination, *, context: Context | None = None
+) -> dict[str, Any]:
+    """``transfer_destination``, ``transfer_option`` and ``custom_sip_headers``.
+
+    ``show_transferee_as_caller`` shows the caller's own number instead of the agent's; it is
+    false where that is withheld or not known. The telephony side must allow it; Retell's Twilio
+    numbers do. With a reason the transfer is warm: Retell dials, says it to whoever picks up
+    alone, then connects both. The destination is ``predefined``, never inferred by a model.
+    Custom headers must begin with ``X-``; a phone number's carrier does not deliver them.
+
+    Args:
+        caller: on the line.
+        destination: from the published table.
+        context: for the person who picks up.
+
+    Raises:
+        InvalidValueError: a SIP URI cannot be sent.
+    """
+    told = (context or Context()).for_others(caller)
+    where: dict[str, Any] = {"type": "predefined"}
+    if destination.number is None:
+        where["number"] = target(destination, "")
+    else:
+        where["number"] = destination.number
+        if destination.extension is not None:
+            where["extension"] = destination.extension
+    option: dict[str, Any] = {"type": "cold_transfer"}
+    if told.spoken:
+        said = {"type": "static_message", "message": told.spoken}
+        option = {"type": "warm_transfer", "private_handoff_option": said}
+    option["show_transferee_as_caller"] = caller.shown is not None
+    made: dict[str, Any] = {"transfer_destination": where, "transfer_option": option}
+    headers = {f"X-{name}": value for name, value in context_headers(caller, context)}
+    return made | {"custom_sip_headers": headers} if headers else made

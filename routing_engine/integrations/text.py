@@ -1,0 +1,44 @@
+"""Text of a caller or a model made fit for one line of a message."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["ascii_line", "one_line"]
+
+_LONGEST_READ = 4096
+"""Characters of a text that are looked at; what follows would be cut anyway."""
+
+# Letters and marks that Unicode does not decompose.
+_ASCII = str.maketrans({
+    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O",
+    "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "‐": "-", "–": "-", "—": "-",
+})  # fmt: skip
+
+
+def one_line(text: str, limit: int) -> str:
+    """The text on one line, in Unicode.
+
+    Control characters, direction marks, surrogates and unassigned characters go, white space
+    becomes single spaces, compatibility forms (full-width digits) become plain ones.
+
+    Args:
+        text: anything.
+        limit: most characters that are returned.
+    """
+    folded = unicodedata.normalize("NFKC", text[:_LONGEST_READ])
+    kept = "".join(c for c in folded if unicodedata.category(c)[0] != "C" or c.isspace())
+    return " ".join(kept.split())[:limit].rstrip()
+
+
+def ascii_line(text: str, limit: int) -> str:
+    """The text on one line, in printable ASCII: accents go, and what has no ASCII form.
+
+    Args:
+        text: anything.
+        limit: most characters that are returned.
+    """
+    folded = unicodedata.normalize("NFKD", text[:_LONGEST_READ].translate(_ASCII))
+    kept = "".join(" " if c.isspace() else c for c in folded if "!" <= c <= "~" or c.isspace())
+    return " ".join(kept.split())[:limit].rstrip()

@@ -1,0 +1,110 @@
+"""Transfers on Twilio: TwiML to answer a webhook with, or to update a live call.
+
+https://www.twilio.com/docs/voice/twiml/dial, ``/number``, ``/sip`` and ``/refer``.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from routing_engine.destinations import Destination
+from routing_engine.errors import InvalidValueError
+from routing_engine.integrations.caller import Caller, Context
+from routing_engine.integrations.headers import context_headers, target, with_headers
+from routing_engine.integrations.sip import Peer
+
+__all__ = ["dial", "refer", "whisper"]
+
+HALF_SECONDS_BEFORE_EXTENSION = 4
+
+
+def dial(
+    caller: Caller,
+    destination: Destination,
+    *,
+    line: Destination,
+    context: Context | None = None,
+    whisper_url: str | None = None,
+    action_url: str | None = None,
+) -> str:
+    """``<Dial>`` with a ``<Number>`` or ``<Sip>``: Twilio calls the destination and connects both.
+
+    ``callerId`` may be the number that calls, the number that was called, or one that is
+    verified for the account. The first is sent; for an anonymous or unknown caller the second.
+    Never none: Twilio would pass on whatever it got. An extension is dialled as tones after two
+    seconds. Only a ``<Sip>`` gets the context, as ``User-to-User``; a phone gets it spoken, from
+    ``whisper_url``.
+
+    Args:
+        caller: on the line.
+        destination: from the published table.
+        line: the number of the business that was called.
+        context: for the person who picks up.
+        whisper_url: where Twilio fetches :func:`whisper`, to be heard before both are connected.
+        action_url: where Twilio reports how it went, and asks what to do next.
+
+    Raises:
+        InvalidValueError: line is not a number, or a URL or URI cannot be sent.
+    """
+    if line.number is None:
+        raise InvalidValueError("line is the phone number that was called, not a SIP URI")
+    response = ET.Element("Response")
+    verb = ET.SubElement(response, "Dial", callerId=caller.shown or line.number)
+    if action_url is not None:
+        verb.set("action", _url(action_url))
+    if destination.number is not None:
+        noun = ET.SubElement(verb, "Number")
+        noun.text = destination.number
+        if destination.extension is not None:
+            noun.set("sendDigits", "w" * HALF_SECONDS_BEFORE_EXTENSION + destination.extension)
+    else:
+        noun = ET.SubElement(verb, "Sip")
+        noun.text = with_headers(target(destination, ""), context_headers(caller, context))
+    if whisper_url is not None:
+        noun.set("url", _url(whisper_url))
+    return ET.tostring(response, encoding="unicode")
+
+
+def refer(
+    caller: Caller,
+    destination: Destination,
+    *,
+    domain: str,
+    context: Context | None = None,
+    action_url: str | None = None,
+) -> str:
+    """``<Refer>``: Twilio sends a SIP REFER to the caller's side. Only on SIP legs, not on PSTN.
+
+    Twilio puts the URI into ``Refer-To``; with the context as ``User-to-User`` in it. Which
+    caller ID is shown is for the SIP infrastructure that gets the REFER to say.
+
+    Args:
+        caller: on the line.
+        destination: from the published table.
+        domain: host of the SIP infrastructure, for a phone number.
+        context: for the person who picks up.
+        action_url: where Twilio reports how it went.
+
+    Raises:
+        InvalidValueError: a URL, URI or the domain cannot be sent.
+    """
+    response = ET.Element("Response")
+    verb = ET.SubElement(response, "Refer")
+    if action_url is not None:
+        verb.set("action", _url(action_url))
+    uri = target(destination, Peer(domain).domain)
+    ET.SubElement(verb, "Sip").text = with_headers(uri, context_headers(caller, context))
+    return ET.tostring(response, encoding="unicode")
+
+
+def whisper(caller: Caller, context: Context) -> str:
+    """``<Say>`` with the reason: what the person who picks up hears before the caller does."""
+    response = ET.Element("Response")
+    ET.SubElement(response, "Say").text = context.for_others(caller).spoken
+    return ET.tostring(response, encoding="unicode")
+
+
+def _url(url: str) -> str:
+    if not isinstance(url, str) or not url or not all("!" <= c <= "~" for c in url):
+        raise InvalidValueError("a URL is printable ASCII without spaces; escape what is not")
+    return url

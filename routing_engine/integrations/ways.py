@@ -1,0 +1,147 @@
+"""The table: for each way of transferring, what is sent and what can be promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["WAYS", "Way", "markdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of transferring a call.
+
+    Attributes:
+        name: what it is.
+        builder: function of ``routing_engine.integrations`` that makes it.
+        sends: every header, element, attribute or field that is sent, in order; one in
+            parentheses only where there is something to say in it.
+        number: whose number the person who picks up sees, and on what condition.
+        reason: how they get to know why the caller calls.
+        anonymous: what is different for a caller who withholds the number.
+    """
+
+    name: str
+    builder: str
+    sends: tuple[str, ...]
+    number: str
+    reason: str
+    anonymous: str
+
+
+_COPIED = "on their screen, if the caller's side copies it and their phone system shows it"
+_SHOWN = "on their screen, if their phone system shows it"
+
+WAYS = (
+    Way(
+        "SIP INVITE, trusted peer",
+        "sip.invite",
+        (
+            *("To", "From", "P-Asserted-Identity", "(Privacy)", "(Diversion)", "(History-Info)"),
+            *("(Replaces)", "(User-to-User)"),
+        ),
+        "the caller's, asserted; one that nobody vouches for stands in `From` alone",
+        _SHOWN,
+        "`Privacy: id` and an anonymous `From`; asserted only to a peer that honours it",
+    ),
+    Way(
+        "SIP INVITE, other peer",
+        "sip.invite",
+        (
+            *("To", "From", "(Privacy)", "(Diversion)", "(History-Info)", "(Replaces)"),
+            "(User-to-User)",
+        ),
+        "the caller's, if the peer accepts the `From` it is sent",
+        _SHOWN,
+        "`Privacy: id` and an anonymous `From`; the number is nowhere",
+    ),
+    Way(
+        "SIP REFER",
+        "sip.refer",
+        ("Refer-To", "(Referred-By)", "(?Privacy)", "(?Replaces)", "(?User-to-User)"),
+        "as the caller's side decides: set it up to show the transferee",
+        _COPIED,
+        "asks for `Privacy: id`; the number is nowhere",
+    ),
+    Way(
+        "Twilio `<Dial>`, phone",
+        "twilio.dial",
+        ("callerId", "Number", "(sendDigits)", "(url)"),
+        "the caller's: Twilio lets the calling number through",
+        "said before they are connected, from `twilio.whisper` at `url`",
+        "`callerId` is the business's line",
+    ),
+    Way(
+        "Twilio `<Dial>`, SIP",
+        "twilio.dial",
+        ("callerId", "Sip", "(?User-to-User)", "(url)"),
+        "the caller's",
+        "said, and " + _SHOWN,
+        "`callerId` is the business's line",
+    ),
+    Way(
+        "Twilio `<Refer>`",
+        "twilio.refer",
+        ("Sip", "(?User-to-User)"),
+        "as the SIP side decides; calls from the PSTN cannot be referred",
+        _COPIED,
+        "the number is nowhere",
+    ),
+    Way(
+        "LiveKit `TransferSIPParticipant`",
+        "livekit.transfer_sip_participant",
+        ("room_name", "participant_identity", "transfer_to", "play_dialtone", "(headers)"),
+        "as the trunk is set up (`from-transferee`); not per transfer",
+        _COPIED,
+        "as the trunk does; the number is nowhere in the request",
+    ),
+    Way(
+        "OpenAI Realtime `refer`",
+        "openai_realtime.refer",
+        ("target_uri",),
+        "as the trunk is set up; not per transfer",
+        "not at all: look the decision up",
+        "as the trunk does; the number is nowhere in the request",
+    ),
+    Way(
+        "Vapi, phone",
+        "vapi.transfer_destination",
+        ("type", "number", "callerId", "(extension)", "transferPlan"),
+        "the caller's, if the provider of the number allows it",
+        "said before they are connected",
+        "`callerId` is the assistant's number",
+    ),
+    Way(
+        "Vapi, SIP",
+        "vapi.transfer_destination",
+        ("type", "sipUri", "callerId", "transferPlan", "(sipHeaders)"),
+        "the caller's, if the provider of the number allows it",
+        "said before they are connected",
+        "`callerId` is the assistant's number",
+    ),
+    Way(
+        "Retell",
+        "retell.transfer_call",
+        ("transfer_destination", "transfer_option", "(custom_sip_headers)"),
+        "the caller's, if the telephony side allows it (Retell's Twilio numbers do)",
+        "said to them alone before they are connected",
+        "`show_transferee_as_caller` is false: the agent's number",
+    ),
+)
+
+
+def markdown() -> str:
+    """The table as it stands in the README."""
+    columns = ("way", "sent", "they see the number", "they know why", "anonymous caller")
+    rows = [
+        (
+            f"{way.name}<br>`{way.builder}`",
+            ", ".join(f"`{item}`" for item in way.sends),
+            way.number,
+            way.reason,
+            way.anonymous,
+        )
+        for way in WAYS
+    ]
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
