@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from routing_engine import HashingEncoder, RoutingEngine, RoutingPolicy, UnknownLocationError
+from tests.hours import FIRST, MINUTE
 from tests.naive import NaiveEngine
 from tests.strategies import location_lists, sentences, texts
 
@@ -74,16 +75,17 @@ class EngineMachine(RuleBasedStateMachine):
         self.model, self.version = self.saved[name]
 
     @precondition(lambda self: self.model)
-    @rule(utterance=sentences | texts, data=st.data())
-    def route(self, utterance, data):
+    @rule(utterance=sentences | texts, data=st.data(), minutes=st.integers(0, 10 * 365 * 1440))
+    def route(self, utterance, data, minutes):
         name = data.draw(st.sampled_from(sorted(self.model)))
-        decision = self.engine.route(name, utterance)
+        now = FIRST + minutes * MINUTE
+        decision = self.engine.route(name, utterance, now=now)
         naive = NaiveEngine([self.model[name]], HashingEncoder(DIMENSION), policy=POLICY)
         assert (
             decision.outcome.value,
             decision.reason.value,
             decision.destination,
-        ) == naive.route(name, utterance)[:3]
+        ) == naive.route(name, utterance, now=now)[:3]
         assert decision.catalog_version == self.version
 
     @rule(name=st.text(max_size=5))
