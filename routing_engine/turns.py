@@ -32,7 +32,6 @@ MAX_LENGTH = 800
 """Characters; the default encoder reads about a thousand."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
-_NEGATIVE = ("not", "n't", "never", "instead of", "rather than")
 _CLAUSE = re.compile(
     r"[,;.]\s+|\s+but\s+"
     r"|(?<!that)(?<!when)(?<!if)\s+(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
@@ -110,8 +109,15 @@ def affirmed(text: str) -> str:
     Returns:
         The text itself, where nothing is denied or nothing else is said.
     """
-    folded = text.casefold().replace("’", "'")
-    if not any(word in folded for word in _NEGATIVE):
+    said = text.lower()  # most say none of these: the quickest way to know it
+    if not (
+        "not" in said
+        or "n't" in said
+        or "n’t" in said
+        or "never" in said
+        or "instead of" in said
+        or "rather than" in said
+    ):
         return text
     clauses = [clause for clause in _CLAUSE.split(text.replace("’", "'")) if clause.strip()]
     kept = [clause for clause in clauses if not _DENIAL.match(clause)]
