@@ -32,7 +32,9 @@ class TestWorkers:
             started = worker.ask("start", contender="engine", encoder="hashing")
             assert started["fingerprint"] == HashingEncoder().fingerprint
             franchise = {"n_locations": 6, "n_rules": 4, "n_profiles": 2, "examples": 0, "seed": 0}
-            assert worker.ask("build", franchise=franchise, said=10)["build_s"] > 0
+            assert (
+                worker.ask("build", franchise=franchise, said=["hello", "my bill"])["build_s"] > 0
+            )
             for n in (3, 5):
                 taken = worker.ask("turn", first=n, n=n)["ns"]
                 assert len(taken) == n
