@@ -20,23 +20,6 @@ __all__ = ["SAYS_NOTHING", "SPOKEN", "Asked", "MeasuredRule", "ask", "measure"]
 
 AT_ONCE = 1024
 """Sentences whose similarities are computed together."""
-MAX_PATTERNS = 8
-"""Ways in which the rules of one table share phones that are measured; the commonest ones."""
-MAX_NAMED = 3
-"""Locations that a finding names."""
-MAX_SHOWN = 10
-"""Findings of one kind that a summary prints."""
-
-SAYS_NOTHING = (
-    *("i need help", "i need some assistance", "can somebody help me", "i have a question"),
-    *("just a general question", "i have some questions", "general inquiry", "i have a request"),
-    *("i want some information", "i have a problem", "i have an issue", "something else"),
-    *("anything else", "everything else", "all other calls", "any call that comes in", "other"),
-    *("other reasons", "miscellaneous", "any topic", "various matters", "customer service"),
-    *("support", "none of the above", "not sure who to ask", "what fits nowhere else"),
-    *("about something", "the default"),
-)
-"""Examples of a rule of no meaning: a ``when`` that it takes for one of its own is vague."""
 
 SAYS_NOTHING = (
     *("i need help", "i need some assistance", "can somebody help me", "i have a question"),
