@@ -90,11 +90,8 @@ class Catalog:
         self._hashes, self._order = _view(hashes), _view(order)
         self._blob, self._offsets = _view(columns.ids.blob), _view(columns.ids.offsets)
         self._table, self._site = _view(columns.table), _view(columns.site)
-        self._first_slot, self._destinations = (
-            _view(columns.first_slot),
-            _view(columns.destinations),
-        )
-        self._hours = [site.hours for site in columns.sites]
+        self._first_slot = _view(columns.first_slot)
+        self._destinations = _view(columns.destinations)
         self._defaults, self._after_hours = _view(columns.defaults), _view(columns.after_hours)
         profiles: Interner[Profile] = Interner()
         tables: list[Table] = []
@@ -133,7 +130,7 @@ class Catalog:
 
     def hours(self, i: int) -> BusinessHours | None:
         """When a location is open; None for always."""
-        return self._hours[self._site[i]]
+        return self.columns.sites[self._site[i]].hours
 
     def default(self, i: int) -> int:
         """The code of a location's default destination."""

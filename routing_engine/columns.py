@@ -77,9 +77,8 @@ class StringColumn:
     @classmethod
     def from_strings(cls, strings: Sequence[str]) -> StringColumn:
         encoded = [string.encode() for string in strings]
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(item) for item in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+        lengths = np.array([len(item) for item in encoded], np.int64)
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), _offsets(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

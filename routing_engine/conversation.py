@@ -260,15 +260,11 @@ class Call:
 
     def verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """The caller's identity has been verified; what to do next."""
-        moment = _moment(now)
-        self._note("verified", moment, text=method)
-        return self._again(moment)
+        return self._again("verified", method, now)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """An attempt at verifying the caller failed; what to do next."""
-        moment = _moment(now)
-        self._note("not_verified", moment, text=method)
-        return self._again(moment)
+        return self._again("not_verified", method, now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
         """The caller said yes to the transfer that was asked about."""
@@ -370,22 +366,23 @@ class Call:
             self._note("decided", now, text=decision.reason.value)
         return decision
 
-    def _again(self, now: datetime) -> Decision:
-        """The last thing the caller said, decided once more."""
+    def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
+        """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
+        moment = _moment(now)
+        self._note(kind, moment, text=text)
         said = [text for speaker, text in self.turns if speaker == "caller"]
         if not said:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
-        return self._settle(self._decide(said[-1], now, again=True), now)
+        return self._settle(self._decide(said[-1], moment, again=True), moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
             raise InvalidValueError("nothing was asked")
-        moment = _moment(now)
-        self._note(kind, moment, text=label)
+        self._check_open()
         self._keep(**{kind: getattr(self._record, kind) | {label}})
-        return self._again(moment)
+        return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
         self._check_open()

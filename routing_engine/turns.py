@@ -26,15 +26,18 @@ SPEAKERS = ("agent", "caller")
 
 SHORT_ANSWER = 3
 """Words that say something, of an answer that needs the question."""
+SHORTEST_QUESTION = 2
+"""Words that say something, of the agent's turn that an answer is put after."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
 """Characters; the default encoder reads about a thousand."""
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
 _CLAUSE = re.compile(
     r"[,;.]\s+|\s+but\s+"
-    r"|(?<!that)(?<!when)(?<!if)\s+(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
+    r"|(?<!that)(?<!when)(?<!if)\s+"
+    r"(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
     r"|\s+(?=i'd like\b)|\s+(?=it's (?:about|for|that)\b)",
     re.IGNORECASE,
 )
@@ -83,9 +86,10 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
         if speaker == "agent":
             asked = text
             continue
-        words = _WORD.findall(text.casefold().replace("’", "'"))
-        said = [word for word in words if word not in _FILLERS]
-        if len(said) <= SHORT_ANSWER and words and words[0] not in _NO and _says_something(asked):
+        words = _words(text)
+        said = _telling(words)
+        is_answer = len(said) <= SHORT_ANSWER and words and words[0] not in _NO
+        if is_answer and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
             pieces.append(asked)
         if said:
             pieces.append(affirmed(text))
@@ -121,10 +125,8 @@ def affirmed(text: str) -> str:
         return text
     clauses = [clause for clause in _CLAUSE.split(text.replace("’", "'")) if clause.strip()]
     kept = [clause for clause in clauses if not _DENIAL.match(clause)]
-    if (
-        len(kept) == len(clauses)
-        or max((len(c.split()) for c in kept), default=0) < SHORTEST_CLAUSE
-    ):
+    longest = max((len(clause.split()) for clause in kept), default=0)
+    if len(kept) == len(clauses) or longest < SHORTEST_CLAUSE:
         return text
     return ", ".join(kept)
 
@@ -137,6 +139,10 @@ def _checked(turn: object) -> tuple[str, str]:
     raise InvalidValueError("a turn of the history is a pair ('agent' or 'caller', words)")
 
 
-def _says_something(text: str) -> bool:
-    words = (word for word in _WORD.findall(text.casefold()) if word not in _FILLERS)
-    return next(words, None) is not None and next(words, None) is not None
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold().replace("’", "'"))
+
+
+def _telling(words: Iterable[str]) -> list[str]:
+    """Those that say something."""
+    return [word for word in words if word not in _FILLERS]

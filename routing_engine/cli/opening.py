@@ -141,7 +141,6 @@ def open_columns(directory: Path) -> LocationColumns:
 
 def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngine:
     """The engine of a snapshot; the location is looked up before the encoder is loaded."""
-    from routing_engine.engine import RoutingEngine
     from routing_engine.snapshot import load_snapshot
 
     snapshot = load_snapshot(directory)
@@ -150,9 +149,7 @@ def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngin
             f"{directory}: {no_location(location_id, snapshot.catalog.columns)}",
             ExitCode.UNKNOWN_LOCATION,
         )
-    model, _ = timed_encoder(encoder)
-    _check_encoder(directory, snapshot, model)
-    return RoutingEngine.load(directory, encoder=model)
+    return _opened(directory, snapshot, encoder)
 
 
 def open_source(source: Path, region: str, template: Path | None, encoder: str) -> RoutingEngine:
@@ -170,17 +167,24 @@ def open_source(source: Path, region: str, template: Path | None, encoder: str) 
         model, _ = timed_encoder(encoder)
         return RoutingEngine(columns, encoder=model, progress=stderr().is_terminal)
     snapshot = load_snapshot(source)
+    return _opened(source, snapshot, encoder)
+
+
+def _opened(directory: Path, snapshot: Snapshot, encoder: str) -> RoutingEngine:
+    """The engine of a snapshot that can be opened.
+
+    Raises:
+        SnapshotError: it was imported with another encoder.
+    """
+    from routing_engine.engine import RoutingEngine
+
     model, _ = timed_encoder(encoder)
-    _check_encoder(source, snapshot, model)
-    return RoutingEngine.load(source, encoder=model)
-
-
-def _check_encoder(directory: Path, snapshot: Snapshot, model: Encoder) -> None:
     if model.fingerprint != snapshot.encoder_fingerprint:
         raise SnapshotError(
             f"{directory} was imported with another encoder ({snapshot.encoder_fingerprint}, this "
             f"is {model.fingerprint}); give the same --encoder, or import the sheet again"
         )
+    return RoutingEngine.load(directory, encoder=model)
 
 
 def no_location(location_id: str, columns: LocationColumns) -> str:
