@@ -1070,6 +1070,8 @@ def test_a_repl_ends_by_control_c_without_a_traceback(snapshot):
          "--encoder", "hashing"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        # A shell starts what runs in its background deaf to control-C, and a child inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
