@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from routing_engine.models import MAX_EXAMPLES, MAX_RULES
+from routing_engine.models import MAX_EXAMPLES, MAX_LISTED, MAX_RULES
 from routing_engine.server.wire.common import (
+    Count,
     DestinationText,
     Flag,
     LanguageCode,
@@ -36,6 +37,9 @@ __all__ = [
 MAX_FALLBACK = 16
 MAX_TESTS = 1000
 
+Details = Annotated[list[Name], Field(max_length=MAX_LISTED)]
+RingSeconds = Annotated[Count, Field(ge=5, le=300)]
+
 
 class TransferRule(Wire):
     """A described situation and where the call goes then."""
@@ -56,6 +60,11 @@ class TransferRule(Wire):
     enabled: Flag = True
     languages: Annotated[list[LanguageCode], Field(max_length=32)] = Field(default_factory=list)
     action: Literal["transfer", "contain"] = "transfer"
+    required_details: Details = Field(default_factory=list)
+    verification_methods: Details = Field(default_factory=list)
+    ring_timeouts_s: Annotated[list[RingSeconds], Field(max_length=MAX_LISTED)] = Field(
+        default_factory=list
+    )
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> TransferRule:
@@ -143,7 +152,7 @@ EXAMPLE = {
 class AgentPatch(Config):
     """Merged into the draft (RFC 7396): null removes, what is not there stays, lists replace."""
 
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: Name | None = None
 
@@ -151,7 +160,9 @@ class AgentPatch(Config):
 class AgentCreate(Config):
     """A new agent; all but its name may come later."""
 
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE | {"locationId": "store-0042"}]}}
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [EXAMPLE | {"locationId": "store-0042"}]}
+    )
 
     name: Name
     location_id: LocationKey | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from routing_engine.server.wire.common import Count, DestinationText, Flag, Moment, Name, Sentence, Token, Wire
 
@@ -51,7 +51,7 @@ EXAMPLE = {
 class SkillPatch(Wire):
     """Merged into the skill (RFC 7396): null removes, what is not there stays."""
 
-    model_config = {"json_schema_extra": {"examples": [{"isEnabled": False}]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [{"isEnabled": False}]})
 
     name: Name | None = None
     description: Sentence | None = None
@@ -74,7 +74,7 @@ class SkillCreate(Wire):
             ``executionConfig`` only ``destination`` and ``fallback`` have a meaning.
     """
 
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: Name
     description: Sentence
@@ -120,11 +120,9 @@ Labels = Annotated[list[Name], Field(max_length=256)]
 class Guardrails(Wire):
     """Rules, by label, that ask for more than they say themselves."""
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(json_schema_extra={
             "examples": [{"requiresVerification": ["Billing"], "requiresConfirmation": []}]
-        }
-    }
+        })
 
     requires_verification: Labels = Field(default_factory=list)
     requires_confirmation: Labels = Field(default_factory=list)
@@ -139,11 +137,9 @@ class CallerVerification(Wire):
         max_attempts: after as many failures the caller is not asked again.
     """
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(json_schema_extra={
             "examples": [{"methods": ["pin"], "ttlSeconds": 900, "maxAttempts": 3}]
-        }
-    }
+        })
 
     methods: Annotated[list[Token], Field(max_length=16)] = Field(default_factory=list)
     ttl_seconds: Annotated[Count, Field(ge=1, le=86_400)] = 900
