@@ -16,6 +16,8 @@ from routing_engine.errors import InvalidValueError, Problem, RoutingError
 from routing_engine.server.wire.common import Wire
 
 __all__ = [
+    "CODES",
+    "MEDIA_TYPE",
     "TITLES",
     "FieldProblem",
     "ProblemDocument",
@@ -93,7 +95,7 @@ class ProblemDocument(Wire):
     report: dict[str, Any] | None = None
 
 
-_CODES = {
+CODES = {
     400: "bad_request",
     401: "unauthenticated",
     403: "forbidden",
@@ -130,7 +132,7 @@ class ProblemError(RoutingError, HTTPException):
         **extra: Any,
     ) -> None:
         HTTPException.__init__(self, status, detail, dict(headers or {}))
-        self.code = code or _CODES[status]
+        self.code = code or CODES[status]
         self.errors = tuple(errors)
         self.extra = extra
 
@@ -156,7 +158,7 @@ def problem_response(
     **extra: Any,
 ) -> Response:
     """A problem document as a response."""
-    code = code or _CODES.get(status, "bad_request")
+    code = code or CODES.get(status, "bad_request")
     shown = list(errors)
     body = {
         "type": f"urn:routing-engine:problem:{code}",

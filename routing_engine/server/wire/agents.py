@@ -102,10 +102,14 @@ class CallControl(Wire):
 
 
 class RoutingTest(Wire):
-    """A sentence, and the label of the rule that is to take it; null for none."""
+    """A sentence, and the label of the rule that is to take it; null for none.
+
+    It is asked as if the location were open, or as of ``now`` where that is given.
+    """
 
     utterance: Sentence
     expect: Name | None
+    now: Moment | None = None
 
 
 class Config(Wire):
