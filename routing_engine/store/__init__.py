@@ -31,6 +31,7 @@ from routing_engine.store.keys import Key, Principal
 from routing_engine.store.pages import Page
 from routing_engine.store.skills import Skill
 from routing_engine.store.store import Store
+from routing_engine.store.tables import new_id
 from routing_engine.store.totals import Day, Totals
 from routing_engine.store.versions import Version
 from routing_engine.store.work import Work
@@ -54,4 +55,5 @@ __all__ = [
     "Totals",
     "Version",
     "Work",
+    "new_id",
 ]
