@@ -7,14 +7,17 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from routing_engine.conversation import Call, CallPolicy
 from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
 from routing_engine.engine import RoutingEngine
-from routing_engine.errors import InvalidValueError, RoutingError, UnknownLocationError
+from routing_engine.errors import RoutingError, UnknownLocationError
 from routing_engine.models import Decision
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import Recorder
@@ -35,6 +38,10 @@ CATCH_UP_S = 2.0
 
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
+POLL_S = 0.2
+
+_CATALOG = "catalog"
+_ANSWERING = "answering.json"
 
 
 def open_encoder(name: str) -> Encoder:
@@ -65,41 +72,68 @@ class _Watched:
 
     The engine applies what was asked for under its next catalog version, so that a decision tells
     by its catalog version which published version it was made by.
+
+    Args:
+        feed: of all that is published.
+        is_local: it is polled, and what this process publishes need not wait for that.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, is_local: bool) -> None:
         self._feed = feed
-        self.engine: RoutingEngine | None = None
+        self._is_local = is_local
+        self._woken = threading.Event()
+        self.catalog_version: Callable[[], int] = lambda: 0
         self.answering: dict[str, _Answering] = {}
 
-    def position(self) -> int:
-        return self._feed.position()
+    def wake(self) -> None:
+        """Something was published here: look at once."""
+        self._woken.set()
 
-    def wait(self, since: int, timeout_s: float) -> None:
-        self._feed.wait(since, timeout_s)
+    def wait(self, since: int, timeout_s: float) -> bool:
+        if not self._is_local:
+            return self._feed.wait(since, timeout_s)
+        until = time.monotonic() + timeout_s
+        while not self._feed.wait(since, 0.0):
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if self._woken.wait(min(POLL_S, left)):
+                self._woken.clear()
+        return True
 
     def close(self) -> None:
         self._feed.close()
 
     def changes(self, since: int = 0) -> Changes:
         changes = self._feed.changes(since)
-        coming = 1 if self.engine is None else self.engine.catalog_version + 1
+        coming = self.catalog_version() + 1
         for name in changes.removed:
             self.answering.pop(name, None)
         for name, item in changes.published.items():
             before = self.answering.get(name)
             if before is not None and before.since >= coming:
                 before = before.before  # asked for again: it could not be applied
+            if before is not None:
+                before = replace(before, before=None)
             self.answering[name] = _Answering(
-                item.organisation_id,
-                item.location_id,
-                item.version,
-                coming,
-                None if before is None else _Answering(
-                    before.organisation_id, before.location_id, before.version, before.since, None
-                ),
-            )  # fmt: skip
+                item.organisation_id, item.location_id, item.version, coming, before
+            )
         return changes
+
+    def dumped(self) -> str:
+        """Who answers, as another process reads it."""
+        return json.dumps(
+            {
+                name: [item.organisation_id, item.location_id, item.version]
+                for name, item in self.answering.items()
+            }
+        )
+
+    def load(self, text: str) -> None:
+        """Who answers in a snapshot."""
+        self.answering = {
+            name: _Answering(*item, since=0, before=None) for name, item in json.loads(text).items()
+        }
 
 
 class ControlPlane:
@@ -109,8 +143,6 @@ class ControlPlane:
         settings: how the server runs.
         store: an open store, which is closed with the plane.
         encoder: None for that of the settings.
-        engine: one that was loaded, with all that was published up to
-            ``settings.snapshot_position``.
     """
 
     def __init__(
@@ -127,9 +159,12 @@ class ControlPlane:
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
         base = open_encoder(settings.encoder) if encoder is None else encoder
         self.encoder = RememberingEncoder(base)
-        self._feed = _Watched(store.feed())
-        self.engine, self.following = self._follow(base)
-        self._feed.engine = self.engine
+        self._feed = _Watched(store.feed(), is_local=settings.database.startswith("sqlite"))
+        self.engine = self._engine(base)
+        self._feed.catalog_version = lambda: self.engine.catalog_version
+        since = None if settings.snapshot is None else settings.snapshot_position
+        self.following = self.engine.follow(self._feed, since=since)
+        self.importing = ThreadPoolExecutor(1, "import")
         self.recorder = Recorder(store, settings.flush_s, self.metrics)
         self._policies: OrderedDict[tuple[str, int], CallPolicy] = OrderedDict()
         self._is_over = threading.Event()
@@ -142,6 +177,24 @@ class ControlPlane:
             "1 where what was published last is what answers.",
             lambda: float(self.following.is_current),
         )
+
+    def _engine(self, encoder: Encoder) -> RoutingEngine:
+        """An engine to follow with: empty, or what ``serve`` saved for its workers."""
+        folder = self.settings.snapshot
+        if folder is None:
+            return RoutingEngine(encoder=encoder)
+        self._feed.load((folder / _ANSWERING).read_text(encoding="utf-8"))
+        return RoutingEngine.load(folder / _CATALOG, encoder=encoder)
+
+    def save(self, folder: Path) -> int:
+        """Save what other processes begin with; returns the position that it is of.
+
+        Nothing must be published meanwhile by this process.
+        """
+        self.following.close()
+        self.engine.save(folder / _CATALOG)
+        (folder / _ANSWERING).write_text(self._feed.dumped(), encoding="utf-8")
+        return self.following.position
 
     def answers(self, agent_id: str, organisation_id: str) -> bool:
         """Whether the engine answers for this agent of this organisation."""
@@ -168,6 +221,7 @@ class ControlPlane:
         """Wait until this process answers by what is published of an agent now."""
         with self.store.read(organisation_id) as work:
             number = work.agent(agent_id).version
+        self._feed.wake()
         until = time.monotonic() + CATCH_UP_S
         while time.monotonic() < until:
             if number is None or (
@@ -239,6 +293,7 @@ class ControlPlane:
         """Store what waits, stop following, close the store."""
         self._is_over.set()
         self._expiring.join()
+        self.importing.shutdown(cancel_futures=True)
         self.recorder.close()
         self.following.close()
         self.store.close()

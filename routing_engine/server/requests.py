@@ -171,6 +171,7 @@ def problem_of(error: RoutingError) -> Response:
     if isinstance(error, InvalidValueError):
         return invalid(error).response()
     for kind, status, code in (
+        (errors.UnknownLocationError, 409, "no_published_version"),
         (errors.NotFoundError, 404, ""),
         (errors.PreconditionFailedError, 412, ""),
         (errors.IdempotencyConflictError, 409, "idempotency_conflict"),
@@ -182,6 +183,8 @@ def problem_of(error: RoutingError) -> Response:
             detail = str(error)
             if status == 503:
                 detail = "the database does not answer; try again"
+            elif isinstance(error, errors.UnknownLocationError):
+                detail = "no version of this agent is published"
             elif isinstance(error, errors.NotFoundError):
                 detail = f"there is no such {error.what}"
             headers = {"Retry-After": "1"} if status == 503 else None

@@ -166,22 +166,17 @@ def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="routing-engine-"))
     try:
-        shared = settings
+        # Nothing is sealed by this process: its secret does not matter.
+        plane = open_plane(settings)
+        position = plane.save(folder)
+        plane.close()
+        os.environ.update(_environment(settings))
+        os.environ["ROUTING_ENGINE_SNAPSHOT"] = str(folder)
+        os.environ["ROUTING_ENGINE_SNAPSHOT_POSITION"] = str(position)
         if settings.secret is None:
             # Workers must open what another sealed.
             made = base64.b64encode(secrets.token_bytes(32)).decode()
             os.environ["ROUTING_ENGINE_SECRET"] = made
-            shared = settings.model_copy()
-        plane = open_plane(shared.model_copy(update={"metrics_port": 0}))
-        position = plane.following.position
-        plane.engine.save(folder / "snapshot")
-        plane.close()
-        for name, value in {
-            **_environment(settings),
-            "ROUTING_ENGINE_SNAPSHOT": str(folder / "snapshot"),
-            "ROUTING_ENGINE_SNAPSHOT_POSITION": str(position),
-        }.items():
-            os.environ[name] = value
         config = _config(settings, "routing_engine.server.serving:worker_app")
         Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
     finally:
@@ -192,7 +187,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     """Settings as the environment of a worker, which reads them from there."""
     return {
         f"ROUTING_ENGINE_{name.upper()}": str(value)
-        for name, value in settings.model_dump(exclude={"secret", "bootstrap_key"}).items()
+        for name, value in settings.model_dump(exclude={"secret", "bootstrap_key", "snapshot", "snapshot_position"}).items()
         if value is not None
     } | ({"ROUTING_ENGINE_REGION": "none"} if settings.region is None else {})
 
