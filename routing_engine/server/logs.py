@@ -34,7 +34,7 @@ def start_logging(level: str) -> None:
     root.setLevel(level.upper())
     # Of every request a line would be too much, and its path holds ids.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("alembic", "httpx"):
+    for name in ("alembic", "faiss", "httpx", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

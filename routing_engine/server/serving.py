@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import multiprocessing
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +29,17 @@ from routing_engine.server.health import health_app
 from routing_engine.server.logs import start_logging
 from routing_engine.server.plane import ControlPlane
 from routing_engine.server.security import SCOPES
-from routing_engine.server.settings import Settings
+from routing_engine.server.settings import Settings, read_settings
 from routing_engine.store import Store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-__all__ = ["serve", "worker_app"]
+__all__ = ["bootstrap", "serve"]
 
 _logger = logging.getLogger(__name__)
+
+BACKLOG = 2048
 
 
 def serve(settings: Settings) -> None:
@@ -53,10 +59,9 @@ def serve(settings: Settings) -> None:
     host, port = listening.getsockname()[:2]
     print(f"routing-engine serves on http://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
     if settings.workers == 1:
-        plane = open_plane(settings)
-        uvicorn.Server(_config(settings, with_health(plane, settings))).run(sockets=[listening])
-        return
-    _serve_with_workers(settings, listening)
+        _run(open_plane(settings), settings, listening)
+    else:
+        _serve_with_workers(settings, listening)
 
 
 def bootstrap(store: Store, settings: Settings) -> None:
@@ -80,20 +85,6 @@ def open_plane(settings: Settings) -> ControlPlane:
     return ControlPlane(settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False))
 
 
-def _config(settings: Settings, app: FastAPI | str) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        factory=isinstance(app, str),
-        workers=settings.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_s,
-        limit_concurrency=None,
-        lifespan="on",
-    )
-
-
 def _bound(settings: Settings) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -104,7 +95,8 @@ def _bound(settings: Settings) -> socket.socket:
         raise InvalidValueError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
         ) from error
-    made.set_inheritable(True)
+    # From here on who connects waits, and is not refused.
+    made.listen(BACKLOG)
     return made
 
 
@@ -138,8 +130,8 @@ class _Beside(uvicorn.Server):
         )
         self._settings = settings
 
-    @asynccontextmanager
-    async def _nothing(self) -> AsyncGenerator[None, None]:
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         yield
 
     async def serve_beside(self) -> None:
@@ -155,15 +147,13 @@ class _Beside(uvicorn.Server):
             except OSError:
                 made.close()
                 continue
-            await self._serve([made])
+            await self.serve([made])
             return
         _logger.warning("no port for metrics from %d on", first)
 
 
 def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
     """Build the engine once, save it, and have each worker map the same files."""
-    from uvicorn.supervisors import Multiprocess
-
     folder = Path(tempfile.mkdtemp(prefix="routing-engine-"))
     try:
         # Nothing is sealed by this process: its secret does not matter.
@@ -177,8 +167,7 @@ def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
             # Workers must open what another sealed.
             made = base64.b64encode(secrets.token_bytes(32)).decode()
             os.environ["ROUTING_ENGINE_SECRET"] = made
-        config = _config(settings, "routing_engine.server.serving:worker_app")
-        Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+        _Workers(settings.workers, listening).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -192,8 +181,60 @@ def _environment(settings: Settings) -> dict[str, str]:
     } | ({"ROUTING_ENGINE_REGION": "none"} if settings.region is None else {})
 
 
-def worker_app() -> FastAPI:
-    """The application of one worker, by the environment."""
-    settings = Settings()
+class _Workers:
+    """Processes that take requests from one socket; one that dies is replaced.
+
+    Spawned, never forked: a fork would copy threads' locks without the threads.
+    """
+
+    def __init__(self, n_workers: int, listening: socket.socket) -> None:
+        self._listening = listening
+        self._told_to_stop = threading.Event()
+        self._spawn = multiprocessing.get_context("spawn")
+        self._workers = [self._started() for _ in range(n_workers)]
+
+    def _started(self) -> BaseProcess:
+        worker = self._spawn.Process(target=_work, args=(self._listening,))
+        worker.start()
+        return worker
+
+    def run(self) -> None:
+        """Keep the workers alive until told to stop; then let them finish."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._told_to_stop.set())
+        while not self._told_to_stop.wait(0.2):
+            for i, worker in enumerate(self._workers):
+                if not worker.is_alive():
+                    _logger.error("a worker ended with %s; another is started", worker.exitcode)
+                    # One that cannot start must not be started as fast as it fails.
+                    if self._told_to_stop.wait(1.0):
+                        break
+                    self._workers[i] = self._started()
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join()
+
+
+def _work(listening: socket.socket) -> None:
+    """What a worker process does."""
+    settings = read_settings()
     start_logging(settings.log_level)
-    return with_health(open_plane(settings), settings)
+    _run(open_plane(settings), settings, listening)
+
+
+def _run(plane: ControlPlane, settings: Settings, listening: socket.socket) -> None:
+    """Serve until a signal says stop."""
+    config = uvicorn.Config(
+        with_health(plane, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_s,
+        lifespan="on",
+    )
+    # uvicorn ends in good order on a signal, and then raises it again for whoever was there before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listening])
+    _logger.info("served, and stored what was decided")

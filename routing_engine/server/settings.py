@@ -7,10 +7,12 @@ import binascii
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from routing_engine.errors import InvalidValueError, Problem
+
+__all__ = ["Settings", "read_settings"]
 
 
 class Settings(BaseSettings):
@@ -86,6 +88,25 @@ class Settings(BaseSettings):
     def secret_bytes(self) -> bytes | None:
         """The secret itself."""
         return None if self.secret is None else _decoded(self.secret)
+
+
+def read_settings(**given: object) -> Settings:
+    """Settings of the environment; what is given, and not None, takes precedence.
+
+    Raises:
+        InvalidValueError: names every variable that is wrong, and not its value.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = [
+            Problem(
+                "ROUTING_ENGINE_" + "_".join(map(str, detail["loc"])).upper(),
+                detail["msg"].removeprefix("Value error, "),
+            )
+            for detail in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidValueError(what="settings", problems=problems) from None
 
 
 def _decoded(secret: SecretStr) -> bytes:
