@@ -10,6 +10,7 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
+    crash,
     fuzz_headers,
     importing,
     languages,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        crash.BENCHMARK,
     )
 }
 
