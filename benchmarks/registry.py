@@ -17,6 +17,7 @@ from benchmarks import (
     latency,
     peer,
     scale,
+    serving,
     soak,
     throughput,
 )
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        serving.BENCHMARK,
         crash.BENCHMARK,
     )
 }
