@@ -29,7 +29,7 @@ LEVELS = (
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles", "cases"),
     ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "plotting"),
+    ("conversation", "fitting", "following", "plotting"),
     ("engine",),
     ("handoff",),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
@@ -71,6 +71,7 @@ PUBLIC = {
 HEAVY = (
     *("torch", "transformers", "sentence_transformers", "onnxruntime", "tokenizers"),
     *("pandas", "openpyxl", "python_calamine", "faiss", "matplotlib", "typer", "lingua"),
+    *("sqlalchemy", "alembic", "psycopg", "cryptography"),
 )
 
 
@@ -176,7 +177,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call"),
+        *("open_call", "resume_call", "follow"),
     }
 
 
@@ -201,6 +202,7 @@ def test_the_engine_is_called_like_this():
         RoutingEngine.load: ["directory", *options, "*reembed"],
         RoutingEngine.location: ["location_id"],
         RoutingEngine.evaluate: ["cases"],
+        RoutingEngine.follow: ["feed", "*since"],
         RoutingEngine.fit: ["cases", "*seed"],
     }.items():
         found = shape(function)

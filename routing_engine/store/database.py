@@ -32,6 +32,15 @@ CHANNEL: Final = "routing_engine"
 BUSY_TIMEOUT_S: Final = 30.0
 _WRITES: Final = "routing_engine_writes"
 _SPARE: Final = "routing_engine_spare"
+_ANSWERS_OR_IS_LOST: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A network that swallows packets is noticed in seconds, not in the two hours of TCP's default."""
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -73,7 +82,7 @@ class Database:
                 pool_size=16,
                 max_overflow=16,
                 pool_pre_ping=True,
-                connect_args={"connect_timeout": 5},
+                connect_args=_ANSWERS_OR_IS_LOST,
             )
             # All that one reader sees is of one moment.
             self._reading = self._engine.execution_options(
@@ -148,7 +157,7 @@ class Database:
 
         url = self.url.set(drivername="postgresql")
         return psycopg.connect(
-            url.render_as_string(hide_password=False), autocommit=True, connect_timeout=5
+            url.render_as_string(hide_password=False), autocommit=True, **_ANSWERS_OR_IS_LOST
         )
 
     def migrate(self) -> None:

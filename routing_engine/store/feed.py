@@ -146,8 +146,8 @@ class Feed:
             published,
         )
 
-    def wait(self, since: int, timeout_s: float) -> None:
-        """Return as soon as something was published after a position, or when time is up.
+    def wait(self, since: int, timeout_s: float) -> bool:
+        """Wait until the position is another than this; False where time is up first.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -155,11 +155,15 @@ class Feed:
         until = time.monotonic() + timeout_s
         if not self._database.is_sqlite:
             self._listen()  # before looking, so that nothing comes in between
-        while self.position() <= since and (left := until - time.monotonic()) > 0:
+        while self.position() == since:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
             if self._listening is None:
                 time.sleep(min(POLL_S, left))
             else:
                 self._hear(min(POLL_BEHIND_S, left))
+        return True
 
     def close(self) -> None:
         """Stop listening."""

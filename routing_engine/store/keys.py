@@ -68,8 +68,8 @@ class Keys(Audited):
         """
         if token is None:
             token = f"rk_{secrets.token_urlsafe(33)}"
-        elif len(token) < MIN_TOKEN_LENGTH:
-            raise InvalidValueError(f"a token has at least {MIN_TOKEN_LENGTH} characters")
+        elif len(token) < MIN_TOKEN_LENGTH or not token.isascii():
+            raise InvalidValueError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters")
         row = KeyRow(
             organisation_id=self.organisation_id,
             id=new_id("key"),
@@ -109,7 +109,7 @@ def find_principal(rows: Rows, token: str, now: datetime) -> tuple[Principal, bo
 
     Tokens are found by their visible prefix and compared by hash, in constant time.
     """
-    if len(token) < MIN_TOKEN_LENGTH or "\0" in token:
+    if len(token) < MIN_TOKEN_LENGTH or not token.isascii() or "\0" in token:
         return None
     hashed = _hash(token)
     found = None
@@ -126,7 +126,7 @@ def find_principal(rows: Rows, token: str, now: datetime) -> tuple[Principal, bo
 
 
 def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _key(row: KeyRow) -> Key:

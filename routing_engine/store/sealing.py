@@ -55,7 +55,7 @@ class Sealer:
         nonce, body = rest[:_NONCE_BYTES], rest[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, body, _bound(place)).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a nonce that is too short
             raise WrongSecretError(
                 f"{place[0]} {place[-1]} was altered, or moved here from another row"
             ) from None
