@@ -17,18 +17,19 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
 from routing_engine.signals import frustration, wants_person
+from routing_engine.turns import SPEAKERS
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
@@ -73,7 +74,8 @@ class CallPolicy(Value):
     catalog: Literal["kept", "newest"] = "kept"
 
 
-class Event(Value):
+@dataclass(frozen=True, slots=True)
+class Event:
     """One thing that happened in a call.
 
     Attributes:
@@ -91,7 +93,9 @@ class Event(Value):
 
 
 class _Record(Value):
-    """All that a call knows."""
+    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
+
+    model_config = ConfigDict(frozen=False)
 
     call_id: str
     location_id: str
@@ -99,10 +103,10 @@ class _Record(Value):
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
-    events: tuple[Event, ...] = ()
-    confirmed: frozenset[str] = frozenset()
-    declined: frozenset[str] = frozenset()
-    tried: tuple[str, ...] = ()
+    events: list[Event] = Field(default_factory=list)
+    confirmed: set[str] = Field(default_factory=set)
+    declined: set[str] = Field(default_factory=set)
+    tried: list[str] = Field(default_factory=list)
     rule: str | None = None
     is_over: bool = False
 
@@ -149,6 +153,9 @@ class Call:
     def __init__(self, router: Router, record: _Record) -> None:
         self._router = router
         self._record = record
+        self._turns = [
+            (event.kind, event.text) for event in record.events if event.kind in SPEAKERS
+        ]
 
     @classmethod
     def open(
@@ -182,7 +189,8 @@ class Call:
         record = _Record.model_validate_json(text)
         router = router_for(record.policy)
         router.location(record.location_id)
-        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
+        record.catalog_version = router.catalog_version
+        return cls(router, record)
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""
@@ -211,7 +219,7 @@ class Call:
     @property
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
-        return self._record.events
+        return tuple(self._record.events)
 
     @property
     def is_over(self) -> bool:
@@ -221,11 +229,7 @@ class Call:
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """What was said so far: pairs of speaker and words."""
-        return tuple(
-            (event.kind, event.text)
-            for event in self._record.events
-            if event.kind in ("agent", "caller")
-        )
+        return tuple(self._turns)
 
     def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
         """What to do, now that the caller has said this.
@@ -303,7 +307,7 @@ class Call:
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
-            self._keep(is_over=True)
+            self._record.is_over = True
             return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
@@ -316,7 +320,7 @@ class Call:
 
     def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
         record = self._record
-        history = self.turns[:-1] if again else self.turns
+        history = self._turns[:-1] if again else self._turns
         decision = self._router.route(
             record.location_id,
             utterance,
@@ -363,7 +367,7 @@ class Call:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
         if rule is not None:
-            self._keep(rule=rule.label)
+            self._record.rule = rule.label
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if str(destination) in self._record.tried:
@@ -372,7 +376,7 @@ class Call:
                     return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._keep(tried=(*self._record.tried, str(destination)))
+            self._record.tried.append(str(destination))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
@@ -383,7 +387,7 @@ class Call:
         self._check_open()
         moment = _moment(now)
         self._note(kind, moment, text=text)
-        said = [text for speaker, text in self.turns if speaker == "caller"]
+        said = [text for speaker, text in self._turns if speaker == "caller"]
         if not said:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
         return self._settle(self._decide(said[-1], moment, again=True), moment)
@@ -393,7 +397,7 @@ class Call:
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        self._keep(**{kind: getattr(self._record, kind) | {label}})
+        (self._record.confirmed if kind == "confirmed" else self._record.declined).add(label)
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -439,7 +443,7 @@ class Call:
         return failed >= self._record.policy.max_verifications
 
     def _impatience(self) -> int:
-        return sum(frustration(text) for speaker, text in self.turns if speaker == "caller")
+        return sum(frustration(text) for speaker, text in self._turns if speaker == "caller")
 
     def _silences(self) -> int:
         """In a row, up to now."""
@@ -467,14 +471,15 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        event = Event(at=at, kind=kind, text=text, number=number)
-        self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
-
-    def _keep(self, **changed: Any) -> None:
-        self._record = self._record.model_copy(update=changed)
+        events = self._record.events
+        events.append(Event(at, kind, text, number))
+        if kind in SPEAKERS:
+            self._turns.append((kind, text))
+        if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
+            del self._turns[0]
 
     def __repr__(self) -> str:
-        return f"<Call {self.call_id} of {self.location_id}: {len(self.turns)} turns>"
+        return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
 
 
 def _dialling(decision: Decision) -> Decision:
