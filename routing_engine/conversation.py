@@ -27,7 +27,14 @@ from pydantic import ConfigDict, Field
 
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
+from routing_engine.models import (
+    ContextRule,
+    Decision,
+    Location,
+    Outcome,
+    Reason,
+    RingSeconds,
+)
 from routing_engine.signals import frustration, wants_person
 from routing_engine.turns import SPEAKERS
 from routing_engine.values import Value
@@ -62,6 +69,8 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
+        ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
+            its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
     """
@@ -71,6 +80,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
 
 
@@ -104,10 +114,12 @@ class _Record(Value):
     catalog_version: int
     policy: CallPolicy
     events: list[Event] = Field(default_factory=list)
-    confirmed: set[str] = Field(default_factory=set)
-    declined: set[str] = Field(default_factory=set)
+    answers: dict[str, bool] = Field(default_factory=dict)
     tried: list[str] = Field(default_factory=list)
     rule: str | None = None
+    ringing: str | None = None
+    impatience: int = 0
+    failed_verifications: int = 0
     is_over: bool = False
 
 
@@ -241,7 +253,8 @@ class Call:
             now: when; None for the present moment.
 
         Returns:
-            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``.
+            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``. One with a
+            destination says how long it may ring.
 
         Raises:
             InvalidValueError: the utterance is not a str, or the call is over.
@@ -249,10 +262,11 @@ class Call:
         self._check_open()
         moment = _moment(now)
         decision = self._decide(utterance, moment)
-        if final:
-            self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
-            decision = self._settle(decision, moment)
-        return decision
+        if not final:
+            return self._timed(decision)
+        self._record.impatience += frustration(utterance)
+        self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
+        return self._settle(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
@@ -267,13 +281,28 @@ class Call:
         """The agent could not do what the caller asked, or did not understand it."""
         return self._signal("agent_failed", Reason.AGENT_FAILED, now)
 
-    def verified(self, *, method: str, now: datetime | None = None) -> Decision:
-        """The caller's identity has been verified; what to do next."""
-        return self._again("verified", method, now)
+    def verified(
+        self, *, method: str, at: datetime | None = None, now: datetime | None = None
+    ) -> Decision:
+        """The caller's identity has been verified; what to do next.
+
+        Still ``VERIFY`` where the rule does not take this method:
+        ``decision.verification_methods`` are those that it does.
+
+        Args:
+            method: how, as rules name it; case and spacing do not matter.
+            at: when, from which on it holds; None for now.
+            now: the present moment; None for what the clock says.
+
+        Raises:
+            InvalidValueError: the method is not a word or two, a moment has no time zone, or the
+                call is over.
+        """
+        return self._again("verified", _method(method), now, at)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """An attempt at verifying the caller failed; what to do next."""
-        return self._again("not_verified", method, now)
+        return self._again("not_verified", _method(method), now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
         """The caller said yes to the transfer that was asked about."""
@@ -321,25 +350,43 @@ class Call:
     def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
         record = self._record
         history = self._turns[:-1] if again else self._turns
+        methods = self._verified_by(now)
         decision = self._router.route(
             record.location_id,
             utterance,
-            verified=self._is_verified(now),
+            verified=bool(methods),
             history=history,
             now=now,
         )
         rule = decision.rule
+        if (
+            decision.outcome in (Outcome.TRANSFER, Outcome.CONFIRM)
+            and rule is not None
+            and rule.requires_verification
+            and not any(map(rule.is_verified_by, methods))
+        ):
+            decision = replace(
+                decision,
+                outcome=Outcome.VERIFY,
+                reason=Reason.VERIFICATION_REQUIRED,
+                destination=None,
+                question=None,
+            )
         if decision.outcome is Outcome.CONFIRM and rule is not None:
-            if rule.label in record.confirmed:
+            if record.answers.get(rule.label) is True:
                 decision = self._router.route(
                     record.location_id,
                     utterance,
-                    verified=self._is_verified(now),
+                    verified=bool(methods),
                     confirmed=True,
                     history=history,
                     now=now,
                 )
-            elif rule.label in record.declined:
+            elif record.answers.get(rule.label) is False:
+                # Who says no and asks for a person later is not sent back to the agent for ever.
+                wish = None if again else self._wish(utterance, again=False)
+                if wish is not None:
+                    return self._default(wish, now)
                 return replace(
                     decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
                 )
@@ -349,19 +396,25 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
+        wish = self._wish(utterance, again=again)
         if decision.reason is Reason.DESTINATION_REFUSED:
-            if rule is not None and rule.action == "transfer":
-                return _dialling(decision)
-            if wants_person(utterance):
+            if wish is not None or (rule is not None and rule.action == "transfer"):
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
             return replace(decision, outcome=Outcome.CONTAIN, reason=why)
+        if wish is None:
+            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
+        return replace(decision, reason=wish)
+
+    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+        """Why a caller whom no rule takes is to have a person all the same, or None."""
         if wants_person(utterance):
-            return replace(decision, reason=Reason.PERSON_REQUESTED)
-        if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
-            return replace(decision, reason=Reason.FRUSTRATED)
-        return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+            return Reason.PERSON_REQUESTED
+        record = self._record
+        # What is decided again has been counted.
+        impatience = record.impatience + (0 if again else frustration(utterance))
+        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
@@ -370,6 +423,10 @@ class Call:
             self._record.rule = rule.label
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
+            if decision.reason is not Reason.FALLBACK:
+                # Whoever is sent to the default does not end up at a rule whose gate is shut.
+                is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
+                self._record.ringing = self._record.rule if is_rules else None
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
@@ -380,13 +437,31 @@ class Call:
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return decision
+        return self._timed(decision)
 
-    def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
+    def _timed(self, decision: Decision) -> Decision:
+        """The decision, with how long its destination rings: as the rule says, or the policy."""
+        if decision.destination is None:
+            return decision
+        own = None
+        if decision.outcome is Outcome.TRANSFER:
+            rule = self._rule() if decision.reason is Reason.FALLBACK else decision.rule
+            chain = () if rule is None else (rule.destination, *rule.fallback)
+            if rule is not None and decision.destination in chain:
+                own = rule.ring_timeout_s(chain.index(decision.destination))
+        usual = self._record.policy.ring_timeout_s
+        return replace(decision, _ring_timeout_s=usual if own is None else own)
+
+    def _again(
+        self, kind: str, text: str, now: datetime | None, at: datetime | None = None
+    ) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
         moment = _moment(now)
-        self._note(kind, moment, text=text)
+        # Another machine's clock may be ahead of ours.
+        self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
+        if kind == "not_verified":
+            self._record.failed_verifications += 1
         said = [text for speaker, text in self._turns if speaker == "caller"]
         if not said:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
@@ -397,7 +472,7 @@ class Call:
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        (self._record.confirmed if kind == "confirmed" else self._record.declined).add(label)
+        self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -420,7 +495,8 @@ class Call:
         return self._router.location(self._record.location_id)
 
     def _rule(self) -> ContextRule | None:
-        label = self._record.rule
+        """The rule whose phones are being tried."""
+        label = self._record.ringing
         rules = self._location().rules
         return next((rule for rule in rules if rule.label == label), None)
 
@@ -434,16 +510,17 @@ class Call:
         allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
 
-    def _is_verified(self, now: datetime) -> bool:
+    def _verified_by(self, now: datetime) -> list[str]:
+        """The methods by which the caller is verified at this moment."""
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
-        return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
+        return [
+            event.text
+            for event in self._record.events
+            if event.kind == "verified" and since <= event.at <= now
+        ]
 
     def _is_out_of_attempts(self) -> bool:
-        failed = sum(event.kind == "not_verified" for event in self._record.events)
-        return failed >= self._record.policy.max_verifications
-
-    def _impatience(self) -> int:
-        return sum(frustration(text) for speaker, text in self._turns if speaker == "caller")
+        return self._record.failed_verifications >= self._record.policy.max_verifications
 
     def _silences(self) -> int:
         """In a row, up to now."""
@@ -495,3 +572,9 @@ def _moment(now: datetime | None) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidValueError("a moment is a datetime with a time zone")
     return now
+
+
+def _method(method: str) -> str:
+    if not isinstance(method, str) or not method.strip():
+        raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
+    return method
