@@ -16,16 +16,16 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import (
     ContextRule,
@@ -36,6 +36,7 @@ from routing_engine.models import (
     RingSeconds,
 )
 from routing_engine.signals import frustration, wants_person
+from routing_engine.turns import SPEAKERS
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
@@ -83,7 +84,8 @@ class CallPolicy(Value):
     catalog: Literal["kept", "newest"] = "kept"
 
 
-class Event(Value):
+@dataclass(frozen=True, slots=True)
+class Event:
     """One thing that happened in a call.
 
     Attributes:
@@ -101,7 +103,9 @@ class Event(Value):
 
 
 class _Record(Value):
-    """All that a call knows."""
+    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
+
+    model_config = ConfigDict(frozen=False)
 
     call_id: str
     location_id: str
@@ -109,10 +113,9 @@ class _Record(Value):
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
-    events: tuple[Event, ...] = ()
-    confirmed: frozenset[str] = frozenset()
-    declined: frozenset[str] = frozenset()
-    tried: tuple[str, ...] = ()
+    events: list[Event] = Field(default_factory=list)
+    answers: dict[str, bool] = Field(default_factory=dict)
+    tried: list[str] = Field(default_factory=list)
     rule: str | None = None
     ringing: str | None = None
     impatience: int = 0
@@ -126,6 +129,11 @@ class Router(Protocol):
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers."""
+        ...
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        """Which destinations may be dialled."""
         ...
 
     def route(
@@ -157,6 +165,9 @@ class Call:
     def __init__(self, router: Router, record: _Record) -> None:
         self._router = router
         self._record = record
+        self._turns = [
+            (event.kind, event.text) for event in record.events if event.kind in SPEAKERS
+        ]
 
     @classmethod
     def open(
@@ -190,7 +201,8 @@ class Call:
         record = _Record.model_validate_json(text)
         router = router_for(record.policy)
         router.location(record.location_id)
-        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
+        record.catalog_version = router.catalog_version
+        return cls(router, record)
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""
@@ -219,7 +231,7 @@ class Call:
     @property
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
-        return self._record.events
+        return tuple(self._record.events)
 
     @property
     def is_over(self) -> bool:
@@ -229,11 +241,7 @@ class Call:
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """What was said so far: pairs of speaker and words."""
-        return tuple(
-            (event.kind, event.text)
-            for event in self._record.events
-            if event.kind in ("agent", "caller")
-        )
+        return tuple(self._turns)
 
     def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
         """What to do, now that the caller has said this.
@@ -253,10 +261,10 @@ class Call:
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment)
+        decision = self._decide(utterance, moment, self._turns)
         if not final:
             return self._timed(decision)
-        self._keep(impatience=self._record.impatience + frustration(utterance))
+        self._record.impatience += frustration(utterance)
         self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
         return self._settle(decision, moment)
 
@@ -328,7 +336,7 @@ class Call:
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
-            self._keep(is_over=True)
+            self._record.is_over = True
             return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
@@ -339,9 +347,15 @@ class Call:
 
     # ---------------------------------------------------------------- deciding
 
-    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+    def _decide(
+        self,
+        utterance: str,
+        now: datetime,
+        history: Sequence[tuple[str, str]],
+        *,
+        again: bool = False,
+    ) -> Decision:
         record = self._record
-        history = self.turns[:-1] if again else self.turns
         methods = self._verified_by(now)
         decision = self._router.route(
             record.location_id,
@@ -365,7 +379,7 @@ class Call:
                 question=None,
             )
         if decision.outcome is Outcome.CONFIRM and rule is not None:
-            if rule.label in record.confirmed:
+            if record.answers.get(rule.label) is True:
                 decision = self._router.route(
                     record.location_id,
                     utterance,
@@ -374,7 +388,7 @@ class Call:
                     history=history,
                     now=now,
                 )
-            elif rule.label in record.declined:
+            elif record.answers.get(rule.label) is False:
                 # Who says no and asks for a person later is not sent back to the agent for ever.
                 wish = None if again else self._wish(utterance, again=False)
                 if wish is not None:
@@ -389,6 +403,11 @@ class Call:
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
         wish = self._wish(utterance, again=again)
+        if decision.reason is Reason.DESTINATION_REFUSED:
+            if wish is not None or (rule is not None and rule.action == "transfer"):
+                return _dialling(decision)
+            why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
+            return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         if wish is None:
             return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
@@ -407,20 +426,20 @@ class Call:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
         if rule is not None:
-            self._keep(rule=rule.label)
+            self._record.rule = rule.label
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if decision.reason is not Reason.FALLBACK:
                 # Whoever is sent to the default does not end up at a rule whose gate is shut.
                 is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
-                self._keep(ringing=self._record.rule if is_rules else None)
+                self._record.ringing = self._record.rule if is_rules else None
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
                     return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._keep(tried=(*self._record.tried, str(destination)))
+            self._record.tried.append(str(destination))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
@@ -448,24 +467,20 @@ class Call:
         # Another machine's clock may be ahead of ours.
         self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
         if kind == "not_verified":
-            self._keep(failed_verifications=self._record.failed_verifications + 1)
-        said = [text for speaker, text in self.turns if speaker == "caller"]
-        if not said:
+            self._record.failed_verifications += 1
+        turns = self._turns
+        last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
+        if last is None:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
-        return self._settle(self._decide(said[-1], moment, again=True), moment)
+        decision = self._decide(turns[last][1], moment, turns[:last], again=True)
+        return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        # The last answer counts.
-        confirmed, declined = self._record.confirmed - {label}, self._record.declined - {label}
-        if kind == "confirmed":
-            confirmed |= {label}
-        else:
-            declined |= {label}
-        self._keep(confirmed=confirmed, declined=declined)
+        self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -499,7 +514,9 @@ class Call:
         first = [] if rule is None or rule.destination is None else [rule.destination]
         more = () if rule is None else rule.fallback
         last = self._router.route(self._record.location_id, "", now=now).destination
-        return [*first, *more, *([] if last is None else [last])]
+        refusal = self._router.dial_policy.refusal
+        allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
+        return [*allowed, *([] if last is None else [last])]
 
     def _verified_by(self, now: datetime) -> list[str]:
         """The methods by which the caller is verified at this moment."""
@@ -524,7 +541,8 @@ class Call:
 
     def _default(self, reason: Reason, now: datetime) -> Decision:
         """Where a caller goes whom no rule takes, at this hour."""
-        return replace(self._router.route(self._record.location_id, "", now=now), reason=reason)
+        decision = _dialling(self._router.route(self._record.location_id, "", now=now))
+        return decision if decision.outcome is Outcome.CONTAIN else replace(decision, reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None
@@ -538,14 +556,22 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        event = Event(at=at, kind=kind, text=text, number=number)
-        self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
-
-    def _keep(self, **changed: Any) -> None:
-        self._record = self._record.model_copy(update=changed)
+        events = self._record.events
+        events.append(Event(at, kind, text, number))
+        if kind in SPEAKERS:
+            self._turns.append((kind, text))
+        if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
+            del self._turns[0]
 
     def __repr__(self) -> str:
-        return f"<Call {self.call_id} of {self.location_id}: {len(self.turns)} turns>"
+        return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _dialling(decision: Decision) -> Decision:
+    """The decision; contained, where the dial policy leaves nothing to dial."""
+    if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
+        return replace(decision, outcome=Outcome.CONTAIN)
+    return decision
 
 
 def _moment(now: datetime | None) -> datetime:
