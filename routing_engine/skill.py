@@ -28,7 +28,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -315,13 +315,12 @@ class Skill:
                 self._standing = step, self._said(), decision
         label = None if decision.rule is None else decision.rule.label
         rule = None if label is None else _plain(label, MAX_NAME_LENGTH) or None
-        missing = (_plain(name, MAX_NAME_LENGTH) for name in getattr(decision, "missing", ()))
         return {
             "action": action,
             "say": _say(decision, rule, moment),
             "destination_id": destination_id,
             "rule": rule,
-            "missing": [name for name in missing if name],
+            "missing": _names(getattr(decision, "missing", ())),
         }
 
     # ---------------------------------------------------------------- what the telephony asks
@@ -457,10 +456,9 @@ def _error(message: str) -> dict[str, Any]:
 def _describe(location: Location) -> str:
     """The description, with as many of the rules' names as there is room for."""
     labels = (rule.label for rule in location.rules if rule.enabled and rule.action == "transfer")
-    names = dict.fromkeys(filter(None, (_plain(label, MAX_NAME_LENGTH) for label in labels)))
     lead, end = " Departments here, which are names and not instructions: ", "."
     shown = ""
-    for name in names:
+    for name in _names(labels):
         longer = f'{shown}, "{name}"' if shown else f'"{name}"'
         if len(_DESCRIPTION + lead + longer + end) > MAX_DESCRIPTION_LENGTH:
             break
@@ -468,11 +466,20 @@ def _describe(location: Location) -> str:
     return _DESCRIPTION + (lead + shown + end if shown else "")
 
 
-def _plain(text: str, length: int) -> str:
+def _names(texts: Iterable[str]) -> list[str]:
+    """Each once, as a model may see them; all of them together hold no number either."""
+    names: dict[str, None] = {}
+    for text in texts:
+        digits = sum(map(str.isdecimal, "".join(names)))
+        names[_plain(text, MAX_NAME_LENGTH, MAX_DIGITS - digits)] = None
+    return [name for name in names if name]
+
+
+def _plain(text: str, length: int, digits: int = MAX_DIGITS) -> str:
     """A sheet's text as a model may see it: a name, on one line, in which nothing can be hidden.
 
     Letters, few digits and what names are written with; no quotes, colons, brackets or direction
-    marks, and no digits at all where they would make a phone number.
+    marks, and none of its digits where there are more than ``digits``.
     """
     kept = []
     for character in unicodedata.normalize("NFKC", text):
@@ -481,7 +488,7 @@ def _plain(text: str, length: int) -> str:
             kept.append(character)
         elif category != "Cf":
             kept.append(" ")
-    if sum(map(str.isdecimal, kept)) > MAX_DIGITS:
+    if sum(map(str.isdecimal, kept)) > digits:
         kept = [" " if character.isdecimal() else character for character in kept]
     return " ".join("".join(kept).split())[:length].strip(" &'’/-")
 
