@@ -171,7 +171,7 @@ class Skill:
         self._call = call
         self._secret = secret
         self._lifetime_s = lifetime_s
-        self._standing: tuple[Event, str, Decision] | None = None
+        self._last: tuple[Event | None, str, Decision] | None = None
 
     # ---------------------------------------------------------------- what the model is given
 
@@ -311,8 +311,8 @@ class Skill:
             expires_ms = _milliseconds(moment) + math.ceil(self._lifetime_s * 1000)
             raw = expires_ms.to_bytes(6) + self._tag(destination, terms, step, expires_ms)
             destination_id = raw.hex().translate(_TO_LETTERS)
-            if step is not None:
-                self._standing = step, self._said(), decision
+        if self._call is not None:
+            self._last = self._step(), self._said(), decision
         label = None if decision.rule is None else decision.rule.label
         rule = None if label is None else _plain(label, MAX_NAME_LENGTH) or None
         return {
@@ -320,10 +320,18 @@ class Skill:
             "say": _say(decision, rule, moment),
             "destination_id": destination_id,
             "rule": rule,
-            "missing": _names(getattr(decision, "missing", ())),
+            "missing": _names(decision.missing),
         }
 
     # ---------------------------------------------------------------- what the telephony asks
+
+    @property
+    def decision(self) -> Decision | None:
+        """The call's decision that was answered last: its rule, how long it may ring.
+
+        None without a call, and before the first answer in this process.
+        """
+        return None if self._last is None else self._last[2]
 
     def resolve(self, destination_id: object, *, now: datetime | None = None) -> Destination:
         """What to dial for an id that this skill, or one with the same secret, gave.
@@ -337,7 +345,7 @@ class Skill:
         Raises:
             InvalidValueError: forged, altered or expired; another location's or another call's;
                 not what the call last decided; or the location has opened or closed since, or its
-                table does not lead there any more, or not in the same way.
+                table does not lead there any more, or not in the same way, or it may not be dialled.
         """
         moment = _moment(now)
         refused = InvalidValueError("no destination id that may be dialled for this caller now")
@@ -364,11 +372,11 @@ class Skill:
     def _heard(self, call: Call, words: str, now: datetime) -> dict[str, Any]:
         if call.is_over:
             return _error("the call is over")
-        if self._standing is not None:
-            step, said, decision = self._standing
+        if self._last is not None:
+            step, said, decision = self._last
             # Models repeat a call of a tool. Heard anew, the number that is being dialled would
             # count as tried, and the next in line would be dialled beside it.
-            if step is self._step() and said == words:
+            if step is not None and step.number and step is self._step() and said == words:
                 return self.answer(decision, now=now)
         return self.answer(call.hear(words, now=now), now=now)
 
@@ -387,7 +395,7 @@ class Skill:
     # ---------------------------------------------------------------- ids
 
     def _offered(self, now: datetime) -> dict[Destination, list[str]]:
-        """Every destination of the location's present table, and on what terms one is led there."""
+        """What may be dialled of the location's present table, and what leads there."""
         try:
             location = self._engine.location(self.location_id)
         except UnknownLocationError:
@@ -396,7 +404,8 @@ class Skill:
         opened = "open" if hours is None or is_open(hours, now) else "closed"
         offered: dict[Destination, list[str]] = {}
         for destination, terms in _ways(location):
-            offered.setdefault(destination, [opened]).append(terms)
+            if self._engine.dial_policy.refusal(destination) is None:
+                offered.setdefault(destination, [opened]).append(terms)
         return offered
 
     def _tag(
@@ -419,7 +428,10 @@ def _ways(location: Location) -> Iterator[tuple[Destination, str]]:
         yield location.after_hours, "after hours"
     for rule in location.rules:
         if rule.enabled and rule.action == "transfer" and rule.destination is not None:
-            terms = [rule.label, rule.hours, rule.requires_verification, rule.requires_confirmation]
+            terms = [
+                *(rule.label, rule.hours, rule.requires_verification, rule.verification_methods),
+                rule.requires_confirmation,
+            ]
             for destination in (rule.destination, *rule.fallback):
                 yield destination, json.dumps(terms)
 
