@@ -16,7 +16,7 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -261,7 +261,7 @@ class Call:
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment)
+        decision = self._decide(utterance, moment, self._turns)
         if not final:
             return self._timed(decision)
         self._record.impatience += frustration(utterance)
@@ -347,9 +347,15 @@ class Call:
 
     # ---------------------------------------------------------------- deciding
 
-    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+    def _decide(
+        self,
+        utterance: str,
+        now: datetime,
+        history: Sequence[tuple[str, str]],
+        *,
+        again: bool = False,
+    ) -> Decision:
         record = self._record
-        history = self._turns[:-1] if again else self._turns
         methods = self._verified_by(now)
         decision = self._router.route(
             record.location_id,
@@ -462,10 +468,12 @@ class Call:
         self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
         if kind == "not_verified":
             self._record.failed_verifications += 1
-        said = [text for speaker, text in self._turns if speaker == "caller"]
-        if not said:
+        turns = self._turns
+        last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
+        if last is None:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
-        return self._settle(self._decide(said[-1], moment, again=True), moment)
+        decision = self._decide(turns[last][1], moment, turns[:last], again=True)
+        return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule

@@ -113,10 +113,10 @@ class Model:
     turns: list = field(default_factory=list)
     verified: list = field(default_factory=list)
     attempts: int = 0
-    confirmed: set = field(default_factory=set)
-    declined: set = field(default_factory=set)
+    answers: dict = field(default_factory=dict)
     tried: list = field(default_factory=list)
     label: str | None = None
+    ringing: str | None = None
     silences: int = 0
     failures: int = 0
     impatience: int = 0
@@ -126,7 +126,7 @@ class Model:
         return now.weekday() < 5 and 8 <= now.hour < 18
 
     def is_verified(self, label, now):
-        methods = set(METHODS)
+        methods = {"pin", "voice"} if label == "account" else set(METHODS)
         return any(
             method in methods and now - timedelta(seconds=POLICY.verified_for_s) <= at <= now
             for method, at in self.verified
@@ -145,7 +145,7 @@ class Model:
             return None
         return topic(gist(history, words))
 
-    def decide(self, words, history, now):
+    def decide(self, words, history, now, *, again=False):
         """Outcome, reason, number and label of a decision about these words."""
         is_open, label = self.is_open(now), self.meant(words, history)
         if label is not None and label != "sunday":
@@ -155,27 +155,37 @@ class Model:
                 if self.attempts >= POLICY.max_verifications:
                     return (*self.give_up("verification_failed", now), None)
                 return "verify", "verification_required", None, label
-            if label in ("cancel", "flood") and label not in self.confirmed:
-                if label in self.declined:
+            if label in ("cancel", "flood") and self.answers.get(label) is not True:
+                if label in self.answers:
+                    wish = None if again else self.wish(words, again)
+                    if wish is not None:
+                        return (*self.give_up(wish, now), None)
                     return "contain", "declined", None, label
                 return "confirm", "confirmation_required", None, label
             return "transfer", "rule_matched", self.numbers.chain(label)[0], label
-        if wants_person(words):
-            return (*self.give_up("person_requested", now), label)
-        if self.impatience + frustration(words) >= POLICY.max_frustration:
-            return (*self.give_up("frustrated", now), label)
+        wish = self.wish(words, again)
+        if wish is not None:
+            return (*self.give_up(wish, now), label)
         return "contain", None, None, label
+
+    def wish(self, words, again):
+        if wants_person(words):
+            return "person_requested"
+        impatience = self.impatience + (0 if again else frustration(words))
+        return "frustrated" if impatience >= POLICY.max_frustration else None
 
     def give_up(self, reason, now):
         return self.nobody(now), reason, self.otherwise(now)
 
     def chain(self, now):
-        first = [] if self.label in (None, "sunday") else self.numbers.chain(self.label)
+        first = [] if self.ringing is None else self.numbers.chain(self.ringing)
         return [n for n in (*first, self.otherwise(now)) if n is not None and n not in self.tried]
 
     def settle(self, decided, now):
         outcome, reason, dialled, label = decided
         self.label = self.label if label is None else label
+        if dialled is not None:
+            self.ringing = self.label if outcome == "transfer" else None
         if dialled is not None and dialled in self.tried:
             left = self.chain(now)
             if not left:
@@ -198,9 +208,7 @@ class Model:
             return "contain", "empty_utterance", None
         last = said[-1]
         words = self.turns[last][1]
-        self.impatience -= frustration(words)
-        decided = self.decide(words, self.turns[:last], now)
-        self.impatience += frustration(words)
+        decided = self.decide(words, self.turns[:last], now, again=True)
         return self.settle(decided, now)
 
     def fail(self, outcome, now):
@@ -311,7 +319,7 @@ class Calls(RuleBasedStateMachine):
     @precondition(lambda self: self.ongoing() and self.model.label is not None)
     @rule(yes=st.booleans())
     def answer(self, yes):
-        (self.model.confirmed if yes else self.model.declined).add(self.model.label)
+        self.model.answers[self.model.label] = yes
         answered = self.call.confirmed if yes else self.call.declined
         self.check(answered(now=self.now), self.model.again(self.now))
 
@@ -347,5 +355,5 @@ class Calls(RuleBasedStateMachine):
         assert self.call.is_over == self.model.is_over
 
 
-Calls.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+Calls.TestCase.settings = settings(max_examples=500, stateful_step_count=50, deadline=None)
 TestCalls = Calls.TestCase
