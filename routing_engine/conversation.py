@@ -16,19 +16,27 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
+from routing_engine.models import (
+    ContextRule,
+    Decision,
+    Location,
+    Outcome,
+    Reason,
+    RingSeconds,
+)
 from routing_engine.signals import frustration, wants_person
+from routing_engine.turns import SPEAKERS
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
@@ -61,6 +69,8 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
+        ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
+            its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
     """
@@ -70,10 +80,12 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
 
 
-class Event(Value):
+@dataclass(frozen=True, slots=True)
+class Event:
     """One thing that happened in a call.
 
     Attributes:
@@ -91,7 +103,9 @@ class Event(Value):
 
 
 class _Record(Value):
-    """All that a call knows."""
+    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
+
+    model_config = ConfigDict(frozen=False)
 
     call_id: str
     location_id: str
@@ -99,11 +113,13 @@ class _Record(Value):
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
-    events: tuple[Event, ...] = ()
-    confirmed: frozenset[str] = frozenset()
-    declined: frozenset[str] = frozenset()
-    tried: tuple[str, ...] = ()
+    events: list[Event] = Field(default_factory=list)
+    answers: dict[str, bool] = Field(default_factory=dict)
+    tried: list[str] = Field(default_factory=list)
     rule: str | None = None
+    ringing: str | None = None
+    impatience: int = 0
+    failed_verifications: int = 0
     is_over: bool = False
 
 
@@ -113,6 +129,11 @@ class Router(Protocol):
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers."""
+        ...
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        """Which destinations may be dialled."""
         ...
 
     def route(
@@ -144,6 +165,9 @@ class Call:
     def __init__(self, router: Router, record: _Record) -> None:
         self._router = router
         self._record = record
+        self._turns = [
+            (event.kind, event.text) for event in record.events if event.kind in SPEAKERS
+        ]
 
     @classmethod
     def open(
@@ -177,7 +201,8 @@ class Call:
         record = _Record.model_validate_json(text)
         router = router_for(record.policy)
         router.location(record.location_id)
-        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
+        record.catalog_version = router.catalog_version
+        return cls(router, record)
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""
@@ -206,7 +231,7 @@ class Call:
     @property
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
-        return self._record.events
+        return tuple(self._record.events)
 
     @property
     def is_over(self) -> bool:
@@ -216,11 +241,7 @@ class Call:
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """What was said so far: pairs of speaker and words."""
-        return tuple(
-            (event.kind, event.text)
-            for event in self._record.events
-            if event.kind in ("agent", "caller")
-        )
+        return tuple(self._turns)
 
     def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
         """What to do, now that the caller has said this.
@@ -232,18 +253,20 @@ class Call:
             now: when; None for the present moment.
 
         Returns:
-            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``.
+            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``. One with a
+            destination says how long it may ring.
 
         Raises:
             InvalidValueError: the utterance is not a str, or the call is over.
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment)
-        if final:
-            self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
-            decision = self._settle(decision, moment)
-        return decision
+        decision = self._decide(utterance, moment, self._turns)
+        if not final:
+            return self._timed(decision)
+        self._record.impatience += frustration(utterance)
+        self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
+        return self._settle(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
@@ -258,13 +281,28 @@ class Call:
         """The agent could not do what the caller asked, or did not understand it."""
         return self._signal("agent_failed", Reason.AGENT_FAILED, now)
 
-    def verified(self, *, method: str, now: datetime | None = None) -> Decision:
-        """The caller's identity has been verified; what to do next."""
-        return self._again("verified", method, now)
+    def verified(
+        self, *, method: str, at: datetime | None = None, now: datetime | None = None
+    ) -> Decision:
+        """The caller's identity has been verified; what to do next.
+
+        Still ``VERIFY`` where the rule does not take this method:
+        ``decision.verification_methods`` are those that it does.
+
+        Args:
+            method: how, as rules name it; case and spacing do not matter.
+            at: when, from which on it holds; None for now.
+            now: the present moment; None for what the clock says.
+
+        Raises:
+            InvalidValueError: the method is not a word or two, a moment has no time zone, or the
+                call is over.
+        """
+        return self._again("verified", _method(method), now, at)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """An attempt at verifying the caller failed; what to do next."""
-        return self._again("not_verified", method, now)
+        return self._again("not_verified", _method(method), now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
         """The caller said yes to the transfer that was asked about."""
@@ -298,7 +336,7 @@ class Call:
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
-            self._keep(is_over=True)
+            self._record.is_over = True
             return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
@@ -309,28 +347,44 @@ class Call:
 
     # ---------------------------------------------------------------- deciding
 
-    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+    def _decide(
+        self,
+        utterance: str,
+        now: datetime,
+        history: Sequence[tuple[str, str]],
+        *,
+        again: bool = False,
+    ) -> Decision:
         record = self._record
-        history = self.turns[:-1] if again else self.turns
-        decision = self._router.route(
-            record.location_id,
-            utterance,
-            verified=self._is_verified(now),
-            history=history,
-            now=now,
-        )
+        methods = self._verified_by(now)
+
+        def ask(*, verified: bool, confirmed: bool = False) -> Decision:
+            return self._router.route(
+                record.location_id,
+                utterance,
+                verified=verified,
+                confirmed=confirmed,
+                history=history,
+                now=now,
+            )
+
+        decision = ask(verified=bool(methods))
         rule = decision.rule
+        if (
+            methods
+            and rule is not None
+            and rule.requires_verification
+            and not any(map(rule.is_verified_by, methods))
+        ):
+            decision = ask(verified=False)
         if decision.outcome is Outcome.CONFIRM and rule is not None:
-            if rule.label in record.confirmed:
-                decision = self._router.route(
-                    record.location_id,
-                    utterance,
-                    verified=self._is_verified(now),
-                    confirmed=True,
-                    history=history,
-                    now=now,
-                )
-            elif rule.label in record.declined:
+            if record.answers.get(rule.label) is True:
+                decision = ask(verified=bool(methods), confirmed=True)
+            elif record.answers.get(rule.label) is False:
+                # Who says no and asks for a person later is not sent back to the agent for ever.
+                wish = None if again else self._wish(utterance, again=False)
+                if wish is not None:
+                    return self._default(wish, now)
                 return replace(
                     decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
                 )
@@ -340,48 +394,85 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
+        wish = self._wish(utterance, again=again)
+        if decision.reason is Reason.DESTINATION_REFUSED:
+            if wish is not None or (rule is not None and rule.action == "transfer"):
+                return _dialling(decision)
+            why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
+            return replace(decision, outcome=Outcome.CONTAIN, reason=why)
+        if wish is None:
+            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
+        return replace(decision, reason=wish)
+
+    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+        """Why a caller whom no rule takes is to have a person all the same, or None."""
         if wants_person(utterance):
-            return replace(decision, reason=Reason.PERSON_REQUESTED)
-        if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
-            return replace(decision, reason=Reason.FRUSTRATED)
-        return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+            return Reason.PERSON_REQUESTED
+        record = self._record
+        # What is decided again has been counted.
+        impatience = record.impatience + (0 if again else frustration(utterance))
+        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
         if rule is not None:
-            self._keep(rule=rule.label)
+            self._record.rule = rule.label
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
+            if decision.reason is not Reason.FALLBACK:
+                # Whoever is sent to the default does not end up at a rule whose gate is shut.
+                is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
+                self._record.ringing = self._record.rule if is_rules else None
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
                     return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._keep(tried=(*self._record.tried, str(destination)))
+            self._record.tried.append(str(destination))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return decision
+        return self._timed(decision)
 
-    def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
+    def _timed(self, decision: Decision) -> Decision:
+        """The decision, with how long its destination rings: as the rule says, or the policy."""
+        if decision.destination is None:
+            return decision
+        own = None
+        if decision.outcome is Outcome.TRANSFER:
+            rule = self._rule() if decision.reason is Reason.FALLBACK else decision.rule
+            chain = () if rule is None else (rule.destination, *rule.fallback)
+            if rule is not None and decision.destination in chain:
+                own = rule.ring_timeout_s(chain.index(decision.destination))
+        usual = self._record.policy.ring_timeout_s
+        return replace(decision, _ring_timeout_s=usual if own is None else own)
+
+    def _again(
+        self, kind: str, text: str, now: datetime | None, at: datetime | None = None
+    ) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
         moment = _moment(now)
-        self._note(kind, moment, text=text)
-        said = [text for speaker, text in self.turns if speaker == "caller"]
-        if not said:
+        # Another machine's clock may be ahead of ours.
+        self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
+        if kind == "not_verified":
+            self._record.failed_verifications += 1
+        turns = self._turns
+        last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
+        if last is None:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
-        return self._settle(self._decide(said[-1], moment, again=True), moment)
+        decision = self._decide(turns[last][1], moment, turns[:last], again=True)
+        return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        self._keep(**{kind: getattr(self._record, kind) | {label}})
+        self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -404,7 +495,8 @@ class Call:
         return self._router.location(self._record.location_id)
 
     def _rule(self) -> ContextRule | None:
-        label = self._record.rule
+        """The rule whose phones are being tried."""
+        label = self._record.ringing
         rules = self._location().rules
         return next((rule for rule in rules if rule.label == label), None)
 
@@ -414,18 +506,21 @@ class Call:
         first = [] if rule is None or rule.destination is None else [rule.destination]
         more = () if rule is None else rule.fallback
         last = self._router.route(self._record.location_id, "", now=now).destination
-        return [*first, *more, *([] if last is None else [last])]
+        refusal = self._router.dial_policy.refusal
+        allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
+        return [*allowed, *([] if last is None else [last])]
 
-    def _is_verified(self, now: datetime) -> bool:
+    def _verified_by(self, now: datetime) -> list[str]:
+        """The methods by which the caller is verified at this moment."""
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
-        return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
+        return [
+            event.text
+            for event in self._record.events
+            if event.kind == "verified" and since <= event.at <= now
+        ]
 
     def _is_out_of_attempts(self) -> bool:
-        failed = sum(event.kind == "not_verified" for event in self._record.events)
-        return failed >= self._record.policy.max_verifications
-
-    def _impatience(self) -> int:
-        return sum(frustration(text) for speaker, text in self.turns if speaker == "caller")
+        return self._record.failed_verifications >= self._record.policy.max_verifications
 
     def _silences(self) -> int:
         """In a row, up to now."""
@@ -438,7 +533,8 @@ class Call:
 
     def _default(self, reason: Reason, now: datetime) -> Decision:
         """Where a caller goes whom no rule takes, at this hour."""
-        return replace(self._router.route(self._record.location_id, "", now=now), reason=reason)
+        decision = _dialling(self._router.route(self._record.location_id, "", now=now))
+        return decision if decision.outcome is Outcome.CONTAIN else replace(decision, reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None
@@ -452,14 +548,22 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        event = Event(at=at, kind=kind, text=text, number=number)
-        self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
-
-    def _keep(self, **changed: Any) -> None:
-        self._record = self._record.model_copy(update=changed)
+        events = self._record.events
+        events.append(Event(at, kind, text, number))
+        if kind in SPEAKERS:
+            self._turns.append((kind, text))
+        if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
+            del self._turns[0]
 
     def __repr__(self) -> str:
-        return f"<Call {self.call_id} of {self.location_id}: {len(self.turns)} turns>"
+        return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _dialling(decision: Decision) -> Decision:
+    """The decision; contained, where the dial policy leaves nothing to dial."""
+    if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
+        return replace(decision, outcome=Outcome.CONTAIN)
+    return decision
 
 
 def _moment(now: datetime | None) -> datetime:
@@ -468,3 +572,9 @@ def _moment(now: datetime | None) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidValueError("a moment is a datetime with a time zone")
     return now
+
+
+def _method(method: str) -> str:
+    if not isinstance(method, str) or not method.strip():
+        raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
+    return method

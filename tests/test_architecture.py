@@ -29,10 +29,12 @@ LEVELS = (
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles", "cases"),
     ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "following", "plotting"),
+    ("conversation", "fitting", "following", "plotting", "skill"),
     ("engine",),
     ("handoff",),
-    ("store", "server", "integrations", "cli", "demo", "__main__"),
+    ("store",),
+    ("server",),
+    ("integrations", "cli", "demo", "__main__"),
 )
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 
@@ -177,7 +179,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call", "follow"),
+        *("open_call", "resume_call", "follow", "skill"),
     }
 
 

@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from routing_engine.server.merging import merge
-from routing_engine.server.requests import answer, router, secured
+from routing_engine.server.requests import answer, plane_of, router, secured
 from routing_engine.server.wire.agents import Agent, AgentCreate, AgentPatch
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.writes import (
@@ -132,4 +132,5 @@ def delete_agent(request: Request, agent_id: AgentId, if_match: IfMatch = None) 
     """Delete an agent. Its location is answered no more, here and in engines that follow."""
     with writing(request) as work:
         work.delete_agent(agent_id, if_match=etag_of(if_match))
+    plane_of(request).forget(agent_id)
     return answer(None, "agent deleted")

@@ -205,6 +205,11 @@ class ControlPlane:
             and agent_id in self.engine
         )
 
+    def forget(self, agent_id: str) -> None:
+        """An agent was deleted: it is answered no more, here."""
+        self._feed.answering.pop(agent_id, None)
+        self._feed.wake()
+
     def location_id_of(self, agent_id: str) -> str:
         """The location that an agent answers."""
         found = self._feed.answering.get(agent_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from routing_engine.errors import InvalidValueError, Problem, RoutingError
+from routing_engine.errors import InvalidValueError, Problem, RoutingError, mask
 from routing_engine.server.wire.common import Wire
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "on_validation_error",
     "problem_response",
 ]
+
+_NUMBER = re.compile(r"(?!\d{4}-\d\d-\d\d\b)\+?\(?\d[\d ().-]{5,}\d")
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
@@ -167,7 +170,7 @@ def problem_response(
         "code": code,
         "detail": detail,
         "errors": [
-            {"path": item.path, "pointer": _pointer(item.path), "message": item.message}
+            {"path": item.path, "pointer": _pointer(item.path), "message": _masked(item.message)}
             for item in shown[:MAX_ERRORS]
         ],
         **extra,
@@ -175,6 +178,11 @@ def problem_response(
     return Response(
         json.dumps(body, ensure_ascii=True), status, dict(headers or {}), media_type=MEDIA_TYPE
     )
+
+
+def _masked(message: str) -> str:
+    """A message without a number; a day is none."""
+    return _NUMBER.sub(lambda found: mask(found[0]), message)
 
 
 def _pointer(path: str) -> str:
