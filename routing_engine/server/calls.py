@@ -7,6 +7,7 @@ next one. Two turns that come at once are taken one after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -200,9 +201,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     openapi_extra=secured("calls:write"),
     tags=["calls"],
 )
-def take_turn(
-    request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None
-) -> Response:
+def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None) -> Response:
     """What to do, now that this was said or happened; with the handoff where it transfers."""
     for attempt in range(MAX_ATTEMPTS):
         # Decided before the transaction, in which others would wait for the encoder.
@@ -234,10 +233,8 @@ def take_turn(
                 work.put_call(taken.row)
             return _turned(request, taken, decision_id)
 
-        try:
+        with suppress(_ChangedError):
             return once(request, do)
-        except _ChangedError:
-            continue
     raise AssertionError("the last attempt ends it")
 
 

@@ -139,7 +139,7 @@ class Recorder:
             try:
                 self.flush()
             except Exception as error:  # noqa: BLE001  the thread must go on
-                _logger.error("decisions lost: %s", type(error).__name__)
+                _logger.warning("decisions lost: %s", type(error).__name__)
 
     def close(self) -> None:
         """Store what is left and end."""

@@ -132,7 +132,8 @@ class _Watched:
     def load(self, text: str) -> None:
         """Who answers in a snapshot."""
         self.answering = {
-            name: _Answering(*item, since=0, before=None) for name, item in json.loads(text).items()
+            name: _Answering(organisation_id, location_id, version, 0, None)
+            for name, (organisation_id, location_id, version) in json.loads(text).items()
         }
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -72,10 +72,11 @@ class ProblemDocument(Wire):
         code: for programs: ``not_found``, ``no_published_version``, …
         errors: the fields that are wrong, where some are.
         report: of a publish that was blocked, why.
+        scope: that the key lacks.
     """
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(
+        json_schema_extra={
             "examples": [
                 {
                     "type": "urn:routing-engine:problem:not_found",
@@ -87,7 +88,7 @@ class ProblemDocument(Wire):
                 }
             ]
         }
-    }
+    )
 
     type: str
     title: str
@@ -96,6 +97,7 @@ class ProblemDocument(Wire):
     detail: str
     errors: list[FieldProblem]
     report: dict[str, Any] | None = None
+    scope: str | None = None
 
 
 CODES = {

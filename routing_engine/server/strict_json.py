@@ -83,7 +83,8 @@ def _check(value: Any) -> None:
                 waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
         elif isinstance(item, list):
             waiting += [
-                (f"{path}.{i}" if path else str(i), inner, depth + 1) for i, inner in enumerate(item)
+                (f"{path}.{i}" if path else str(i), inner, depth + 1)
+                for i, inner in enumerate(item)
             ]
 
 

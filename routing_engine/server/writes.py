@@ -18,7 +18,18 @@ from starlette.responses import Response
 from routing_engine.server.requests import envelope, fingerprint, plane_of, principal_of
 from routing_engine.store import Work
 
-__all__ = ["AgentId", "Cursor", "IdempotencyKey", "IfMatch", "Limit", "Made", "etag_of", "once", "reading", "writing"]
+__all__ = [
+    "AgentId",
+    "Cursor",
+    "IdempotencyKey",
+    "IfMatch",
+    "Limit",
+    "Made",
+    "etag_of",
+    "once",
+    "reading",
+    "writing",
+]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -71,9 +82,7 @@ def etag_of(if_match: str | None) -> str | None:
     return if_match.strip().removeprefix("W/").strip('"')
 
 
-def once(
-    request: Request, do: Callable[[Work], Made], *, body: bytes | None = None
-) -> Response:
+def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = None) -> Response:
     """Do something in one transaction, or repeat what was answered when it was done.
 
     Args:

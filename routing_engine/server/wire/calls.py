@@ -103,9 +103,9 @@ class CallOpen(Wire):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"callerId": CALLER}]})
 
-    caller_id: (
-        Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=[CALLER])] | None
-    ) = None
+    caller_id: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=[CALLER])] | None = (
+        None
+    )
 
 
 class Turn(Wire):
