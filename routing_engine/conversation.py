@@ -25,13 +25,17 @@ from uuid import uuid4
 
 from pydantic import Field
 
+from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.destinations import Destination
-from routing_engine.errors import InvalidValueError
+from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.handoff import MAX_DETAILS, MAX_NAME, Event, Handoff, HandoffPolicy
 from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
 from routing_engine.signals import frustration, wants_person
+from routing_engine.text import cut, one_line, same_name
+from routing_engine.turns import in_their_words
 from routing_engine.values import Value
 
-__all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
+__all__ = ["Call", "CallPolicy", "Router", "TransferOutcome"]
 
 MAX_TURNS = 200
 """Turns that a call keeps; the oldest go first."""
@@ -39,6 +43,7 @@ MAX_TURNS = 200
 MAX_TURN_LENGTH = 2000
 
 _LEAVES_IT_OPEN = (Outcome.DEFAULT, Outcome.CLOSED)
+_STILL_ABOUT_THE_RULE = (Reason.FALLBACK, Reason.VERIFICATION_FAILED)
 
 
 class TransferOutcome(StrEnum):
@@ -63,6 +68,7 @@ class CallPolicy(Value):
         verified_for_s: seconds for which a verification holds.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
+        handoff: what of the call the person who picks up does not get.
     """
 
     max_silences: Annotated[int, Field(ge=1)] = 2
@@ -71,23 +77,7 @@ class CallPolicy(Value):
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
     catalog: Literal["kept", "newest"] = "kept"
-
-
-class Event(Value):
-    """One thing that happened in a call.
-
-    Attributes:
-        at: when.
-        kind: ``"caller"``, ``"agent"``, ``"silence"``, ``"agent_failed"``, ``"verified"``,
-            ``"not_verified"``, ``"confirmed"``, ``"declined"``, ``"decided"``, ``"failed"``.
-        text: the words of a turn; otherwise what the kind leaves open: the method, the reason.
-        number: what was dialled, where something was.
-    """
-
-    at: datetime
-    kind: str
-    text: str = ""
-    number: str | None = None
+    handoff: HandoffPolicy = HandoffPolicy()
 
 
 class _Record(Value):
@@ -95,7 +85,7 @@ class _Record(Value):
 
     call_id: str
     location_id: str
-    caller_id: str | None
+    caller: Caller
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
@@ -104,6 +94,9 @@ class _Record(Value):
     declined: frozenset[str] = frozenset()
     tried: tuple[str, ...] = ()
     rule: str | None = None
+    reason: str = ""
+    details: dict[str, str] = Field(default_factory=dict)
+    n_decisions: int = 0
     is_over: bool = False
 
 
@@ -151,20 +144,24 @@ class Call:
         router: Router,
         location_id: str,
         *,
-        caller_id: str | None = None,
+        caller_id: str | Caller | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
         """A new call; as ``engine.open_call``."""
         router.location(location_id)
-        if caller_id is not None:
-            caller_id = str(Destination.parse(caller_id))
+        if caller_id is None or isinstance(caller_id, str):
+            caller_id = Caller.reported(caller_id or "")
+        elif not isinstance(caller_id, Caller):
+            raise InvalidValueError(
+                f"caller_id is a str, a Caller or None, not {type(caller_id).__name__}"
+            )
         return cls(
             router,
             _Record(
                 call_id=uuid4().hex,
                 location_id=location_id,
-                caller_id=caller_id,
+                caller=replace(caller_id, name=one_line(caller_id.name, MAX_NAME)),
                 opened_at=_moment(now),
                 catalog_version=router.catalog_version,
                 policy=CallPolicy() if policy is None else policy,
@@ -194,9 +191,14 @@ class Call:
         return self._record.location_id
 
     @property
+    def caller(self) -> Caller:
+        """Who is on the line, as reported or noted; with the number, even if it is withheld."""
+        return self._record.caller
+
+    @property
     def caller_id(self) -> str | None:
-        """The caller's own number, E.164, or None where it is withheld."""
-        return self._record.caller_id
+        """The caller's own number, E.164, or None where it is withheld or not known."""
+        return self._record.caller.shown
 
     @property
     def catalog_version(self) -> int:
@@ -207,6 +209,16 @@ class Call:
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
         return self._record.events
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What the agent collected, by name."""
+        return dict(self._record.details)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the rule that was decided about last asks for, and the agent did not collect."""
+        return self._missing_of(self._labelled(self._record.rule))
 
     @property
     def is_over(self) -> bool:
@@ -240,15 +252,89 @@ class Call:
         self._check_open()
         moment = _moment(now)
         decision = self._decide(utterance, moment)
-        if final:
-            self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
-            decision = self._settle(decision, moment)
-        return decision
+        if not final:
+            return replace(decision, _missing=self._missing_of(decision.rule))
+        self._note("caller", moment, text=utterance)
+        return self._settle(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
         self._check_open()
-        self._note("agent", _moment(now), text=text[:MAX_TURN_LENGTH])
+        self._note("agent", _moment(now), text=text)
+
+    def note(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        reason: str | None = None,
+        **details: str | float,
+    ) -> None:
+        """Keep what the agent found out, for whoever picks up.
+
+        Names are the same in any case, spaces and punctuation: ``order_number`` is what a rule
+        asks for as "Order number". What is noted later replaces what was noted under that name;
+        an empty text removes it. Texts are cut at 200 characters; of more than 16 details the
+        oldest go.
+
+        Args:
+            name: the caller's.
+            reason: why they call.
+            details: whatever else, texts or numbers.
+
+        Raises:
+            InvalidValueError: neither text nor number, or a name without a letter or digit.
+        """
+        texts = {"name": name, "reason": reason, **details}
+        for key, text in texts.items():
+            if text is not None and not isinstance(text, (str, int, float)):
+                raise InvalidValueError(
+                    f"what is noted is a text or a number, not {type(text).__name__}"
+                )
+            if not same_name(key):
+                raise InvalidValueError(f"{key!r} is no name of a detail")
+        if name is not None:
+            known = one_line(str(name), MAX_NAME)
+            self._keep(caller=replace(self._record.caller, name=known))
+        if reason is not None:
+            self._keep(reason=cut(one_line(str(reason), MAX_TURN_LENGTH), MAX_TURN_LENGTH))
+        kept = self._record.details
+        for key, text in details.items():
+            kept = {old: kept[old] for old in kept if same_name(old) != same_name(key)}
+            if told := cut(one_line(str(text), MAX_TURN_LENGTH), MAX_TEXT):
+                kept[one_line(key, MAX_DETAIL_NAME)] = told
+        self._keep(details=dict(list(kept.items())[-MAX_DETAILS:]))
+
+    def handoff(self, decision: Decision) -> Handoff:
+        """What the person who picks up gets, as the call stands now.
+
+        Args:
+            decision: a decision of this call.
+
+        Raises:
+            InvalidValueError: it is not one, or only a provisional one.
+        """
+        record = self._record
+        if not decision.decision_id.startswith(f"{record.call_id}-"):
+            raise InvalidValueError("not a decision of this call, or only a provisional one")
+        try:
+            location_name = self._location().name or ""
+        except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
+            location_name = ""
+        rule = self._concerned(decision)
+        return Handoff.made(
+            decision,
+            call_id=record.call_id,
+            caller=record.caller,
+            location_name=location_name,
+            rule="" if rule is None else rule.label,
+            said=in_their_words(self.turns),
+            noted=record.reason,
+            details=self._details_by(rule),
+            verified_by=self._verifications(record.events[-1].at),
+            timeline=record.events,
+            policy=record.policy.handoff,
+        )
 
     def no_response(self, *, now: datetime | None = None) -> Decision:
         """The caller was silent when it was their turn."""
@@ -299,13 +385,13 @@ class Call:
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
             self._keep(is_over=True)
-            return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
+            return self._settle(self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT), moment)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
                 return self._settle(
                     self._plain(Outcome.TRANSFER, Reason.FALLBACK, destination), moment
                 )
-        return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+        return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), moment)
 
     # ---------------------------------------------------------------- deciding
 
@@ -357,14 +443,24 @@ class Call:
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
-                    return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+                    return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), now)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
             self._keep(tried=(*self._record.tried, str(destination)))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return decision
+        return self._named(decision)
+
+    def _named(self, decision: Decision) -> Decision:
+        """The decision with an id, and with what is still to be asked for."""
+        number = self._record.n_decisions + 1
+        self._keep(n_decisions=number)
+        return replace(
+            decision,
+            decision_id=f"{self._record.call_id}-{number}",
+            _missing=self._missing_of(self._concerned(decision)),
+        )
 
     def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
@@ -373,7 +469,7 @@ class Call:
         self._note(kind, moment, text=text)
         said = [text for speaker, text in self.turns if speaker == "caller"]
         if not said:
-            return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
+            return self._settle(self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE), moment)
         return self._settle(self._decide(said[-1], moment, again=True), moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
@@ -395,7 +491,7 @@ class Call:
             count = sum(event.kind == kind for event in self._record.events)
             most = policy.max_agent_failures
         if count < most:
-            return self._plain(Outcome.CONTAIN, reason)
+            return self._settle(self._plain(Outcome.CONTAIN, reason), moment)
         return self._settle(self._default(reason, moment), moment)
 
     # ---------------------------------------------------------------- what is known
@@ -404,9 +500,45 @@ class Call:
         return self._router.location(self._record.location_id)
 
     def _rule(self) -> ContextRule | None:
-        label = self._record.rule
-        rules = self._location().rules
+        return self._labelled(self._record.rule)
+
+    def _labelled(self, label: str | None) -> ContextRule | None:
+        if label is None:
+            return None
+        try:
+            rules = self._location().rules
+        except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
+            return None
         return next((rule for rule in rules if rule.label == label), None)
+
+    def _concerned(self, decision: Decision) -> ContextRule | None:
+        """The rule that a decision is about, also where it is no longer on its way there."""
+        if decision.rule is None and decision.reason in _STILL_ABOUT_THE_RULE:
+            return self._rule()
+        return decision.rule
+
+    def _missing_of(self, rule: ContextRule | None) -> tuple[str, ...]:
+        if rule is None or not rule.required_details:
+            return ()
+        known = set(map(same_name, self._record.details))
+        known |= {"name"} if self._record.caller.name else set()
+        known |= {"reason"} if self._record.reason else set()
+        return tuple(
+            detail
+            for detail in rule.required_details
+            if same_name(one_line(detail, MAX_DETAIL_NAME)) not in known
+        )
+
+    def _details_by(self, rule: ContextRule | None) -> dict[str, str]:
+        """What the agent collected: what the rule asks for comes first, as the rule calls it."""
+        left = {same_name(name): (name, text) for name, text in self._record.details.items()}
+        asked = () if rule is None else rule.required_details
+        first = {
+            detail: left.pop(key)[1]
+            for detail, key in ((d, same_name(one_line(d, MAX_DETAIL_NAME))) for d in asked)
+            if key in left
+        }
+        return first | dict(left.values())
 
     def _chain(self, now: datetime) -> list[Destination]:
         """Whom to try, in order; last, where a caller goes whom no rule takes at this hour."""
@@ -416,9 +548,14 @@ class Call:
         last = self._router.route(self._record.location_id, "", now=now).destination
         return [*first, *more, *([] if last is None else [last])]
 
-    def _is_verified(self, now: datetime) -> bool:
+    def _verifications(self, now: datetime) -> list[Event]:
+        """Those that hold at this moment."""
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
-        return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
+        events = self._record.events
+        return [e for e in events if e.kind == "verified" and since <= e.at <= now]
+
+    def _is_verified(self, now: datetime) -> bool:
+        return bool(self._verifications(now))
 
     def _is_out_of_attempts(self) -> bool:
         failed = sum(event.kind == "not_verified" for event in self._record.events)
@@ -452,7 +589,7 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        event = Event(at=at, kind=kind, text=text, number=number)
+        event = Event(at=at, kind=kind, text=cut(text, MAX_TURN_LENGTH), number=number)
         self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
 
     def _keep(self, **changed: Any) -> None:

@@ -19,8 +19,9 @@ import re
 from collections.abc import Iterable
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.signals import wants_person
 
-__all__ = ["SPEAKERS", "affirmed", "gist"]
+__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -28,6 +29,9 @@ SHORT_ANSWER = 3
 """Words that say something, of an answer that needs the question."""
 SHORTEST_QUESTION = 2
 """Words that say something, of the agent's turn that an answer is put after."""
+
+WORDS_BESIDE_A_PERSON = 8
+"""Words that say something, of which those who only ask for a person use no more."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
@@ -102,6 +106,26 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
             break
         kept.append(piece.strip())
     return " ".join(reversed(kept)) or affirmed(utterance)
+
+
+def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
+    """The last thing a caller said that tells somebody else why they call.
+
+    The turn that decided, that is, unless it says nothing by itself ("the second one"), or no more
+    than that they want a person, and another one does. Empty where the caller said nothing.
+
+    Raises:
+        InvalidValueError: a turn is not such a pair as :func:`gist` takes.
+    """
+    best, most = "", -1
+    for speaker, text in map(_checked, turns):
+        if speaker == "caller":
+            n_words = len(_telling(_words(text)))
+            enough = WORDS_BESIDE_A_PERSON if wants_person(text) else SHORT_ANSWER
+            telling = 2 if n_words > enough else int(n_words > 0)
+            if telling >= most:
+                best, most = text, telling
+    return best
 
 
 def affirmed(text: str) -> str:

@@ -741,7 +741,7 @@ def test_a_script_gives_the_whole_call(snapshot, tmp_path):
     )  # fmt: skip
     played = json.loads(result.stdout)
     assert [decision["outcome"] for decision in played["decisions"]] == ["contain", "transfer"]
-    assert played["call"]["caller_id"] == "+12025550188"
+    assert played["call"]["caller"]["number"] == "+12025550188"
     said = [event["text"] for event in played["call"]["events"] if event["kind"] == "caller"]
     assert said == ["hello", "my invoice is wrong"]
 

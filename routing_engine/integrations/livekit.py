@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import context_headers, target
 
 __all__ = ["transfer_sip_participant"]
