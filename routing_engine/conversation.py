@@ -323,7 +323,7 @@ class Call:
             location_name = ""
         rule = self._concerned(decision)
         return Handoff.made(
-            decision,
+            replace(decision, _missing=self._missing_of(rule)),
             call_id=record.call_id,
             caller=record.caller,
             location_name=location_name,
@@ -454,11 +454,10 @@ class Call:
 
     def _named(self, decision: Decision) -> Decision:
         """The decision with an id, and with what is still to be asked for."""
-        number = self._record.n_decisions + 1
-        self._keep(n_decisions=number)
+        record = self._record
         return replace(
             decision,
-            decision_id=f"{self._record.call_id}-{number}",
+            decision_id=f"{record.call_id}-{record.n_decisions}",
             _missing=self._missing_of(self._concerned(decision)),
         )
 
@@ -590,7 +589,10 @@ class Call:
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
         event = Event(at=at, kind=kind, text=cut(text, MAX_TURN_LENGTH), number=number)
-        self._keep(events=(*self._record.events, event)[-MAX_TURNS:])
+        self._keep(
+            events=(*self._record.events, event)[-MAX_TURNS:],
+            n_decisions=self._record.n_decisions + (kind == "decided"),
+        )
 
     def _keep(self, **changed: Any) -> None:
         self._record = self._record.model_copy(update=changed)
