@@ -29,7 +29,14 @@ from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.handoff import MAX_DETAILS, MAX_NAME, Event, Handoff, HandoffPolicy
-from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
+from routing_engine.models import (
+    ContextRule,
+    Decision,
+    Location,
+    Outcome,
+    Reason,
+    RingSeconds,
+)
 from routing_engine.signals import frustration, wants_person
 from routing_engine.text import cut, one_line, same_name
 from routing_engine.turns import in_their_words
@@ -43,7 +50,6 @@ MAX_TURNS = 200
 MAX_TURN_LENGTH = 2000
 
 _LEAVES_IT_OPEN = (Outcome.DEFAULT, Outcome.CLOSED)
-_STILL_ABOUT_THE_RULE = (Reason.FALLBACK, Reason.VERIFICATION_FAILED)
 
 
 class TransferOutcome(StrEnum):
@@ -66,6 +72,8 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
+        ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
+            its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
         handoff: what of the call the person who picks up does not get.
@@ -76,6 +84,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
     handoff: HandoffPolicy = HandoffPolicy()
 
@@ -97,6 +106,9 @@ class _Record(Value):
     reason: str = ""
     details: dict[str, str] = Field(default_factory=dict)
     n_decisions: int = 0
+    ringing: str | None = None
+    impatience: int = 0
+    failed_verifications: int = 0
     is_over: bool = False
 
 
@@ -244,7 +256,8 @@ class Call:
             now: when; None for the present moment.
 
         Returns:
-            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``.
+            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``. One with a
+            destination says how long it may ring.
 
         Raises:
             InvalidValueError: the utterance is not a str, or the call is over.
@@ -253,7 +266,8 @@ class Call:
         moment = _moment(now)
         decision = self._decide(utterance, moment)
         if not final:
-            return replace(decision, _missing=self._missing_of(decision.rule))
+            return self._completed(decision)
+        self._keep(impatience=self._record.impatience + frustration(utterance))
         self._note("caller", moment, text=utterance)
         return self._settle(decision, moment)
 
@@ -344,13 +358,28 @@ class Call:
         """The agent could not do what the caller asked, or did not understand it."""
         return self._signal("agent_failed", Reason.AGENT_FAILED, now)
 
-    def verified(self, *, method: str, now: datetime | None = None) -> Decision:
-        """The caller's identity has been verified; what to do next."""
-        return self._again("verified", method, now)
+    def verified(
+        self, *, method: str, at: datetime | None = None, now: datetime | None = None
+    ) -> Decision:
+        """The caller's identity has been verified; what to do next.
+
+        Still ``VERIFY`` where the rule does not take this method:
+        ``decision.verification_methods`` are those that it does.
+
+        Args:
+            method: how, as rules name it; case and spacing do not matter.
+            at: when, from which on it holds; None for now.
+            now: the present moment; None for what the clock says.
+
+        Raises:
+            InvalidValueError: the method is not a word or two, a moment has no time zone, or the
+                call is over.
+        """
+        return self._again("verified", _method(method), now, at)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """An attempt at verifying the caller failed; what to do next."""
-        return self._again("not_verified", method, now)
+        return self._again("not_verified", _method(method), now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
         """The caller said yes to the transfer that was asked about."""
@@ -398,25 +427,43 @@ class Call:
     def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
         record = self._record
         history = self.turns[:-1] if again else self.turns
+        methods = self._verified_by(now)
         decision = self._router.route(
             record.location_id,
             utterance,
-            verified=self._is_verified(now),
+            verified=bool(methods),
             history=history,
             now=now,
         )
         rule = decision.rule
+        if (
+            decision.outcome in (Outcome.TRANSFER, Outcome.CONFIRM)
+            and rule is not None
+            and rule.requires_verification
+            and not any(map(rule.is_verified_by, methods))
+        ):
+            decision = replace(
+                decision,
+                outcome=Outcome.VERIFY,
+                reason=Reason.VERIFICATION_REQUIRED,
+                destination=None,
+                question=None,
+            )
         if decision.outcome is Outcome.CONFIRM and rule is not None:
             if rule.label in record.confirmed:
                 decision = self._router.route(
                     record.location_id,
                     utterance,
-                    verified=self._is_verified(now),
+                    verified=bool(methods),
                     confirmed=True,
                     history=history,
                     now=now,
                 )
             elif rule.label in record.declined:
+                # Who says no and asks for a person later is not sent back to the agent for ever.
+                wish = None if again else self._wish(utterance, again=False)
+                if wish is not None:
+                    return self._default(wish, now)
                 return replace(
                     decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
                 )
@@ -426,12 +473,20 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
+        wish = self._wish(utterance, again=again)
+        if wish is None:
+            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
+        return replace(decision, reason=wish)
+
+    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+        """Why a caller whom no rule takes is to have a person all the same, or None."""
         if wants_person(utterance):
-            return replace(decision, reason=Reason.PERSON_REQUESTED)
-        if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
-            return replace(decision, reason=Reason.FRUSTRATED)
-        return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+            return Reason.PERSON_REQUESTED
+        record = self._record
+        # What is decided again has been counted.
+        impatience = record.impatience + (0 if again else frustration(utterance))
+        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
@@ -440,6 +495,10 @@ class Call:
             self._keep(rule=rule.label)
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
+            if decision.reason is not Reason.FALLBACK:
+                # Whoever is sent to the default does not end up at a rule whose gate is shut.
+                is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
+                self._keep(ringing=self._record.rule if is_rules else None)
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
@@ -450,22 +509,41 @@ class Call:
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return self._named(decision)
+        return self._completed(decision, decision_id=self._decision_id)
 
-    def _named(self, decision: Decision) -> Decision:
-        """The decision with an id, and with what is still to be asked for."""
-        record = self._record
+    @property
+    def _decision_id(self) -> str:
+        """Of the decision that was noted last."""
+        return f"{self._record.call_id}-{self._record.n_decisions}"
+
+    def _completed(self, decision: Decision, *, decision_id: str = "") -> Decision:
+        """The decision with all that a call knows: an id, how long to ring, what is missing."""
+        rule = self._concerned(decision)
+        timeout_s = None
+        if decision.destination is not None:
+            timeout_s = self._record.policy.ring_timeout_s
+            chain = () if rule is None else (rule.destination, *rule.fallback)
+            if decision.outcome is Outcome.TRANSFER and decision.destination in chain:
+                assert rule is not None
+                own = rule.ring_timeout_s(chain.index(decision.destination))
+                timeout_s = timeout_s if own is None else own
         return replace(
             decision,
-            decision_id=f"{record.call_id}-{record.n_decisions}",
-            _missing=self._missing_of(self._concerned(decision)),
+            decision_id=decision_id,
+            _missing=self._missing_of(rule),
+            _ring_timeout_s=timeout_s,
         )
 
-    def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
+    def _again(
+        self, kind: str, text: str, now: datetime | None, at: datetime | None = None
+    ) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
         moment = _moment(now)
-        self._note(kind, moment, text=text)
+        # Another machine's clock may be ahead of ours.
+        self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
+        if kind == "not_verified":
+            self._keep(failed_verifications=self._record.failed_verifications + 1)
         said = [text for speaker, text in self.turns if speaker == "caller"]
         if not said:
             return self._settle(self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE), moment)
@@ -476,7 +554,13 @@ class Call:
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        self._keep(**{kind: getattr(self._record, kind) | {label}})
+        # The last answer counts.
+        confirmed, declined = self._record.confirmed - {label}, self._record.declined - {label}
+        if kind == "confirmed":
+            confirmed |= {label}
+        else:
+            declined |= {label}
+        self._keep(confirmed=confirmed, declined=declined)
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -499,7 +583,8 @@ class Call:
         return self._router.location(self._record.location_id)
 
     def _rule(self) -> ContextRule | None:
-        return self._labelled(self._record.rule)
+        """The rule whose phones are being tried."""
+        return self._labelled(self._record.ringing)
 
     def _labelled(self, label: str | None) -> ContextRule | None:
         if label is None:
@@ -509,11 +594,14 @@ class Call:
         except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
             return None
         return next((rule for rule in rules if rule.label == label), None)
+        return next((rule for rule in rules if rule.label == label), None)
 
     def _concerned(self, decision: Decision) -> ContextRule | None:
         """The rule that a decision is about, also where it is no longer on its way there."""
-        if decision.rule is None and decision.reason in _STILL_ABOUT_THE_RULE:
+        if decision.reason is Reason.FALLBACK:
             return self._rule()
+        if decision.reason is Reason.VERIFICATION_FAILED:
+            return self._labelled(self._record.rule)
         return decision.rule
 
     def _missing_of(self, rule: ContextRule | None) -> tuple[str, ...]:
@@ -553,15 +641,12 @@ class Call:
         events = self._record.events
         return [e for e in events if e.kind == "verified" and since <= e.at <= now]
 
-    def _is_verified(self, now: datetime) -> bool:
-        return bool(self._verifications(now))
+    def _verified_by(self, now: datetime) -> list[str]:
+        """The methods by which the caller is verified at this moment."""
+        return [event.text for event in self._verifications(now)]
 
     def _is_out_of_attempts(self) -> bool:
-        failed = sum(event.kind == "not_verified" for event in self._record.events)
-        return failed >= self._record.policy.max_verifications
-
-    def _impatience(self) -> int:
-        return sum(frustration(text) for speaker, text in self.turns if speaker == "caller")
+        return self._record.failed_verifications >= self._record.policy.max_verifications
 
     def _silences(self) -> int:
         """In a row, up to now."""
@@ -607,3 +692,9 @@ def _moment(now: datetime | None) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidValueError("a moment is a datetime with a time zone")
     return now
+
+
+def _method(method: str) -> str:
+    if not isinstance(method, str) or not method.strip():
+        raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
+    return method

@@ -8,6 +8,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
+import jsonschema_rs
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -276,7 +277,9 @@ class TestReason:
 
 class TestWhisper:
     def whispered(self, name="", place="Fernwick SF", rule="Billing", said="", noted=""):
-        location = a_location("s", a_rule(rule, when="asks about an invoice", examples=(INVOICE,)), name=place)
+        location = a_location(
+            "s", a_rule(rule, when="asks about an invoice", examples=(INVOICE,)), name=place
+        )
         engine = RoutingEngine([location], encoder=HashingEncoder())
         call = engine.open_call("s", caller_id=Caller(name=name), now=NOON)
         call.note(reason=noted)
@@ -306,9 +309,9 @@ class TestWhisper:
         assert whisper == (
             "Transferred call from Jane Jane Jane Jane Jane Jane Jane… for Fernwick Fernwick "
             "Fernwick Fernwick…, about Billing Billing Billing Billing… Reason: charge charge "
-            "charge charge charge…"
+            "charge charge charge charge charge…"
         )
-        assert len(whisper) <= MAX_WHISPER
+        assert MAX_WHISPER - 10 < len(whisper) <= MAX_WHISPER
 
 
 class TestBounds:
@@ -444,7 +447,7 @@ class TestSchema:
         assert published.read_text(encoding="utf-8") == schema()
 
     def test_it_describes_a_packet(self, engine):
-        validator = pytest.importorskip("jsonschema").Draft202012Validator(json.loads(schema()))
+        validator = jsonschema_rs.validator_for(json.loads(schema()))
         packet = json.loads(handed_over(a_call(engine)).to_json())
         validator.validate(packet)
         validator.validate(packet | {"schema_version": "1.7", "mood": "calm"})
