@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.signals import wants_person
+from routing_engine.signals import frustration, wants_person
 
 __all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words"]
 
@@ -31,7 +31,7 @@ SHORTEST_QUESTION = 2
 """Words that say something, of the agent's turn that an answer is put after."""
 
 WORDS_BESIDE_A_PERSON = 8
-"""Words that say something, of which those who only ask for a person use no more."""
+"""Words that say something, of which those who only want a person, or are fed up, use no more."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
@@ -111,8 +111,9 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
 def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
     """The last thing a caller said that tells somebody else why they call.
 
-    The turn that decided, that is, unless it says nothing by itself ("the second one"), or no more
-    than that they want a person, and another one does. Empty where the caller said nothing.
+    The turn that decided, that is, unless another one says more than it: before a short answer
+    ("the second one"), and that before no more than wanting a person, or having had enough. Empty
+    where the caller said nothing.
 
     Raises:
         InvalidValueError: a turn is not such a pair as :func:`gist` takes.
@@ -121,8 +122,11 @@ def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
     for speaker, text in map(_checked, turns):
         if speaker == "caller":
             n_words = len(_telling(_words(text)))
-            enough = WORDS_BESIDE_A_PERSON if wants_person(text) else SHORT_ANSWER
-            telling = 2 if n_words > enough else int(n_words > 0)
+            is_plain = not wants_person(text) and not frustration(text)
+            if n_words > (SHORT_ANSWER if is_plain else WORDS_BESIDE_A_PERSON):
+                telling = 3
+            else:
+                telling = 0 if n_words == 0 else 1 + is_plain
             if telling >= most:
                 best, most = text, telling
     return best

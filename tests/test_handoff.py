@@ -35,6 +35,7 @@ BILLING, SECOND = "+14155550111", "+14155550112"
 CARD = "4111 1111 1111 1111"
 
 INVOICE = "there is a strange charge on my invoice"
+FLOODED = "get me a manager, my basement is under water since last night and nobody came"
 RULES = (
     a_rule("Billing", when="asks about an invoice", examples=(INVOICE,), destination=BILLING,
            fallback=(SECOND,), required_details=("name", "Order number"), ring_timeouts_s=(20, 30)),
@@ -260,6 +261,8 @@ class TestReason:
             ([INVOICE, "can i talk to somebody please"], INVOICE),
             ([INVOICE, "the second one", "uh yeah"], INVOICE),
             (["hello", "representative"], "representative"),
+            (["it leaks", "are you a robot, you're not listening, come on"], "it leaks"),
+            (["it leaks", FLOODED], FLOODED),
             ([INVOICE, "well the water heater burst this morning"],
              "well the water heater burst this morning"),
             (["um"], "um"),

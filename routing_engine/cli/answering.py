@@ -144,7 +144,7 @@ class CallSession:
         now: the moment it is in the call; None for the present one.
         silent: print nothing.
         decisions: all so far, provisional ones too.
-        handoff: what went to whoever was dialled last.
+        dialled: the last of them that dialled somebody.
     """
 
     engine: RoutingEngine
@@ -153,7 +153,12 @@ class CallSession:
     now: datetime | None = None
     silent: bool = False
     decisions: list[Decision] = field(default_factory=list)
-    handoff: Handoff | None = None
+    dialled: Decision | None = None
+
+    @property
+    def handoff(self) -> Handoff | None:
+        """What the person who was dialled last gets, as the call stands now."""
+        return None if self.dialled is None else self.call.handoff(self.dialled)
 
     def play(self, line: str) -> bool:
         """One line: the caller's words, a command or a comment; whether to go on.
@@ -224,7 +229,7 @@ class CallSession:
     def _show(self, decision: Decision) -> None:
         self.decisions.append(decision)
         if decision.decision_id and decision.outcome in ("transfer", "default"):
-            self.handoff = self.call.handoff(decision)
+            self.dialled = decision
         if self.silent:
             return
         show_decision(self.engine, decision, explain=self.explain)
@@ -234,8 +239,9 @@ class CallSession:
             typer.echo(f"  ask for: {plain(', '.join(decision.missing))}")
 
     def show_handoff(self) -> None:
-        """Print what went to whoever was dialled last, if anybody was."""
-        if self.handoff is not None:
+        """Print what the person who was dialled last gets, if anybody was."""
+        handoff = self.handoff
+        if handoff is not None:
             typer.echo("\nhandoff")
-            for line in str(self.handoff).splitlines():
+            for line in str(handoff).splitlines():
                 typer.echo(f"  {plain(line)}")

@@ -539,11 +539,11 @@ def call(
     if not json_output:
         played.show_handoff()
         return
-    handoff = None if played.handoff is None else json.loads(played.handoff.to_json())
+    handoff = played.handoff
     emit_json(
         {
             "decisions": [decision.to_dict() for decision in played.decisions],
-            "handoff": handoff,
+            "handoff": None if handoff is None else json.loads(handoff.to_json()),
             "call": json.loads(played.call.to_json()),
         }
     )
