@@ -16,17 +16,17 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.handoff import MAX_DETAILS, MAX_NAME, Event, Handoff, HandoffPolicy
 from routing_engine.models import (
@@ -39,7 +39,7 @@ from routing_engine.models import (
 )
 from routing_engine.signals import frustration, wants_person
 from routing_engine.text import cut, one_line, same_name
-from routing_engine.turns import in_their_words
+from routing_engine.turns import SPEAKERS, in_their_words
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Router", "TransferOutcome"]
@@ -90,7 +90,9 @@ class CallPolicy(Value):
 
 
 class _Record(Value):
-    """All that a call knows."""
+    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
+
+    model_config = ConfigDict(frozen=False)
 
     call_id: str
     location_id: str
@@ -98,10 +100,9 @@ class _Record(Value):
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
-    events: tuple[Event, ...] = ()
-    confirmed: frozenset[str] = frozenset()
-    declined: frozenset[str] = frozenset()
-    tried: tuple[str, ...] = ()
+    events: list[Event] = Field(default_factory=list)
+    answers: dict[str, bool] = Field(default_factory=dict)
+    tried: list[str] = Field(default_factory=list)
     rule: str | None = None
     reason: str = ""
     details: dict[str, str] = Field(default_factory=dict)
@@ -118,6 +119,11 @@ class Router(Protocol):
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers."""
+        ...
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        """Which destinations may be dialled."""
         ...
 
     def route(
@@ -149,6 +155,9 @@ class Call:
     def __init__(self, router: Router, record: _Record) -> None:
         self._router = router
         self._record = record
+        self._turns = [
+            (event.kind, event.text) for event in record.events if event.kind in SPEAKERS
+        ]
 
     @classmethod
     def open(
@@ -186,7 +195,8 @@ class Call:
         record = _Record.model_validate_json(text)
         router = router_for(record.policy)
         router.location(record.location_id)
-        return cls(router, record.model_copy(update={"catalog_version": router.catalog_version}))
+        record.catalog_version = router.catalog_version
+        return cls(router, record)
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""
@@ -220,7 +230,7 @@ class Call:
     @property
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
-        return self._record.events
+        return tuple(self._record.events)
 
     @property
     def details(self) -> dict[str, str]:
@@ -240,11 +250,7 @@ class Call:
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
         """What was said so far: pairs of speaker and words."""
-        return tuple(
-            (event.kind, event.text)
-            for event in self._record.events
-            if event.kind in ("agent", "caller")
-        )
+        return tuple(self._turns)
 
     def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
         """What to do, now that the caller has said this.
@@ -264,10 +270,10 @@ class Call:
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment)
+        decision = self._decide(utterance, moment, self._turns)
         if not final:
             return self._completed(decision)
-        self._keep(impatience=self._record.impatience + frustration(utterance))
+        self._record.impatience += frustration(utterance)
         self._note("caller", moment, text=utterance)
         return self._settle(decision, moment)
 
@@ -282,13 +288,13 @@ class Call:
         *,
         name: str | None = None,
         reason: str | None = None,
-        **details: str | float,
+        **details: str | float | None,
     ) -> None:
         """Keep what the agent found out, for whoever picks up.
 
         Names are the same in any case, spaces and punctuation: ``order_number`` is what a rule
         asks for as "Order number". What is noted later replaces what was noted under that name;
-        an empty text removes it. Texts are cut at 200 characters; of more than 16 details the
+        None is passed over, an empty text removes it. Texts are cut at 200 characters; of more than 16 details the
         oldest go.
 
         Args:
@@ -299,25 +305,27 @@ class Call:
         Raises:
             InvalidValueError: neither text nor number, or a name without a letter or digit.
         """
-        texts = {"name": name, "reason": reason, **details}
-        for key, text in texts.items():
+        for text in (name, reason, *details.values()):
             if text is not None and not isinstance(text, (str, int, float)):
                 raise InvalidValueError(
                     f"what is noted is a text or a number, not {type(text).__name__}"
                 )
-            if not same_name(key):
-                raise InvalidValueError(f"{key!r} is no name of a detail")
+        named = {one_line(key, MAX_DETAIL_NAME): text for key, text in details.items()}
+        if not all(map(same_name, named)):
+            raise InvalidValueError("the name of a detail has a letter or digit in it")
+        record = self._record
         if name is not None:
-            known = one_line(str(name), MAX_NAME)
-            self._keep(caller=replace(self._record.caller, name=known))
+            record.caller = replace(record.caller, name=one_line(str(name), MAX_NAME))
         if reason is not None:
-            self._keep(reason=cut(one_line(str(reason), MAX_TURN_LENGTH), MAX_TURN_LENGTH))
-        kept = self._record.details
-        for key, text in details.items():
-            kept = {old: kept[old] for old in kept if same_name(old) != same_name(key)}
+            record.reason = cut(one_line(str(reason), MAX_TURN_LENGTH), MAX_TURN_LENGTH)
+        for key, text in named.items():
+            if text is None:
+                continue
+            for old in [old for old in record.details if same_name(old) == same_name(key)]:
+                del record.details[old]
             if told := cut(one_line(str(text), MAX_TURN_LENGTH), MAX_TEXT):
-                kept[one_line(key, MAX_DETAIL_NAME)] = told
-        self._keep(details=dict(list(kept.items())[-MAX_DETAILS:]))
+                record.details[key] = told
+        record.details = dict(list(record.details.items())[-MAX_DETAILS:])
 
     def handoff(self, decision: Decision) -> Handoff:
         """What the person who picks up gets, as the call stands now.
@@ -342,7 +350,7 @@ class Call:
             caller=record.caller,
             location_name=location_name,
             rule="" if rule is None else rule.label,
-            said=in_their_words(self.turns),
+            said=in_their_words(self._turns),
             noted=record.reason,
             details=self._details_by(rule),
             verified_by=self._verifications(record.events[-1].at),
@@ -413,7 +421,7 @@ class Call:
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
-            self._keep(is_over=True)
+            self._record.is_over = True
             return self._settle(self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT), moment)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
@@ -424,9 +432,15 @@ class Call:
 
     # ---------------------------------------------------------------- deciding
 
-    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+    def _decide(
+        self,
+        utterance: str,
+        now: datetime,
+        history: Sequence[tuple[str, str]],
+        *,
+        again: bool = False,
+    ) -> Decision:
         record = self._record
-        history = self.turns[:-1] if again else self.turns
         methods = self._verified_by(now)
         decision = self._router.route(
             record.location_id,
@@ -450,7 +464,7 @@ class Call:
                 question=None,
             )
         if decision.outcome is Outcome.CONFIRM and rule is not None:
-            if rule.label in record.confirmed:
+            if record.answers.get(rule.label) is True:
                 decision = self._router.route(
                     record.location_id,
                     utterance,
@@ -459,7 +473,7 @@ class Call:
                     history=history,
                     now=now,
                 )
-            elif rule.label in record.declined:
+            elif record.answers.get(rule.label) is False:
                 # Who says no and asks for a person later is not sent back to the agent for ever.
                 wish = None if again else self._wish(utterance, again=False)
                 if wish is not None:
@@ -474,6 +488,11 @@ class Call:
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
         wish = self._wish(utterance, again=again)
+        if decision.reason is Reason.DESTINATION_REFUSED:
+            if wish is not None or (rule is not None and rule.action == "transfer"):
+                return _dialling(decision)
+            why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
+            return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         if wish is None:
             return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
@@ -492,20 +511,20 @@ class Call:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
         if rule is not None:
-            self._keep(rule=rule.label)
+            self._record.rule = rule.label
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if decision.reason is not Reason.FALLBACK:
                 # Whoever is sent to the default does not end up at a rule whose gate is shut.
                 is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
-                self._keep(ringing=self._record.rule if is_rules else None)
+                self._record.ringing = self._record.rule if is_rules else None
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
                     return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), now)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._keep(tried=(*self._record.tried, str(destination)))
+            self._record.tried.append(str(destination))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
@@ -543,24 +562,20 @@ class Call:
         # Another machine's clock may be ahead of ours.
         self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
         if kind == "not_verified":
-            self._keep(failed_verifications=self._record.failed_verifications + 1)
-        said = [text for speaker, text in self.turns if speaker == "caller"]
-        if not said:
+            self._record.failed_verifications += 1
+        turns = self._turns
+        last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
+        if last is None:
             return self._settle(self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE), moment)
-        return self._settle(self._decide(said[-1], moment, again=True), moment)
+        decision = self._decide(turns[last][1], moment, turns[:last], again=True)
+        return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        # The last answer counts.
-        confirmed, declined = self._record.confirmed - {label}, self._record.declined - {label}
-        if kind == "confirmed":
-            confirmed |= {label}
-        else:
-            declined |= {label}
-        self._keep(confirmed=confirmed, declined=declined)
+        self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -633,7 +648,9 @@ class Call:
         first = [] if rule is None or rule.destination is None else [rule.destination]
         more = () if rule is None else rule.fallback
         last = self._router.route(self._record.location_id, "", now=now).destination
-        return [*first, *more, *([] if last is None else [last])]
+        refusal = self._router.dial_policy.refusal
+        allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
+        return [*allowed, *([] if last is None else [last])]
 
     def _verifications(self, now: datetime) -> list[Event]:
         """Those that hold at this moment."""
@@ -659,7 +676,8 @@ class Call:
 
     def _default(self, reason: Reason, now: datetime) -> Decision:
         """Where a caller goes whom no rule takes, at this hour."""
-        return replace(self._router.route(self._record.location_id, "", now=now), reason=reason)
+        decision = _dialling(self._router.route(self._record.location_id, "", now=now))
+        return decision if decision.outcome is Outcome.CONTAIN else replace(decision, reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None
@@ -673,17 +691,23 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        event = Event(at=at, kind=kind, text=cut(text, MAX_TURN_LENGTH), number=number)
-        self._keep(
-            events=(*self._record.events, event)[-MAX_TURNS:],
-            n_decisions=self._record.n_decisions + (kind == "decided"),
-        )
-
-    def _keep(self, **changed: Any) -> None:
-        self._record = self._record.model_copy(update=changed)
+        events, text = self._record.events, cut(text, MAX_TURN_LENGTH)
+        events.append(Event(at, kind, text, number))
+        self._record.n_decisions += kind == "decided"
+        if kind in SPEAKERS:
+            self._turns.append((kind, text))
+        if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
+            del self._turns[0]
 
     def __repr__(self) -> str:
-        return f"<Call {self.call_id} of {self.location_id}: {len(self.turns)} turns>"
+        return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _dialling(decision: Decision) -> Decision:
+    """The decision; contained, where the dial policy leaves nothing to dial."""
+    if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
+        return replace(decision, outcome=Outcome.CONTAIN)
+    return decision
 
 
 def _moment(now: datetime | None) -> datetime:

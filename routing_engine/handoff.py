@@ -17,11 +17,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
 
 from routing_engine.caller import MAX_DETAIL_NAME, TAKEN, Caller, Context
 from routing_engine.destinations import Destination
@@ -92,7 +92,8 @@ class _Part(Value):
     model_config = ConfigDict(extra="ignore")
 
 
-class Event(_Part):
+@dataclass(frozen=True, slots=True)
+class Event:
     """One thing that happened in a call.
 
     Attributes:
@@ -107,6 +108,9 @@ class Event(_Part):
     kind: str
     text: str = ""
     number: str | None = None
+
+
+_AN_EVENT = TypeAdapter(Event)
 
 
 class Verification(_Part):
@@ -259,8 +263,8 @@ class Handoff(_Part):
         for event in reversed(tuple(timeline)):
             if event.kind in ("caller", "agent") and not policy.transcript:
                 continue
-            entry = event.model_copy(update={"text": hide(event.text, MAX_EVENT)})
-            room -= len(entry.model_dump_json().encode()) + 1
+            entry = replace(event, text=hide(event.text, MAX_EVENT))
+            room -= len(_AN_EVENT.dump_json(entry)) + 1
             if room < 0 or len(kept) == MAX_EVENTS:
                 break
             kept.append(entry)

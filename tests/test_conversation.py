@@ -460,3 +460,10 @@ class TestClosed:
         expected = [SECOND, THIRD, *([] if number is None else [number]), None]
         assert [said(decision)[2] for decision in tried] == expected
         assert tried[-1].reason is Reason.NOBODY_ANSWERED
+
+
+def test_what_the_agent_said_since_does_not_change_what_the_caller_meant(call):
+    call.hear("hmm", now=NOON)
+    call.agent_said(INVOICE, now=NOON)
+    call.agent_said("one moment", now=NOON)
+    assert said(call.verified(method="pin", now=NOON)) == ("contain", "below_threshold", None)
