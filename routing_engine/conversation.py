@@ -442,37 +442,29 @@ class Call:
     ) -> Decision:
         record = self._record
         methods = self._verified_by(now)
-        decision = self._router.route(
-            record.location_id,
-            utterance,
-            verified=bool(methods),
-            history=history,
-            now=now,
-        )
+
+        def ask(*, verified: bool, confirmed: bool = False) -> Decision:
+            return self._router.route(
+                record.location_id,
+                utterance,
+                verified=verified,
+                confirmed=confirmed,
+                history=history,
+                now=now,
+            )
+
+        decision = ask(verified=bool(methods))
         rule = decision.rule
         if (
-            decision.outcome in (Outcome.TRANSFER, Outcome.CONFIRM)
+            methods
             and rule is not None
             and rule.requires_verification
             and not any(map(rule.is_verified_by, methods))
         ):
-            decision = replace(
-                decision,
-                outcome=Outcome.VERIFY,
-                reason=Reason.VERIFICATION_REQUIRED,
-                destination=None,
-                question=None,
-            )
+            decision = ask(verified=False)
         if decision.outcome is Outcome.CONFIRM and rule is not None:
             if record.answers.get(rule.label) is True:
-                decision = self._router.route(
-                    record.location_id,
-                    utterance,
-                    verified=bool(methods),
-                    confirmed=True,
-                    history=history,
-                    now=now,
-                )
+                decision = ask(verified=bool(methods), confirmed=True)
             elif record.answers.get(rule.label) is False:
                 # Who says no and asks for a person later is not sent back to the agent for ever.
                 wish = None if again else self._wish(utterance, again=False)

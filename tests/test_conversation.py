@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from routing_engine import (
+    DialPolicy,
     HashingEncoder,
     InvalidValueError,
     Outcome,
@@ -140,6 +141,18 @@ class TestMethods:
             assert said(decision) == ("verify", "verification_required", None)
             assert decision.verification_methods == ("PIN", "Code by text")
             assert decision.question is None
+
+    def test_the_gate_comes_before_the_dial_policy(self):
+        account = RULES[1].model_copy(update={"verification_methods": ("PIN",)})
+        location = a_location("store-1", account, default_destination=DEFAULT)
+        policy = DialPolicy(countries=frozenset(), allow=frozenset({DEFAULT}))
+        engine = RoutingEngine([location], encoder=HashingEncoder(), dial_policy=policy)
+        call = engine.open_call("store-1", now=NOON)
+        call.hear(self.WORDS, now=NOON)
+        assert call.verified(method="dob", now=NOON).outcome is Outcome.VERIFY
+        assert said(call.verified(method="pin", now=NOON)) == (
+            "default", "destination_refused", DEFAULT,
+        )  # fmt: skip
 
     @pytest.mark.parametrize("method", ["pin", "CODE  by text"])
     def test_one_of_its_own_passes_the_gate_to_the_next(self, call, method):
