@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
@@ -614,22 +615,18 @@ class Call:
     def _missing_of(self, rule: ContextRule | None) -> tuple[str, ...]:
         if rule is None or not rule.required_details:
             return ()
-        known = set(map(same_name, self._record.details))
+        known = set(map(_key, self._record.details))
         known |= {"name"} if self._record.caller.name else set()
         known |= {"reason"} if self._record.reason else set()
-        return tuple(
-            detail
-            for detail in rule.required_details
-            if same_name(one_line(detail, MAX_DETAIL_NAME)) not in known
-        )
+        return tuple(detail for detail in rule.required_details if _key(detail) not in known)
 
     def _details_by(self, rule: ContextRule | None) -> dict[str, str]:
         """What the agent collected: what the rule asks for comes first, as the rule calls it."""
-        left = {same_name(name): (name, text) for name, text in self._record.details.items()}
+        left = {_key(name): (name, text) for name, text in self._record.details.items()}
         asked = () if rule is None else rule.required_details
         first = {
             detail: left.pop(key)[1]
-            for detail, key in ((d, same_name(one_line(d, MAX_DETAIL_NAME))) for d in asked)
+            for detail, key in ((detail, _key(detail)) for detail in asked)
             if key in left
         }
         return first | dict(left.values())
@@ -700,6 +697,12 @@ def _dialling(decision: Decision) -> Decision:
     if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
         return replace(decision, outcome=Outcome.CONTAIN)
     return decision
+
+
+@lru_cache(maxsize=1024)
+def _key(detail: str) -> str:
+    """What the name of a detail is known by."""
+    return same_name(one_line(detail, MAX_DETAIL_NAME))
 
 
 def _moment(now: datetime | None) -> datetime:

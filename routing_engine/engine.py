@@ -182,7 +182,8 @@ class _Evidence:
     """Keeps what a decision was made from and materialises it when asked."""
 
     __slots__ = (
-        "_columns", "_confidences", "_heard", "_layout", "_location", "_similarities", "_table",
+        "_columns", "_confidences", "_heard", "_layout", "_location", "_made", "_similarities",
+        "_table",
     )  # fmt: skip
 
     def __init__(
@@ -202,9 +203,13 @@ class _Evidence:
         self._heard = heard
         self._confidences = confidences
         self._similarities = similarities
+        self._made: tuple[int, ContextRule] | None = None
 
     def rule(self, number: int) -> ContextRule:
-        return self._columns.rule(self._location, number)
+        # A turn of a call asks four times for the same one.
+        if self._made is None or self._made[0] != number:
+            self._made = (number, self._columns.rule(self._location, number))
+        return self._made[1]
 
     def candidates(self) -> tuple[Candidate, ...]:
         nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
