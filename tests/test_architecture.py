@@ -29,7 +29,7 @@ LEVELS = (
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles", "cases", "handoff"),
     ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "plotting"),
+    ("conversation", "fitting", "plotting", "skill"),
     ("engine",),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
 )
@@ -175,7 +175,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call"),
+        *("open_call", "resume_call", "skill"),
     }
 
 
