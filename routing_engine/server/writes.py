@@ -56,12 +56,17 @@ AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a write answers."""
+    """What a write answers.
+
+    Attributes:
+        then: what is to be done once it is committed; nothing, where it was answered before.
+    """
 
     data: Any
     message: str
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    then: Callable[[], None] | None = None
 
 
 def reading(request: Request) -> AbstractContextManager[Work]:
@@ -105,4 +110,6 @@ def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = N
         text = envelope(made.data, made.message)
         if key is not None:
             work.remember(key, mark, made.status, text, made.headers)
+    if made.then is not None:
+        made.then()
     return Response(text, made.status, made.headers, media_type="application/json")
