@@ -147,10 +147,19 @@ class _Taken:
     is_over: bool
 
 
+def _note(call: Call, turn: Turn) -> None:
+    assert turn.note is not None
+    given: dict[str, Any] = {**turn.note.details}
+    for name in ("name", "reason"):
+        if (text := getattr(turn.note, name)) is not None:
+            given[name] = text
+    call.note(**given)
+
+
 _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
     None: lambda call, turn: call.hear(turn.text or "", final=turn.final),
     "agentSaid": lambda call, turn: call.agent_said(turn.text or ""),
-    "noted": lambda call, turn: _note(call, turn),
+    "noted": _note,
     "noResponse": lambda call, _: call.no_response(),
     "agentFailed": lambda call, _: call.agent_failed(),
     "verified": lambda call, turn: call.verified(method=turn.method or ""),
@@ -159,15 +168,6 @@ _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
     "declined": lambda call, _: call.declined(),
     "transferFailed": lambda call, turn: call.transfer_failed(str(turn.outcome)),
 }
-
-
-def _note(call: Call, turn: Turn) -> None:
-    assert turn.note is not None
-    given: dict[str, Any] = {**turn.note.details}
-    for name in ("name", "reason"):
-        if (text := getattr(turn.note, name)) is not None:
-            given[name] = text
-    call.note(**given)
 
 
 def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
