@@ -23,6 +23,7 @@ __all__ = [
     "FieldProblem",
     "ProblemDocument",
     "ProblemError",
+    "counted",
     "invalid",
     "on_http_error",
     "on_validation_error",
@@ -197,10 +198,11 @@ def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
     problems = [
         Problem(".".join(filter(None, (under, item.path))), item.message) for item in error.problems
     ]
-    return ProblemError(422, _counted(len(problems)), errors=problems)
+    return ProblemError(422, counted(len(problems)), errors=problems)
 
 
-def _counted(n: int) -> str:
+def counted(n: int) -> str:
+    """How many fields are wrong, in words."""
     return "one field is wrong" if n == 1 else f"{n} fields are wrong"
 
 
@@ -216,7 +218,7 @@ async def on_validation_error(_: Request, error: Exception) -> Response:
             problems += [Problem(path, item.message) for item in cause.problems]
         else:
             problems.append(Problem(path, detail["msg"].removeprefix("Value error, ")))
-    return problem_response(422, _counted(len(problems)), errors=problems)
+    return problem_response(422, counted(len(problems)), errors=problems)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
