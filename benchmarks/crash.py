@@ -22,6 +22,7 @@ from benchmarks.served import (
     LostError,
     Server,
     scratch_database,
+    version_of,
     why_no_postgres,
 )
 from routing_engine import HashingEncoder
@@ -45,7 +46,8 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
 
     Args:
         kind: of the database, ``sqlite`` or ``postgresql``.
-        n_kills: under load; a tenth as many at its first start, on databases of their own.
+        n_kills: under load; a tenth as many, at least one, at its first start, on databases of
+            their own.
         n_locations: of the sheet that is imported.
         seed: of moments and writes.
 
@@ -60,13 +62,13 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
         for _ in range(n_kills):
             run.kill_and_check()
         run.check(everything=True)
-        results = run.results()
+        results = {"database": version_of(url), **run.results()}
         code = server.stop()
         if code != 0:
             raise BenchmarkProcessError(f"the server ended with {code}:\n{server.said()}")
         if kind == "sqlite":
             check_file(url)
-    first = n_kills // 10
+    first = max(1, n_kills // 10)
     _kill_first_starts(kind, first, results["start_s"]["median"], seed)
     return {**results, "first_starts": first}
 
@@ -286,8 +288,9 @@ def _table(document: Document) -> Table:
         f"{next(iter(runs.values()))['moments'].get(name, 0)} {what}"
         for name, what in (("publish", "while a version was published"), ("import", "in an import"))
     )
+    databases = " and ".join(run["database"] for run in runs.values())
     note = (
-        f"`routing-engine serve`, killed by SIGKILL at seeded moments ({moments}) "
+        f"`routing-engine serve` on {databases}, killed by SIGKILL at seeded moments ({moments}) "
         f"while six clients write drafts, skills, versions, calls and a sheet of "
         f"{parameters['locations']} locations; then started again, everything looked at, and every "
         "unanswered POST sent again with its key. The database itself is not killed. For a quick "

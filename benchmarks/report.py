@@ -21,19 +21,23 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _DISTRIBUTIONS = (
     "faiss-cpu",
+    "fastapi",
     "lingua-language-detector",
     "numpy",
     "onnxruntime",
     "pandas",
     "phonenumbers",
     "openvino",
+    "psycopg",
     "pydantic",
     "semantic-router",
     "sentence-transformers",
     "sipmessage",
+    "sqlalchemy",
     "tokenizers",
     "torch",
     "transformers",
+    "uvicorn",
 )
 
 
