@@ -669,7 +669,7 @@ class TestCommands:
 
     def test_crash(self, folder):
         results = self.document(folder, "crash").results
-        assert list(results["runs"])[0] == "sqlite"
+        assert next(iter(results["runs"])) == "sqlite"
         assert (results["left_out"] is None) == ("postgresql" in results["runs"])
         for run in results["runs"].values():
             assert sum(run["moments"].values()) == 5
