@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from pydantic import ConfigDict, Field
 
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
 from routing_engine.signals import frustration, wants_person
@@ -117,6 +117,11 @@ class Router(Protocol):
     @property
     def catalog_version(self) -> int:
         """Version of the catalog that answers."""
+        ...
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        """Which destinations may be dialled."""
         ...
 
     def route(
@@ -344,6 +349,13 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
+        if decision.reason is Reason.DESTINATION_REFUSED:
+            if rule is not None and rule.action == "transfer":
+                return _dialling(decision)
+            if wants_person(utterance):
+                return _dialling(decision)
+            why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
+            return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         # What the engine says of a caller whom no rule takes knows the hour already.
         if wants_person(utterance):
             return replace(decision, reason=Reason.PERSON_REQUESTED)
@@ -418,7 +430,9 @@ class Call:
         first = [] if rule is None or rule.destination is None else [rule.destination]
         more = () if rule is None else rule.fallback
         last = self._router.route(self._record.location_id, "", now=now).destination
-        return [*first, *more, *([] if last is None else [last])]
+        refusal = self._router.dial_policy.refusal
+        allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
+        return [*allowed, *([] if last is None else [last])]
 
     def _is_verified(self, now: datetime) -> bool:
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
@@ -442,7 +456,8 @@ class Call:
 
     def _default(self, reason: Reason, now: datetime) -> Decision:
         """Where a caller goes whom no rule takes, at this hour."""
-        return replace(self._router.route(self._record.location_id, "", now=now), reason=reason)
+        decision = _dialling(self._router.route(self._record.location_id, "", now=now))
+        return decision if decision.outcome is Outcome.CONTAIN else replace(decision, reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None
@@ -465,6 +480,13 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _dialling(decision: Decision) -> Decision:
+    """The decision; contained, where the dial policy leaves nothing to dial."""
+    if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
+        return replace(decision, outcome=Outcome.CONTAIN)
+    return decision
 
 
 def _moment(now: datetime | None) -> datetime:

@@ -74,10 +74,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """Locations of one build: all of them, or those that were changed since."""
+    """Locations of one build: all of them, or those that were changed since.
+
+    Attributes:
+        is_checked: every destination has passed the engine's dial policy.
+    """
 
     catalog: Catalog
     profiles: Profiles
+    is_checked: bool
 
     def known(self) -> Known:
         """Its rules, to be used again."""
@@ -256,6 +261,8 @@ class RoutingEngine:
             on first use.
         policy: thresholds; None for the calibrated ones.
         default_destination: where calls of unknown locations go; None makes them an error.
+        dial_policy: which destinations may be dialled; asked again of every one, whoever checked
+            it before by another policy.
         cache_size: decisions kept for exact repeats within a location and version; 0 for none.
         max_waiting: utterances that may wait for the encoder; one more is sent to the default
             with ``Reason.OVERLOADED``.
@@ -274,12 +281,13 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         progress: bool = False,
     ) -> None:
         columns = _columns(locations)
-        self._configure(encoder, policy, default_destination, cache_size, max_waiting)
+        self._configure(encoder, policy, default_destination, dial_policy, cache_size, max_waiting)
         self._state = self._build(columns, version=1, progress=progress)
 
     def _configure(
@@ -287,6 +295,7 @@ class RoutingEngine:
         encoder: Encoder | None,
         policy: RoutingPolicy | None,
         default_destination: str | Destination | None,
+        dial_policy: DialPolicy,
         cache_size: int,
         max_waiting: int,
     ) -> None:
@@ -297,13 +306,18 @@ class RoutingEngine:
             if isinstance(default_destination, str)
             else default_destination
         )
+        self.dial_policy = dial_policy
         for name, value, kind in (
             ("encoder", self.encoder, Encoder),
             ("policy", self.policy, RoutingPolicy),
             ("default_destination", self.default_destination, Destination | None),
+            ("dial_policy", self.dial_policy, DialPolicy),
         ):
             if not isinstance(value, kind):
                 raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
+        refusal = self.default_destination and dial_policy.refusal(self.default_destination)
+        if refusal:
+            raise InvalidValueError(f"default_destination: {refusal}")
         self.import_report: ImportReport | None = None
         self._adopt(PARAMETERS)
         self._cache_size = cache_size
@@ -337,7 +351,7 @@ class RoutingEngine:
         Args:
             path: a CSV or XLSX sheet, long or wide.
             region: whose national number format is accepted beside E.164; None for none.
-            dial_policy: destinations it refuses are errors.
+            dial_policy: destinations it refuses are errors; it is the engine's, too.
             template: for a wide sheet, the ``when`` and examples of each column.
             on_error: ``"raise"`` loads all or nothing; ``"skip"`` leaves out what is wrong.
             encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
@@ -359,6 +373,7 @@ class RoutingEngine:
             encoder=encoder,
             policy=policy,
             default_destination=default_destination,
+            dial_policy=dial_policy,
             cache_size=cache_size,
             max_waiting=max_waiting,
             progress=progress,
@@ -374,6 +389,7 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         reembed: bool = False,
@@ -384,17 +400,24 @@ class RoutingEngine:
             directory: what :meth:`save` wrote.
             reembed: embed all rules again where the snapshot was built with another encoder.
                 What was fitted with that one is not kept.
-            encoder, policy, default_destination, cache_size, max_waiting: as for the constructor.
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting: as for the
+                constructor.
 
         Raises:
             SnapshotError: missing, altered, truncated, foreign, or built with another encoder.
         """
         snapshot = load_snapshot(directory)
         engine = cls.__new__(cls)
-        engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
+        engine._configure(
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting
+        )
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
             engine._adopt(snapshot.profiles.parameters)
-            part = _Part(snapshot.catalog, snapshot.profiles)
+            part = _Part(
+                snapshot.catalog,
+                snapshot.profiles,
+                snapshot.catalog.columns.dial_policy == dial_policy,
+            )
             engine._state = engine._whole(part, snapshot.catalog.version)
         elif reembed:
             columns = snapshot.catalog.columns
@@ -579,6 +602,7 @@ class RoutingEngine:
             self.encoder,
             self.policy.model_copy(update={"threshold": None, "false_transfer_rate": None}),
             self.default_destination,
+            self.dial_policy,
             self._cache_size,
             self._batcher.max_waiting,
         )
@@ -633,7 +657,7 @@ class RoutingEngine:
             parameters=self._parameters,
             progress=progress,
         )
-        return _Part(catalog, profiles)
+        return _Part(catalog, profiles, columns.dial_policy == self.dial_policy)
 
     def lint(
         self,
@@ -936,12 +960,20 @@ class RoutingEngine:
             outcome, reason, rule, _, threshold = verdict
             if outcome is Outcome.TRANSFER and rule is not None:
                 destination = catalog.columns.decode(codes[rule])
-            elif outcome in _NOTHING_TO_DIAL:
+                if not self._may_dial(part, destination):
+                    outcome, reason = Outcome.DEFAULT, Reason.DESTINATION_REFUSED
+            if outcome in _NOTHING_TO_DIAL:
                 destination = None
-            else:
+            elif outcome is not Outcome.TRANSFER:
                 destination = _otherwise(catalog, i, query.opening)
-            if outcome is Outcome.CLOSED and destination is not None:
-                outcome = Outcome.DEFAULT
+                if not self._may_dial(part, destination):
+                    destination = None
+                    if outcome is not Outcome.CLARIFY:
+                        outcome, reason = Outcome.DEFAULT, Reason.DESTINATION_REFUSED
+                elif outcome is Outcome.CLOSED and destination is not None:
+                    outcome = Outcome.DEFAULT
+                elif destination is None and outcome is Outcome.DEFAULT:
+                    outcome = Outcome.CLOSED
         except Exception as error:  # noqa: BLE001  a call must not be dropped
             return self._unanswered(query, error)
         decision = Decision(
@@ -979,14 +1011,32 @@ class RoutingEngine:
         _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
         return self._default(state, part, i, location_id, reason, _OPEN)
 
-    @staticmethod
+    def _may_dial(self, part: _Part, destination: Destination | None) -> bool:
+        """Whether the dial policy allows it; there is nothing to refuse in none."""
+        if part.is_checked or destination is None:
+            return True
+        try:
+            return self.dial_policy.refusal(destination) is None
+        except InvalidValueError:  # no such number: one that was never checked
+            return False
+
     def _default(
-        state: _State, part: _Part, i: int, location_id: str, reason: Reason, opening: _Opening
+        self,
+        state: _State,
+        part: _Part,
+        i: int,
+        location_id: str,
+        reason: Reason,
+        opening: _Opening,
     ) -> Decision:
         destination = _otherwise(part.catalog, i, opening)
+        outcome = Outcome.CLOSED if destination is None else Outcome.DEFAULT
+        reason = reason if opening.is_now else Reason.OUTSIDE_HOURS
+        if not self._may_dial(part, destination):
+            destination, reason = None, Reason.DESTINATION_REFUSED
         return Decision(
-            outcome=Outcome.CLOSED if destination is None else Outcome.DEFAULT,
-            reason=reason if opening.is_now else Reason.OUTSIDE_HOURS,
+            outcome=outcome,
+            reason=reason,
             destination=destination,
             location_id=location_id,
             catalog_version=state.version,
@@ -1017,6 +1067,10 @@ class _OneVersion:
     @property
     def catalog_version(self) -> int:
         return self._state.version
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        return self._engine.dial_policy
 
     def location(self, location_id: str) -> Location:
         return self._state.location(location_id)

@@ -152,6 +152,8 @@ def _ending(decision: Decision) -> str:
     if decision.outcome == "clarify" and decision.question is not None:
         asked = f"To be asked: {decision.question} "
     if decision.destination is None:
+        if decision.reason == "destination_refused":
+            return f"{asked}Nothing is dialled: the dial policy refuses the default, too."
         is_final = decision.outcome in ("contain", "closed")
         return f"{asked}Nothing is dialled{'' if is_final else ' yet'}."
     masked = decision.destination.masked
