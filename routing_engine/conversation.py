@@ -16,7 +16,8 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,11 +26,12 @@ from uuid import uuid4
 
 from pydantic import ConfigDict, Field
 
+from routing_engine.decision import USUAL, Terms
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
-from routing_engine.signals import frustration, wants_person
-from routing_engine.turns import SPEAKERS
+from routing_engine.signals import NEITHER, asks_nothing, chosen, frustration, wants_person
+from routing_engine.turns import SPEAKERS, tells
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
@@ -38,6 +40,10 @@ MAX_TURNS = 200
 """Turns that a call keeps; the oldest go first."""
 
 MAX_TURN_LENGTH = 2000
+
+_OFFER = re.compile(
+    r"\b(?:connect|transfer|put you|pass you|hand you|get you|speak|talk)", re.IGNORECASE
+)
 
 _LEAVES_IT_OPEN = (Outcome.DEFAULT, Outcome.CLOSED)
 
@@ -53,6 +59,9 @@ class TransferOutcome(StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
 
 
+Odds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
 class CallPolicy(Value):
     """When a call that no rule takes goes to a person, and for how long a verification holds.
 
@@ -62,6 +71,10 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
+        patience: by how much the odds of a rule must be better than at the engine's threshold for
+            it to take the call: when the caller has said one thing, two, and more, each > 0. The
+            first words are often only the beginning, and of a longer story one is less sure than
+            one may be. A location's or a rule's own threshold stays as it is.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
     """
@@ -71,6 +84,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.4)
     catalog: Literal["kept", "newest"] = "kept"
 
 
@@ -93,7 +107,14 @@ class Event:
 
 
 class _Record(Value):
-    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
+    """All that a call knows; changed in place, a turn of a call being no time to copy it.
+
+    Attributes:
+        rule: label of the rule that was decided for last.
+        asked: labels that the caller was asked to choose between just now.
+        has_asked: whether the caller was ever asked to choose.
+        chosen: the label that the caller's last words chose.
+    """
 
     model_config = ConfigDict(frozen=False)
 
@@ -108,6 +129,9 @@ class _Record(Value):
     declined: set[str] = Field(default_factory=set)
     tried: list[str] = Field(default_factory=list)
     rule: str | None = None
+    asked: tuple[str, str] | None = None
+    has_asked: bool = False
+    chosen: str | None = None
     is_over: bool = False
 
 
@@ -133,8 +157,9 @@ class Router(Protocol):
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        terms: Terms = USUAL,
     ) -> Decision:
-        """As :meth:`routing_engine.RoutingEngine.route`."""
+        """As :meth:`routing_engine.RoutingEngine.route`, on a call's terms."""
         ...
 
     def location(self, location_id: str) -> Location:
@@ -248,8 +273,17 @@ class Call:
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment)
+        if not isinstance(utterance, str):
+            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        record = self._record
+        choice = None if record.asked is None else chosen(utterance, *record.asked)
+        label = None if choice is None or record.asked is None else record.asked[choice]
+        if choice == NEITHER:
+            decision = self._plain(Outcome.CONTAIN, Reason.DECLINED)
+        else:
+            decision = self._decide(utterance, moment, label)
         if final:
+            record.chosen = None if choice == NEITHER else label
             self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
             decision = self._settle(decision, moment)
         return decision
@@ -318,15 +352,32 @@ class Call:
 
     # ---------------------------------------------------------------- deciding
 
-    def _decide(self, utterance: str, now: datetime, *, again: bool = False) -> Decision:
+    def _decide(
+        self, utterance: str, now: datetime, label: str | None = None, *, until: int | None = None
+    ) -> Decision:
+        """What to do about the utterance, said after ``until`` turns or all of them.
+
+        Args:
+            label: of the rule that the caller has chosen.
+        """
         record = self._record
-        history = self._turns[:-1] if again else self._turns
+        history = self._turns if until is None else self._turns[:until]
+        is_wanted = wants_person(utterance)
+        if not is_wanted and label is None and asks_nothing(utterance) and not _offered(history):
+            return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
+        odds = record.policy.patience[self._told(history)]
+        terms = Terms(
+            max(odds, 1.0) if is_wanted else odds,
+            not (is_wanted or record.has_asked),
+            label,
+        )
         decision = self._router.route(
             record.location_id,
             utterance,
             verified=self._is_verified(now),
             history=history,
             now=now,
+            terms=terms,
         )
         rule = decision.rule
         if decision.outcome is Outcome.CONFIRM and rule is not None:
@@ -338,6 +389,7 @@ class Call:
                     confirmed=True,
                     history=history,
                     now=now,
+                    terms=terms,
                 )
             elif rule.label in record.declined:
                 return replace(
@@ -352,12 +404,12 @@ class Call:
         if decision.reason is Reason.DESTINATION_REFUSED:
             if rule is not None and rule.action == "transfer":
                 return _dialling(decision)
-            if wants_person(utterance):
+            if is_wanted:
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
             return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         # What the engine says of a caller whom no rule takes knows the hour already.
-        if wants_person(utterance):
+        if is_wanted:
             return replace(decision, reason=Reason.PERSON_REQUESTED)
         if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
             return replace(decision, reason=Reason.FRUSTRATED)
@@ -366,8 +418,12 @@ class Call:
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
+        record = self._record
         if rule is not None:
-            self._record.rule = rule.label
+            record.rule = rule.label
+        choices = decision.choices
+        record.asked = (choices[0].label, choices[1].label) if choices else None
+        record.has_asked = record.has_asked or bool(choices)
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if str(destination) in self._record.tried:
@@ -387,10 +443,12 @@ class Call:
         self._check_open()
         moment = _moment(now)
         self._note(kind, moment, text=text)
-        said = [text for speaker, text in self._turns if speaker == "caller"]
-        if not said:
-            return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
-        return self._settle(self._decide(said[-1], moment, again=True), moment)
+        for i in range(len(self._turns) - 1, -1, -1):
+            speaker, said = self._turns[i]
+            if speaker == "caller":
+                decision = self._decide(said, moment, self._record.chosen, until=i)
+                return self._settle(decision, moment)
+        return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
@@ -433,6 +491,16 @@ class Call:
         refusal = self._router.dial_policy.refusal
         allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
+
+    @staticmethod
+    def _told(history: Sequence[tuple[str, str]]) -> int:
+        """How much the caller has said before: nothing, one thing, or more."""
+        count = 0
+        for speaker, text in history:
+            count += speaker == "caller" and tells(text)
+            if count == 2:
+                break
+        return count
 
     def _is_verified(self, now: datetime) -> bool:
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
@@ -480,6 +548,13 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _offered(history: Sequence[tuple[str, str]]) -> bool:
+    """Whether a "great, thanks" says yes: the agent has just offered to pass the caller on."""
+    if not history or history[-1][0] == "caller":
+        return False
+    return _OFFER.search(history[-1][1]) is not None
 
 
 def _dialling(decision: Decision) -> Decision:

@@ -72,6 +72,7 @@ class Reason(StrEnum):
     EMPTY_UTTERANCE = "empty_utterance"
     NO_RULES = "no_rules"
     AMBIGUOUS = "ambiguous"
+    NOTHING_ASKED = "nothing_asked"
     ROUTINE = "routine"
     RULE_DISABLED = "rule_disabled"
     OUTSIDE_HOURS = "outside_hours"
@@ -434,6 +435,7 @@ class Decision:
     _rule: int | None = field(default=None, repr=False)
     _evidence: Evidence | None = field(default=None, repr=False)
     _closed: bool = field(default=False, repr=False)
+    _rival: int | None = field(default=None, repr=False)
     _missing: tuple[str, ...] | None = field(default=None, repr=False)
     _ring_timeout_s: int | None = field(default=None, repr=False)
 
@@ -443,6 +445,13 @@ class Decision:
         if self._rule is None or self._evidence is None:
             return None
         return self._evidence.rule(self._rule)
+
+    @property
+    def choices(self) -> tuple[ContextRule, ...]:
+        """For ``CLARIFY``, the two rules that the question is between, the better one first."""
+        if self._rule is None or self._rival is None or self._evidence is None:
+            return ()
+        return self._evidence.rule(self._rule), self._evidence.rule(self._rival)
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -6,7 +6,7 @@ embedded like an utterance:
 
 - what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
 - a short answer is put after the agent's words that it answers, unless it begins with a no;
-- of all that, the last pieces count.
+- of all that, the last pieces count, and what was said last counts twice.
 
 An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
 said what it is about: of "i don't want to cancel, i want to move my visit" the latter half is read.
@@ -16,11 +16,11 @@ What is wrong stays ("it's not working, i need someone").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from routing_engine.errors import InvalidValueError
 
-__all__ = ["SPEAKERS", "affirmed", "gist"]
+__all__ = ["SPEAKERS", "affirmed", "gist", "tells"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -79,29 +79,48 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
     Raises:
         InvalidValueError: a turn is not such a pair.
     """
-    pieces: list[str] = []
-    asked = ""
-    for turn in (*history, ("caller", utterance)):
-        speaker, text = _checked(turn)
-        if speaker == "agent":
-            asked = text
-            continue
-        words = _words(text)
-        said = _telling(words)
-        is_answer = len(said) <= SHORT_ANSWER and words and words[0] not in _NO
-        if is_answer and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
-            pieces.append(asked)
-        if said:
-            pieces.append(affirmed(text))
-        asked = ""
+    turns = [*map(_checked, history), ("caller", utterance)]
     kept: list[str] = []
+    last: list[str] = []
     room = MAX_LENGTH
-    for piece in reversed(pieces[-MAX_PIECES:]):
-        room -= len(piece) + 1
-        if room < 0 and kept:
-            break
-        kept.append(piece.strip())
+    for i in range(len(turns) - 1, -1, -1):
+        pieces = _pieces(turns, i)
+        if pieces and not last and i:
+            last = [piece for piece in pieces if len(piece) <= MAX_LENGTH // 4]
+            room -= sum(len(piece) + 1 for piece in last)
+        for piece in reversed(pieces):
+            room -= len(piece) + 1
+            if len(kept) == MAX_PIECES or (room < 0 and kept):
+                break
+            kept.append(piece)
+        else:
+            continue
+        break
+    if len(kept) > len(last):
+        kept[:0] = reversed(last)
     return " ".join(reversed(kept)) or affirmed(utterance)
+
+
+def _pieces(turns: Sequence[tuple[str, str]], i: int) -> list[str]:
+    """What turn ``i`` adds: a caller's words, and before them the question of a short answer."""
+    speaker, text = turns[i]
+    if speaker == "agent":
+        return []
+    words = _words(text)
+    said = _telling(words)
+    pieces = []
+    if i and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
+        asker, asked = turns[i - 1]
+        if asker == "agent" and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
+            pieces.append(asked.strip())
+    if said:
+        pieces.append(affirmed(text).strip())
+    return pieces
+
+
+def tells(text: str) -> bool:
+    """Whether a turn says anything but fillers."""
+    return any(word not in _FILLERS for word in _words(text))
 
 
 def affirmed(text: str) -> str:
