@@ -365,7 +365,7 @@ class Call:
         is_wanted = wants_person(utterance)
         if not is_wanted and label is None and asks_nothing(utterance) and not _offered(history):
             return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
-        odds = record.policy.patience[self._told(history)]
+        odds = record.policy.patience[_told(history, utterance)]
         terms = Terms(
             max(odds, 1.0) if is_wanted else odds,
             not (is_wanted or record.has_asked),
@@ -492,16 +492,6 @@ class Call:
         allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
 
-    @staticmethod
-    def _told(history: Sequence[tuple[str, str]]) -> int:
-        """How much the caller has said before: nothing, one thing, or more."""
-        count = 0
-        for speaker, text in history:
-            count += speaker == "caller" and tells(text)
-            if count == 2:
-                break
-        return count
-
     def _is_verified(self, now: datetime) -> bool:
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
         return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
@@ -548,6 +538,17 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _told(history: Sequence[tuple[str, str]], utterance: str) -> int:
+    """How much the caller said before the last thing that says something: 0, 1, or 2 for more."""
+    turns = [*history, ("caller", utterance)]
+    count = -1
+    for i in range(len(turns) - 1, -1, -1):
+        count += tells(turns, i)
+        if count == 2:
+            break
+    return max(count, 0)
 
 
 def _offered(history: Sequence[tuple[str, str]]) -> bool:

@@ -7,7 +7,6 @@ second one". English.
 
 from __future__ import annotations
 
-import os
 import re
 
 __all__ = ["NEITHER", "asks_nothing", "chosen", "frustration", "wants_person"]
@@ -204,7 +203,11 @@ def _alike(word: str, other: str) -> bool:
     """Whether two words are one, but for an ending: "bill", "bills", "billing"."""
     if word == other:
         return True
-    common = len(os.path.commonprefix((word, other)))
+    common = 0
+    for one, another in zip(word, other, strict=False):
+        if one != another:
+            break
+        common += 1
     return common >= max(4, min(len(word), len(other)) - 2)
 
 

@@ -5,7 +5,8 @@ second one". And much of what comes before is small talk. So the turns become on
 embedded like an utterance:
 
 - what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
-- a short answer is put after the agent's words that it answers, unless it begins with a no;
+- a short answer is put after the agent's words that it answers, unless it begins with a no, or
+  only takes note ("oh okay" after what is no question);
 - of all that, the last pieces count, and what was said last counts twice.
 
 An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
@@ -55,12 +56,22 @@ _DENIAL = re.compile(
 SHORTEST_CLAUSE = 3
 """Words of a clause that says what it is about."""
 
+_QUESTION = re.compile(
+    r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s*"
+    r"(?:and |so |just )*(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
+    r"should|may|what|what's|which|when|where|who|whose|why|how|how's|any|isn't|aren't|don't|"
+    r"doesn't|didn't|tell me|is this|would you like)\b",
+    re.IGNORECASE,
+)
+"""An agent's words that an answer belongs to, with or without a mark at their end."""
+
+_YES = frozenset(("correct", "mhm", "right", "sure", "yeah", "yep", "yes", "yup"))
 _NO = frozenset(("no", "nope", "nah", "not", "don't"))
 _FILLERS = frozenset((
     "a", "afternoon", "ah", "alright", "bye", "er", "erm", "evening", "goodbye", "good", "got",
     "hello", "hey", "hi", "hm", "hmm", "huh", "i", "it", "just", "like", "ma'am", "mean", "mhm",
     "mm", "morning", "no", "nope", "oh", "ok", "okay", "okey", "doke", "please", "right", "sir",
-    "so", "sure", "thank", "thanks", "that's", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
+    "so", "sure", "thank", "thanks", "that's", "then", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
     "you", "yup",
 ))  # fmt: skip
 
@@ -111,16 +122,17 @@ def _pieces(turns: Sequence[tuple[str, str]], i: int) -> list[str]:
     pieces = []
     if i and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
         asker, asked = turns[i - 1]
-        if asker == "agent" and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
+        answers = said or not _YES.isdisjoint(words) or _QUESTION.search(asked) is not None
+        if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
             pieces.append(asked.strip())
     if said:
         pieces.append(affirmed(text).strip())
     return pieces
 
 
-def tells(text: str) -> bool:
-    """Whether a turn says anything but fillers."""
-    return any(word not in _FILLERS for word in _words(text))
+def tells(turns: Sequence[tuple[str, str]], i: int) -> bool:
+    """Whether the caller says something in turn ``i``, by their own words or by an answer."""
+    return bool(_pieces(turns, i))
 
 
 def affirmed(text: str) -> str:
