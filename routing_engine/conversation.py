@@ -84,7 +84,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
-    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.4)
+    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.28)
     catalog: Literal["kept", "newest"] = "kept"
 
 
