@@ -29,7 +29,14 @@ from pydantic import ConfigDict, Field
 from routing_engine.decision import USUAL, Terms
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Decision, Location, Outcome, Reason
+from routing_engine.models import (
+    ContextRule,
+    Decision,
+    Location,
+    Outcome,
+    Reason,
+    RingSeconds,
+)
 from routing_engine.signals import NEITHER, asks_nothing, chosen, frustration, wants_person
 from routing_engine.turns import SPEAKERS, tells
 from routing_engine.values import Value
@@ -75,6 +82,8 @@ class CallPolicy(Value):
             it to take the call: when the caller has said one thing, two, and more, each > 0. The
             first words are often only the beginning, and of a longer story one is less sure than
             one may be. A location's or a rule's own threshold stays as it is.
+        ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
+            its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
     """
@@ -85,6 +94,7 @@ class CallPolicy(Value):
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
     patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.28)
+    ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
 
 
@@ -107,14 +117,7 @@ class Event:
 
 
 class _Record(Value):
-    """All that a call knows; changed in place, a turn of a call being no time to copy it.
-
-    Attributes:
-        rule: label of the rule that was decided for last.
-        asked: labels that the caller was asked to choose between just now.
-        has_asked: whether the caller was ever asked to choose.
-        chosen: the label that the caller's last words chose.
-    """
+    """All that a call knows; changed in place, a turn of a call being no time to copy it."""
 
     model_config = ConfigDict(frozen=False)
 
@@ -125,13 +128,16 @@ class _Record(Value):
     catalog_version: int
     policy: CallPolicy
     events: list[Event] = Field(default_factory=list)
-    confirmed: set[str] = Field(default_factory=set)
-    declined: set[str] = Field(default_factory=set)
+    answers: dict[str, bool] = Field(default_factory=dict)
     tried: list[str] = Field(default_factory=list)
     rule: str | None = None
+    told: int = 0
     asked: tuple[str, str] | None = None
     has_asked: bool = False
     chosen: str | None = None
+    ringing: str | None = None
+    impatience: int = 0
+    failed_verifications: int = 0
     is_over: bool = False
 
 
@@ -266,7 +272,8 @@ class Call:
             now: when; None for the present moment.
 
         Returns:
-            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``.
+            ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``. One with a
+            destination says how long it may ring.
 
         Raises:
             InvalidValueError: the utterance is not a str, or the call is over.
@@ -277,16 +284,20 @@ class Call:
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
         choice = None if record.asked is None else chosen(utterance, *record.asked)
-        label = None if choice is None or record.asked is None else record.asked[choice]
-        if choice == NEITHER:
+        label = None
+        if choice is not None and choice != NEITHER and record.asked is not None:
+            label = record.asked[choice]
+        if choice == NEITHER and not wants_person(utterance):
             decision = self._plain(Outcome.CONTAIN, Reason.DECLINED)
         else:
-            decision = self._decide(utterance, moment, label)
-        if final:
-            record.chosen = None if choice == NEITHER else label
-            self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
-            decision = self._settle(decision, moment)
-        return decision
+            decision = self._decide(utterance, moment, self._turns, label)
+        if not final:
+            return self._timed(decision)
+        record.chosen = label
+        record.told += tells(self._turns, utterance)
+        record.impatience += frustration(utterance)
+        self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
+        return self._settle(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
@@ -301,13 +312,28 @@ class Call:
         """The agent could not do what the caller asked, or did not understand it."""
         return self._signal("agent_failed", Reason.AGENT_FAILED, now)
 
-    def verified(self, *, method: str, now: datetime | None = None) -> Decision:
-        """The caller's identity has been verified; what to do next."""
-        return self._again("verified", method, now)
+    def verified(
+        self, *, method: str, at: datetime | None = None, now: datetime | None = None
+    ) -> Decision:
+        """The caller's identity has been verified; what to do next.
+
+        Still ``VERIFY`` where the rule does not take this method:
+        ``decision.verification_methods`` are those that it does.
+
+        Args:
+            method: how, as rules name it; case and spacing do not matter.
+            at: when, from which on it holds; None for now.
+            now: the present moment; None for what the clock says.
+
+        Raises:
+            InvalidValueError: the method is not a word or two, a moment has no time zone, or the
+                call is over.
+        """
+        return self._again("verified", _method(method), now, at)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
         """An attempt at verifying the caller failed; what to do next."""
-        return self._again("not_verified", method, now)
+        return self._again("not_verified", _method(method), now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
         """The caller said yes to the transfer that was asked about."""
@@ -353,45 +379,50 @@ class Call:
     # ---------------------------------------------------------------- deciding
 
     def _decide(
-        self, utterance: str, now: datetime, label: str | None = None, *, until: int | None = None
+        self,
+        utterance: str,
+        now: datetime,
+        history: Sequence[tuple[str, str]],
+        label: str | None,
+        *,
+        again: bool = False,
     ) -> Decision:
-        """What to do about the utterance, said after ``until`` turns or all of them.
-
-        Args:
-            label: of the rule that the caller has chosen.
-        """
+        """What to do about an utterance; ``label`` is of the rule that the caller chose by it."""
         record = self._record
-        history = self._turns if until is None else self._turns[:until]
-        is_wanted = wants_person(utterance)
-        if not is_wanted and label is None and asks_nothing(utterance) and not _offered(history):
+        is_wish = wants_person(utterance)
+        if not is_wish and label is None and asks_nothing(utterance) and not _offered(history):
             return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
-        odds = record.policy.patience[_told(history, utterance)]
-        terms = Terms(
-            max(odds, 1.0) if is_wanted else odds,
-            not (is_wanted or record.has_asked),
-            label,
-        )
-        decision = self._router.route(
-            record.location_id,
-            utterance,
-            verified=self._is_verified(now),
-            history=history,
-            now=now,
-            terms=terms,
-        )
+        terms = self._terms(history, utterance, label, is_wish=is_wish, again=again)
+        methods = self._verified_by(now)
+
+        def ask(*, verified: bool, confirmed: bool = False) -> Decision:
+            return self._router.route(
+                record.location_id,
+                utterance,
+                verified=verified,
+                confirmed=confirmed,
+                history=history,
+                now=now,
+                terms=terms,
+            )
+
+        decision = ask(verified=bool(methods))
         rule = decision.rule
+        if (
+            methods
+            and rule is not None
+            and rule.requires_verification
+            and not any(map(rule.is_verified_by, methods))
+        ):
+            decision = ask(verified=False)
         if decision.outcome is Outcome.CONFIRM and rule is not None:
-            if rule.label in record.confirmed:
-                decision = self._router.route(
-                    record.location_id,
-                    utterance,
-                    verified=self._is_verified(now),
-                    confirmed=True,
-                    history=history,
-                    now=now,
-                    terms=terms,
-                )
-            elif rule.label in record.declined:
+            if record.answers.get(rule.label) is True:
+                decision = ask(verified=bool(methods), confirmed=True)
+            elif record.answers.get(rule.label) is False:
+                # Who says no and asks for a person later is not sent back to the agent for ever.
+                wish = None if again else self._wish(utterance, again=False)
+                if wish is not None:
+                    return self._default(wish, now)
                 return replace(
                     decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
                 )
@@ -401,19 +432,48 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
+        wish = self._wish(utterance, again=again)
         if decision.reason is Reason.DESTINATION_REFUSED:
-            if rule is not None and rule.action == "transfer":
-                return _dialling(decision)
-            if is_wanted:
+            if wish is not None or (rule is not None and rule.action == "transfer"):
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
             return replace(decision, outcome=Outcome.CONTAIN, reason=why)
+        if wish is None:
+            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
-        if is_wanted:
-            return replace(decision, reason=Reason.PERSON_REQUESTED)
-        if self._impatience() + frustration(utterance) >= record.policy.max_frustration:
-            return replace(decision, reason=Reason.FRUSTRATED)
-        return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+        return replace(decision, reason=wish)
+
+    def _terms(
+        self,
+        history: Sequence[tuple[str, str]],
+        utterance: str,
+        label: str | None,
+        *,
+        is_wish: bool,
+        again: bool,
+    ) -> Terms:
+        """How sure the engine must be, and whether it may ask.
+
+        One question a call: what is unclear after that goes to the better of the two rules.
+        """
+        record = self._record
+        is_news = tells(history, utterance)
+        # What is decided again has been counted; and the last thing told is the one that counts.
+        before = record.told - (is_news and again) - (not is_news)
+        odds = record.policy.patience[min(max(before, 0), 2)]
+        if is_wish:
+            # Who wants a person gets one anyhow, and rather the default than the wrong one.
+            return Terms(max(odds, 1.0), False, label)
+        return Terms(odds, not record.has_asked, label)
+
+    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+        """Why a caller whom no rule takes is to have a person all the same, or None."""
+        if wants_person(utterance):
+            return Reason.PERSON_REQUESTED
+        record = self._record
+        # What is decided again has been counted.
+        impatience = record.impatience + (0 if again else frustration(utterance))
+        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
@@ -426,6 +486,10 @@ class Call:
         record.has_asked = record.has_asked or bool(choices)
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
+            if decision.reason is not Reason.FALLBACK:
+                # Whoever is sent to the default does not end up at a rule whose gate is shut.
+                is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
+                self._record.ringing = self._record.rule if is_rules else None
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
@@ -436,26 +500,46 @@ class Call:
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return decision
+        return self._timed(decision)
 
-    def _again(self, kind: str, text: str, now: datetime | None) -> Decision:
+    def _timed(self, decision: Decision) -> Decision:
+        """The decision, with how long its destination rings: as the rule says, or the policy."""
+        if decision.destination is None:
+            return decision
+        own = None
+        if decision.outcome is Outcome.TRANSFER:
+            rule = self._rule() if decision.reason is Reason.FALLBACK else decision.rule
+            chain = () if rule is None else (rule.destination, *rule.fallback)
+            if rule is not None and decision.destination in chain:
+                own = rule.ring_timeout_s(chain.index(decision.destination))
+        usual = self._record.policy.ring_timeout_s
+        return replace(decision, _ring_timeout_s=usual if own is None else own)
+
+    def _again(
+        self, kind: str, text: str, now: datetime | None, at: datetime | None = None
+    ) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
         moment = _moment(now)
-        self._note(kind, moment, text=text)
-        for i in range(len(self._turns) - 1, -1, -1):
-            speaker, said = self._turns[i]
-            if speaker == "caller":
-                decision = self._decide(said, moment, self._record.chosen, until=i)
-                return self._settle(decision, moment)
-        return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
+        # Another machine's clock may be ahead of ours.
+        self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
+        if kind == "not_verified":
+            self._record.failed_verifications += 1
+        turns = self._turns
+        last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
+        if last is None:
+            return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
+        decision = self._decide(
+            turns[last][1], moment, turns[:last], self._record.chosen, again=True
+        )
+        return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
             raise InvalidValueError("nothing was asked")
         self._check_open()
-        (self._record.confirmed if kind == "confirmed" else self._record.declined).add(label)
+        self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -478,7 +562,8 @@ class Call:
         return self._router.location(self._record.location_id)
 
     def _rule(self) -> ContextRule | None:
-        label = self._record.rule
+        """The rule whose phones are being tried."""
+        label = self._record.ringing
         rules = self._location().rules
         return next((rule for rule in rules if rule.label == label), None)
 
@@ -492,16 +577,17 @@ class Call:
         allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
 
-    def _is_verified(self, now: datetime) -> bool:
+    def _verified_by(self, now: datetime) -> list[str]:
+        """The methods by which the caller is verified at this moment."""
         since = now - timedelta(seconds=self._record.policy.verified_for_s)
-        return any(e.kind == "verified" and since <= e.at <= now for e in self._record.events)
+        return [
+            event.text
+            for event in self._record.events
+            if event.kind == "verified" and since <= event.at <= now
+        ]
 
     def _is_out_of_attempts(self) -> bool:
-        failed = sum(event.kind == "not_verified" for event in self._record.events)
-        return failed >= self._record.policy.max_verifications
-
-    def _impatience(self) -> int:
-        return sum(frustration(text) for speaker, text in self._turns if speaker == "caller")
+        return self._record.failed_verifications >= self._record.policy.max_verifications
 
     def _silences(self) -> int:
         """In a row, up to now."""
@@ -540,17 +626,6 @@ class Call:
         return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
 
 
-def _told(history: Sequence[tuple[str, str]], utterance: str) -> int:
-    """How much the caller said before the last thing that says something: 0, 1, or 2 for more."""
-    turns = [*history, ("caller", utterance)]
-    count = -1
-    for i in range(len(turns) - 1, -1, -1):
-        count += tells(turns, i)
-        if count == 2:
-            break
-    return max(count, 0)
-
-
 def _offered(history: Sequence[tuple[str, str]]) -> bool:
     """Whether a "great, thanks" says yes: the agent has just offered to pass the caller on."""
     if not history or history[-1][0] == "caller":
@@ -571,3 +646,9 @@ def _moment(now: datetime | None) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidValueError("a moment is a datetime with a time zone")
     return now
+
+
+def _method(method: str) -> str:
+    if not isinstance(method, str) or not method.strip():
+        raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
+    return method

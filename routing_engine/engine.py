@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from routing_engine.fitting import Fitting
     from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
+    from routing_engine.skill import Skill
 
 __all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
 
@@ -326,6 +328,7 @@ class RoutingEngine:
         self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
         self._base_known: tuple[_Part | None, Known] = (None, Known())
+        self._secret = secrets.token_bytes(32)
 
     def _adopt(self, parameters: Parameters) -> None:
         """Score by these parameters; before the first state is built."""
@@ -728,6 +731,40 @@ class RoutingEngine:
         from routing_engine.conversation import Call
 
         return Call.from_json(self._router, record)
+
+    def skill(
+        self,
+        location_id: str,
+        *,
+        call: Call | None = None,
+        secret: bytes | None = None,
+        lifetime_s: float = 120.0,
+    ) -> Skill:
+        """The tool that a language-model agent calls mid-conversation.
+
+        It is told what the caller said and answers what to do, what to say and an opaque id of
+        whom to dial, which ``skill.resolve`` turns into a destination outside the model's sight.
+
+        Args:
+            location_id: who was called.
+            call: the live call, whose gates and history then count.
+            secret: what ids are signed with, at least 16 bytes, for processes that resolve each
+                other's; None for one of this engine's own, drawn at random.
+            lifetime_s: seconds for which an id holds, at most 3,600.
+
+        Raises:
+            UnknownLocationError: no such location.
+            InvalidValueError: another location's call, a short secret, or no such lifetime.
+        """
+        from routing_engine.skill import Skill
+
+        return Skill(
+            self,
+            location_id,
+            call=call,
+            secret=self._secret if secret is None else secret,
+            lifetime_s=lifetime_s,
+        )
 
     def _router(self, policy: CallPolicy) -> Router:
         return _ForCalls(self, None if policy.catalog == "newest" else self._state)

@@ -43,6 +43,7 @@ MAX_RULES = 256
 MAX_EXAMPLES = 64
 MAX_LISTED = 16
 """Details, methods or ring times of one rule."""
+SHORTEST_RING_S, LONGEST_RING_S = 5, 300
 MAX_LABEL_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
 MAX_LOCATION_ID_LENGTH = 256
@@ -127,7 +128,7 @@ RuleSentence = Annotated[str, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 LocationId = Annotated[str, Field(max_length=MAX_LOCATION_ID_LENGTH), AfterValidator(_location_id)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
-RingSeconds = Annotated[int, Field(ge=5, le=300)]
+RingSeconds = Annotated[int, Field(ge=SHORTEST_RING_S, le=LONGEST_RING_S)]
 Language = Annotated[str, AfterValidator(language_code)]
 
 

@@ -95,7 +95,10 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
     last: list[str] = []
     room = MAX_LENGTH
     for i in range(len(turns) - 1, -1, -1):
-        pieces = _pieces(turns, i)
+        speaker, text = turns[i]
+        if speaker == "agent":
+            continue
+        pieces = _pieces(turns[i - 1] if i else None, text)
         if pieces and not last and i:
             last = [piece for piece in pieces if len(piece) <= MAX_LENGTH // 4]
             room -= sum(len(piece) + 1 for piece in last)
@@ -112,16 +115,13 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
     return " ".join(reversed(kept)) or affirmed(utterance)
 
 
-def _pieces(turns: Sequence[tuple[str, str]], i: int) -> list[str]:
-    """What turn ``i`` adds: a caller's words, and before them the question of a short answer."""
-    speaker, text = turns[i]
-    if speaker == "agent":
-        return []
+def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
+    """What a caller's turn adds: its words, and first the agent's that a short one answers."""
     words = _words(text)
     said = _telling(words)
     pieces = []
-    if i and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
-        asker, asked = turns[i - 1]
+    if before is not None and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
+        asker, asked = before
         answers = said or not _YES.isdisjoint(words) or _QUESTION.search(asked) is not None
         if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
             pieces.append(asked.strip())
@@ -130,9 +130,14 @@ def _pieces(turns: Sequence[tuple[str, str]], i: int) -> list[str]:
     return pieces
 
 
-def tells(turns: Sequence[tuple[str, str]], i: int) -> bool:
-    """Whether the caller says something in turn ``i``, by their own words or by an answer."""
-    return bool(_pieces(turns, i))
+def tells(history: Sequence[tuple[str, str]], utterance: str) -> bool:
+    """Whether a caller says something, by their own words or by answering the agent's."""
+    return _says(utterance) or bool(_pieces(history[-1] if history else None, utterance))
+
+
+def _says(text: str) -> bool:
+    words = _WORD.finditer(text.casefold().replace("’", "'"))
+    return any(word[0] not in _FILLERS for word in words)
 
 
 def affirmed(text: str) -> str:

@@ -29,7 +29,7 @@ LEVELS = (
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles", "cases"),
     ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "plotting"),
+    ("conversation", "fitting", "plotting", "skill"),
     ("engine",),
     ("handoff",),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
@@ -176,7 +176,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call"),
+        *("open_call", "resume_call", "skill"),
     }
 
 
