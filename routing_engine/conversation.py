@@ -36,6 +36,7 @@ from routing_engine.models import (
     Outcome,
     Reason,
     RingSeconds,
+    contained,
 )
 from routing_engine.signals import NEITHER, asks_nothing, chosen, frustration, wants_person
 from routing_engine.turns import SPEAKERS, tells
@@ -283,6 +284,8 @@ class Call:
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
+        told = record.told + tells(self._turns, utterance)
+        impatience = record.impatience + frustration(utterance)
         choice = None if record.asked is None else chosen(utterance, *record.asked)
         label = None
         if choice is not None and choice != NEITHER and record.asked is not None:
@@ -290,12 +293,10 @@ class Call:
         if choice == NEITHER and not wants_person(utterance):
             decision = self._plain(Outcome.CONTAIN, Reason.DECLINED)
         else:
-            decision = self._decide(utterance, moment, self._turns, label)
+            decision = self._decide(utterance, moment, self._turns, label, told, impatience)
         if not final:
             return self._timed(decision)
-        record.chosen = label
-        record.told += tells(self._turns, utterance)
-        record.impatience += frustration(utterance)
+        record.chosen, record.told, record.impatience = label, told, impatience
         self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
         return self._settle(decision, moment)
 
@@ -384,15 +385,32 @@ class Call:
         now: datetime,
         history: Sequence[tuple[str, str]],
         label: str | None,
+        told: int,
+        impatience: int,
         *,
         again: bool = False,
     ) -> Decision:
-        """What to do about an utterance; ``label`` is of the rule that the caller chose by it."""
+        """What to do about an utterance.
+
+        Args:
+            utterance: what the caller says.
+            now: when.
+            history: the turns before.
+            label: of the rule that the caller chooses by it, or None.
+            told: how many turns of the caller said something, this one included.
+            impatience: signs of it, this turn included.
+            again: it was decided before.
+        """
         record = self._record
         is_wish = wants_person(utterance)
-        if not is_wish and label is None and asks_nothing(utterance) and not _offered(history):
+        if not (again or is_wish or label is not None or _offered(history)) and asks_nothing(
+            utterance
+        ):
             return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
-        terms = self._terms(history, utterance, label, is_wish=is_wish, again=again)
+        # Who wants a person gets one anyhow, and rather the default than the wrong one. One
+        # question a call: what is unclear after that goes to the better of the two rules.
+        odds = record.policy.patience[min(max(told - 1, 0), 2)]
+        terms = Terms(max(odds, 1.0) if is_wish else odds, not (is_wish or record.has_asked), label)
         methods = self._verified_by(now)
 
         def ask(*, verified: bool, confirmed: bool = False) -> Decision:
@@ -420,7 +438,7 @@ class Call:
                 decision = ask(verified=bool(methods), confirmed=True)
             elif record.answers.get(rule.label) is False:
                 # Who says no and asks for a person later is not sent back to the agent for ever.
-                wish = None if again else self._wish(utterance, again=False)
+                wish = None if again else self._wish(is_wish, impatience)
                 if wish is not None:
                     return self._default(wish, now)
                 return replace(
@@ -432,48 +450,23 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
-        wish = self._wish(utterance, again=again)
+        wish = self._wish(is_wish, impatience)
         if decision.reason is Reason.DESTINATION_REFUSED:
             if wish is not None or (rule is not None and rule.action == "transfer"):
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
             return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         if wish is None:
-            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+            return contained(decision)
         # What the engine says of a caller whom no rule takes knows the hour already.
         return replace(decision, reason=wish)
 
-    def _terms(
-        self,
-        history: Sequence[tuple[str, str]],
-        utterance: str,
-        label: str | None,
-        *,
-        is_wish: bool,
-        again: bool,
-    ) -> Terms:
-        """How sure the engine must be, and whether it may ask.
-
-        One question a call: what is unclear after that goes to the better of the two rules.
-        """
-        record = self._record
-        is_news = tells(history, utterance)
-        # What is decided again has been counted; and the last thing told is the one that counts.
-        before = record.told - (is_news and again) - (not is_news)
-        odds = record.policy.patience[min(max(before, 0), 2)]
-        if is_wish:
-            # Who wants a person gets one anyhow, and rather the default than the wrong one.
-            return Terms(max(odds, 1.0), False, label)
-        return Terms(odds, not record.has_asked, label)
-
-    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+    def _wish(self, is_wish: bool, impatience: int) -> Reason | None:
         """Why a caller whom no rule takes is to have a person all the same, or None."""
-        if wants_person(utterance):
+        if is_wish:
             return Reason.PERSON_REQUESTED
-        record = self._record
-        # What is decided again has been counted.
-        impatience = record.impatience + (0 if again else frustration(utterance))
-        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
+        most = self._record.policy.max_frustration
+        return Reason.FRUSTRATED if impatience >= most else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
@@ -481,9 +474,10 @@ class Call:
         record = self._record
         if rule is not None:
             record.rule = rule.label
-        choices = decision.choices
-        record.asked = (choices[0].label, choices[1].label) if choices else None
-        record.has_asked = record.has_asked or bool(choices)
+        record.asked = None
+        if decision.outcome is Outcome.CLARIFY and (choices := decision.choices):
+            record.asked = (choices[0].label, choices[1].label)
+            record.has_asked = True
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if decision.reason is not Reason.FALLBACK:
@@ -525,12 +519,18 @@ class Call:
         self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
         if kind == "not_verified":
             self._record.failed_verifications += 1
-        turns = self._turns
+        record, turns = self._record, self._turns
         last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
         if last is None:
             return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
         decision = self._decide(
-            turns[last][1], moment, turns[:last], self._record.chosen, again=True
+            turns[last][1],
+            moment,
+            turns[:last],
+            record.chosen,
+            record.told,
+            record.impatience,
+            again=True,
         )
         return self._settle(decision, moment)
 

@@ -211,6 +211,32 @@ def _alike(word: str, other: str) -> bool:
     return common >= max(4, min(len(word), len(other)) - 2)
 
 
+# A pattern takes tens of microseconds to find nothing; each needs one of these to find something.
+_ASK_NEEDS = frozenset((
+    "person", "people", "human", "agent", "rep", "reps", "representative", "operator", "manager",
+    "somebody", "someone", "anybody", "anyone", "whoever", "one", "supervisor", "receptionist",
+    "secretary", "press", "pressing", "dispatcher", "employee", "associate", "attendant", "boss",
+    "owner", "team", "staff", "salesperson", "salesman", "lady", "guy", "girl", "man", "woman",
+    "nurse", "counter", "desk", "office", "live", "living", "real", "actual", "being", "put",
+    "transfer", "connect", "customer", "zero",
+))  # fmt: skip
+_FED_UP_NEEDS = frozenset((
+    "robot", "robots", "machine", "machines", "computer", "computers", "bot", "bots", "recording",
+    "recordings", "automated", "things", "ai", "real", "human", "person", "ridiculous",
+    "unacceptable", "unbelievable", "useless", "worthless", "stupid", "fed", "sick", "tired",
+    "waste", "wasting", "come", "sake", "crying", "hell", "heck", "damn", "goddamn", "listening",
+    "getting", "understanding", "hearing", "understand", "get", "listen", "said", "asked", "told",
+    "explained", "times", "asking",
+))  # fmt: skip
+_TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "call", "wrong", "fine", "that",
+    "figured", "have"))  # fmt: skip
+_PART = re.compile(r"[^\W_]+")
+
+
+def _may_hold(text: str, needs: frozenset[str]) -> bool:
+    return not needs.isdisjoint(_PART.findall(text.casefold()))
+
+
 def asks_nothing(text: str) -> bool:
     """Whether a caller is content ("great, thanks") or takes back what was said ("never mind").
 
@@ -220,7 +246,7 @@ def asks_nothing(text: str) -> bool:
     said = text.replace("’", "'")
     if _CLOSING.fullmatch(said):
         return bool(_CONTENT.search(said))
-    return bool(_TAKEN_BACK.search(said))
+    return _may_hold(said, _TAKEN_BACK_NEEDS) and bool(_TAKEN_BACK.search(said))
 
 
 def wants_person(text: str) -> bool:
@@ -230,6 +256,8 @@ def wants_person(text: str) -> bool:
         text: one utterance.
     """
     said = text.replace("’", "'")
+    if not _may_hold(said, _ASK_NEEDS):
+        return False
     if _ALONE.match(said):
         return True
     return bool(_ASK.search(said)) and not _DENIED.search(said)
@@ -242,4 +270,7 @@ def frustration(text: str) -> int:
         0 to 3.
     """
     said = text.replace("’", "'")
+    lower = said.casefold()
+    if not ("frustrat" in lower or "annoy" in lower or _may_hold(lower, _FED_UP_NEEDS)):
+        return 0
     return sum(bool(pattern.search(said)) for pattern in _FED_UP)
