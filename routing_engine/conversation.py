@@ -38,7 +38,7 @@ from routing_engine.models import (
     RingSeconds,
     contained,
 )
-from routing_engine.signals import NEITHER, asks_nothing, chosen, frustration, wants_person
+from routing_engine.signals import NEITHER, Signals, chosen, signals
 from routing_engine.turns import SPEAKERS, tells
 from routing_engine.values import Value
 
@@ -285,18 +285,25 @@ class Call:
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
         told = record.told + tells(self._turns, utterance)
-        impatience = record.impatience + frustration(utterance)
+        heard = signals(utterance)
+        impatience = record.impatience + heard.frustration
         choice = None if record.asked is None else chosen(utterance, *record.asked)
         label = None
         if choice is not None and choice != NEITHER and record.asked is not None:
             label = record.asked[choice]
-        if choice == NEITHER and not wants_person(utterance):
+        if choice == NEITHER and not heard.wants_person:
             decision = self._plain(Outcome.CONTAIN, Reason.DECLINED)
         else:
-            decision = self._decide(utterance, moment, self._turns, label, told, impatience)
+            decision = self._decide(utterance, moment, self._turns, label, told, impatience, heard)
         if not final:
             return self._timed(decision)
-        record.chosen, record.told, record.impatience = label, told, impatience
+        # Setting what does not change takes as long as what does.
+        if label != record.chosen:
+            record.chosen = label
+        if told != record.told:
+            record.told = told
+        if heard.frustration:
+            record.impatience = impatience
         self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
         return self._settle(decision, moment)
 
@@ -387,6 +394,7 @@ class Call:
         label: str | None,
         told: int,
         impatience: int,
+        heard: Signals,
         *,
         again: bool = False,
     ) -> Decision:
@@ -399,13 +407,13 @@ class Call:
             label: of the rule that the caller chooses by it, or None.
             told: how many turns of the caller said something, this one included.
             impatience: signs of it, this turn included.
+            heard: the utterance's own signals.
             again: it was decided before.
         """
         record = self._record
-        is_wish = wants_person(utterance)
-        if not (again or is_wish or label is not None or _offered(history)) and asks_nothing(
-            utterance
-        ):
+        is_wish = heard.wants_person
+        is_nothing = heard.asks_nothing and not (again or is_wish or label is not None)
+        if is_nothing and not _offered(history):
             return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
         # Who wants a person gets one anyhow, and rather the default than the wrong one. One
         # question a call: what is unclear after that goes to the better of the two rules.
@@ -474,7 +482,8 @@ class Call:
         record = self._record
         if rule is not None:
             record.rule = rule.label
-        record.asked = None
+        if record.asked is not None:
+            record.asked = None
         if decision.outcome is Outcome.CLARIFY and (choices := decision.choices):
             record.asked = (choices[0].label, choices[1].label)
             record.has_asked = True
@@ -530,6 +539,7 @@ class Call:
             record.chosen,
             record.told,
             record.impatience,
+            signals(turns[last][1]),
             again=True,
         )
         return self._settle(decision, moment)

@@ -916,7 +916,7 @@ class RoutingEngine:
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
             if terms is not USUAL:
-                whole = f"{terms}\0{whole}"
+                whole = f"{terms.odds}\0{terms.asks}\0{terms.chosen}\0{whole}"
             until = 0 if opening is _OPEN else _until(opening)
             key = RecentDecisions.key(i, whole, flags, until)
             decision = state.recent.get(key)

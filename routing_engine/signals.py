@@ -8,8 +8,9 @@ second one". English.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-__all__ = ["NEITHER", "asks_nothing", "chosen", "frustration", "wants_person"]
+__all__ = ["NEITHER", "Signals", "asks_nothing", "chosen", "frustration", "signals", "wants_person"]
 
 NEITHER = -1
 """Which of two, where the caller wants none of them."""
@@ -233,8 +234,35 @@ _TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "call", "wrong", "
 _PART = re.compile(r"[^\W_]+")
 
 
-def _may_hold(text: str, needs: frozenset[str]) -> bool:
-    return not needs.isdisjoint(_PART.findall(text.casefold()))
+class Signals(NamedTuple):
+    """What an utterance says beside business; each as the function of the same name."""
+
+    wants_person: bool
+    asks_nothing: bool
+    frustration: int
+
+
+def signals(text: str) -> Signals:
+    """All signals of one utterance, at once.
+
+    Args:
+        text: one utterance.
+    """
+    said = text.replace("’", "'")
+    lower = said.casefold()
+    words = _PART.findall(lower)
+    wants = not _ASK_NEEDS.isdisjoint(words) and (
+        _ALONE.match(said) is not None
+        or (_ASK.search(said) is not None and _DENIED.search(said) is None)
+    )
+    if _CLOSING.fullmatch(said):
+        nothing = _CONTENT.search(said) is not None
+    else:
+        nothing = not _TAKEN_BACK_NEEDS.isdisjoint(words) and _TAKEN_BACK.search(said) is not None
+    signs = 0
+    if not _FED_UP_NEEDS.isdisjoint(words) or "frustrat" in lower or "annoy" in lower:
+        signs = sum(pattern.search(said) is not None for pattern in _FED_UP)
+    return Signals(wants, nothing, signs)
 
 
 def asks_nothing(text: str) -> bool:
@@ -243,10 +271,7 @@ def asks_nothing(text: str) -> bool:
     Args:
         text: one utterance.
     """
-    said = text.replace("’", "'")
-    if _CLOSING.fullmatch(said):
-        return bool(_CONTENT.search(said))
-    return _may_hold(said, _TAKEN_BACK_NEEDS) and bool(_TAKEN_BACK.search(said))
+    return signals(text).asks_nothing
 
 
 def wants_person(text: str) -> bool:
@@ -255,12 +280,7 @@ def wants_person(text: str) -> bool:
     Args:
         text: one utterance.
     """
-    said = text.replace("’", "'")
-    if not _may_hold(said, _ASK_NEEDS):
-        return False
-    if _ALONE.match(said):
-        return True
-    return bool(_ASK.search(said)) and not _DENIED.search(said)
+    return signals(text).wants_person
 
 
 def frustration(text: str) -> int:
@@ -269,8 +289,4 @@ def frustration(text: str) -> int:
     Returns:
         0 to 3.
     """
-    said = text.replace("’", "'")
-    lower = said.casefold()
-    if not ("frustrat" in lower or "annoy" in lower or _may_hold(lower, _FED_UP_NEEDS)):
-        return 0
-    return sum(bool(pattern.search(said)) for pattern in _FED_UP)
+    return signals(text).frustration
