@@ -107,7 +107,8 @@ _CONTENT = re.compile(
 )
 _TAKEN_BACK = re.compile(
     r"(?:\bnever ?mind\b|\bforget (?:it|about it)\b|\bi'll call (?:you )?back\b|"
-    r"\b(?:the|a|got|have|sorry|oh|^) ?wrong number\b|\bit's fine(?: now)?\b|"
+    r"\b(?:have|got|dialed|dialled|called|reached) (?:the|a) wrong number\b|"
+    r"^\W*(?:(?:oh|sorry|uh|um|i think)\W+)*wrong number\b|\bit's fine(?: now)?\b|"
     r"\bno that's (?:fine|okay|ok|all|it)\b|\b(?:i|we) figured it out\b|"
     rf"\bhave a good (?:one|day|night)\b)(?:\W+|$){_KIND}*$",
     re.IGNORECASE,
