@@ -92,7 +92,7 @@ _FED_UP = (
 _KIND = (
     r"(?:(?:uh|um|oh|okay|ok|yeah|yep|yes|no|nope|nah|alright|all right|right|well|so|and|then|"
     r"really|very|good|great|perfect|awesome|cool|nice|neat|wonderful|lovely|excellent|fantastic|"
-    r"sure|fine|got it|gotcha|i see|sounds good|that works|thanks?|thank you|you|so much|a lot|"
+    r"sure|fine|got it|gotcha|i see|sounds good|that works|thanks?|you|so much|a lot|"
     r"very much|a bunch|again|bye|goodbye|see you|there|later|tomorrow|soon|to know|"
     r"have a (?:good|great|nice) (?:one|day|night|evening|weekend)|you too|take care|will do|"
     r"i'll be there|that's (?:all|it|great|good|perfect|fine|okay|ok|awesome|handy|everything)|"

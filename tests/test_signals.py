@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from routing_engine.signals import (
     asks_nothing,
     chosen,
     frustration,
+    signals,
     wants_person,
 )
 
@@ -195,3 +198,15 @@ def test_looking_for_a_word_first_changes_nothing(text):
     assert asks_nothing(text) == bool(
         _CONTENT.search(text) if _CLOSING.fullmatch(text) else _TAKEN_BACK.search(text)
     )
+
+
+@pytest.mark.parametrize(
+    "word", ["thank you ", "good ", "uh no ", "put my ", "not ", "have a ", "! "]
+)
+def test_a_long_utterance_takes_no_longer_than_its_length(word):
+    long = word * (2000 // len(word))
+    started = time.perf_counter()
+    for text in (long, long + "xyz", "never mind " + long + "xyz", "put " + long):
+        signals(text)
+        chosen(text, FIRST, SECOND)
+    assert time.perf_counter() - started < 2.0
