@@ -185,7 +185,8 @@ class _Evidence:
     """Keeps what a decision was made from and materialises it when asked."""
 
     __slots__ = (
-        "_columns", "_confidences", "_heard", "_layout", "_location", "_similarities", "_table",
+        "_columns", "_confidences", "_heard", "_layout", "_location", "_made", "_similarities",
+        "_table",
     )  # fmt: skip
 
     def __init__(
@@ -205,9 +206,14 @@ class _Evidence:
         self._heard = heard
         self._confidences = confidences
         self._similarities = similarities
+        self._made: tuple[int, ContextRule] | None = None
 
     def rule(self, number: int) -> ContextRule:
-        return self._columns.rule(self._location, number)
+        made = self._made
+        if made is None or made[0] != number:
+            # A call looks at the rule of a decision several times.
+            self._made = made = (number, self._columns.rule(self._location, number))
+        return made[1]
 
     def candidates(self) -> tuple[Candidate, ...]:
         nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()

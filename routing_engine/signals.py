@@ -230,8 +230,12 @@ _FED_UP_NEEDS = frozenset((
     "getting", "understanding", "hearing", "understand", "get", "listen", "said", "asked", "told",
     "explained", "times", "asking",
 ))  # fmt: skip
-_TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "call", "wrong", "fine", "that",
-    "figured", "have"))  # fmt: skip
+_TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "wrong", "fine", "figured"))
+_TAKEN_BACK_PAIRS = (
+    frozenset(("no", "that")),
+    frozenset(("call", "back")),
+    frozenset(("have", "good")),
+)
 _PART = re.compile(r"[^\W_]+")
 
 
@@ -251,7 +255,7 @@ def signals(text: str) -> Signals:
     """
     said = text.replace("’", "'")
     lower = said.casefold()
-    words = _PART.findall(lower)
+    words = frozenset(_PART.findall(lower))
     wants = not _ASK_NEEDS.isdisjoint(words) and (
         _ALONE.match(said) is not None
         or (_ASK.search(said) is not None and _DENIED.search(said) is None)
@@ -259,7 +263,10 @@ def signals(text: str) -> Signals:
     if _CLOSING.fullmatch(said):
         nothing = _CONTENT.search(said) is not None
     else:
-        nothing = not _TAKEN_BACK_NEEDS.isdisjoint(words) and _TAKEN_BACK.search(said) is not None
+        may_be = not _TAKEN_BACK_NEEDS.isdisjoint(words) or any(
+            pair <= words for pair in _TAKEN_BACK_PAIRS
+        )
+        nothing = may_be and _TAKEN_BACK.search(said) is not None
     signs = 0
     if not _FED_UP_NEEDS.isdisjoint(words) or "frustrat" in lower or "annoy" in lower:
         signs = sum(pattern.search(said) is not None for pattern in _FED_UP)
