@@ -521,11 +521,10 @@ class Call:
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return self._completed(decision, decision_id=self._decision_id)
+        return self._completed(decision, decision_id=self._new_id())
 
-    @property
-    def _decision_id(self) -> str:
-        """Of the decision that was noted last."""
+    def _new_id(self) -> str:
+        self._record.n_decisions += 1
         return f"{self._record.call_id}-{self._record.n_decisions}"
 
     def _completed(self, decision: Decision, *, decision_id: str = "") -> Decision:
@@ -582,7 +581,8 @@ class Call:
             count = sum(event.kind == kind for event in self._record.events)
             most = policy.max_agent_failures
         if count < most:
-            return self._settle(self._plain(Outcome.CONTAIN, reason), moment)
+            # No step of the call: whoever is being dialled still is.
+            return self._completed(self._plain(Outcome.CONTAIN, reason), decision_id=self._new_id())
         return self._settle(self._default(reason, moment), moment)
 
     # ---------------------------------------------------------------- what is known
@@ -682,7 +682,6 @@ class Call:
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
         events, text = self._record.events, cut(text, MAX_TURN_LENGTH)
         events.append(Event(at, kind, text, number))
-        self._record.n_decisions += kind == "decided"
         if kind in SPEAKERS:
             self._turns.append((kind, text))
         if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
