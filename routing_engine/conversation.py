@@ -94,6 +94,7 @@ class _Record(Value):
     """All that a call knows; changed in place, a turn of a call being no time to copy it."""
 
     model_config = ConfigDict(frozen=False)
+    is_private = True
 
     call_id: str
     location_id: str

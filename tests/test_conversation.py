@@ -377,6 +377,9 @@ def test_a_call_goes_on_in_another_process(engine, call):
     assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
     with pytest.raises(InvalidValueError):
         engine.resume_call('{"call_id": 3}')
+    with pytest.raises(InvalidValueError) as refused:
+        engine.resume_call('{"reason": ["my secret"], "rule": 7, "tried": "my secret"}')
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
