@@ -515,7 +515,8 @@ class Call:
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
-                    return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), now)
+                    nobody = self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+                    return self._completed(nobody, decision_id=self._new_id())
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
             self._record.tried.append(str(destination))
