@@ -52,6 +52,7 @@ from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
+    from routing_engine.caller import Caller
     from routing_engine.cases import CaseSource
     from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
@@ -705,7 +706,7 @@ class RoutingEngine:
         self,
         location_id: str,
         *,
-        caller_id: str | None = None,
+        caller_id: str | Caller | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
@@ -713,13 +714,17 @@ class RoutingEngine:
 
         Args:
             location_id: who was called.
-            caller_id: the caller's own number, E.164; None where it is withheld.
+            caller_id: the caller's own number, as :meth:`Caller.reported
+                <routing_engine.caller.Caller.reported>` reads it: what cannot be read is an
+                unknown number. Or a ``Caller``, with what else the network says; None where it
+                says nothing.
             policy: when a call that no rule takes goes to a person.
             now: when the call began; None for the present moment.
 
         Raises:
             UnknownLocationError: no such location.
-            InvalidValueError: the caller id is no number, or the moment has no time zone.
+            InvalidValueError: the caller id is neither str nor ``Caller``, or the moment has no
+                time zone.
         """
         from routing_engine.conversation import Call, CallPolicy
 

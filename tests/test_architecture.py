@@ -21,17 +21,16 @@ PACKAGE = Path(routing_engine.__file__).parent
 # A module imports only from rows above its own; what shares a row knows nothing of each other,
 # but for modules of one subpackage.
 LEVELS = (
-    ("errors", "explanation", "languages", "metrics", "parameters", "wording"),
-    ("values",),
-    ("background", "destinations", "schedule", "signals", "turns"),
+    ("errors", "explanation", "languages", "metrics", "parameters", "text", "wording"),
+    ("caller", "signals", "values"),
+    ("background", "destinations", "schedule", "turns"),
     ("models",),
     ("columns",),
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
-    ("catalog", "profiles", "cases"),
+    ("catalog", "profiles", "cases", "handoff"),
     ("lint", "snapshot", "evaluation"),
     ("conversation", "fitting", "plotting", "skill"),
     ("engine",),
-    ("handoff",),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
 )
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

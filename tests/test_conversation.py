@@ -380,6 +380,9 @@ def test_a_call_goes_on_in_another_process(engine, call):
     assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
     with pytest.raises(InvalidValueError):
         engine.resume_call('{"call_id": 3}')
+    with pytest.raises(InvalidValueError) as refused:
+        engine.resume_call('{"reason": ["my secret"], "rule": 7, "tried": "my secret"}')
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
@@ -401,7 +404,7 @@ def test_odd_arguments(engine):
     with pytest.raises(UnknownLocationError):
         engine.open_call("store-2")
     with pytest.raises(InvalidValueError):
-        engine.open_call("store-1", caller_id="12")
+        engine.open_call("store-1", caller_id=12025550188)
     with pytest.raises(InvalidValueError, match="time zone"):
         engine.open_call("store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidValueError):
