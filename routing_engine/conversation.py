@@ -129,6 +129,7 @@ class _Record(Value):
     has_asked: bool = False
     chosen: str | None = None
     ringing: str | None = None
+    dialling: str | None = None
     impatience: int = 0
     failed_verifications: int = 0
     is_over: bool = False
@@ -461,6 +462,7 @@ class Call:
             raise InvalidValueError("nothing was being dialled")
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
+        self._record.dialling = None
         if known is TransferOutcome.CALLER_HUNG_UP:
             self._record.is_over = True
             return self._settle(self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT), moment)
@@ -580,14 +582,17 @@ class Call:
                 # Whoever is sent to the default does not end up at a rule whose gate is shut.
                 is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
                 self._record.ringing = self._record.rule if is_rules else None
-            if str(destination) in self._record.tried:
+            # Who goes on talking while it rings, or before, is still on the way to that number.
+            if str(destination) in record.tried and str(destination) != record.dialling:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
                     nobody = self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
                     return self._completed(nobody, decision_id=self._new_id())
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._record.tried.append(str(destination))
+            if str(destination) != record.dialling:
+                record.dialling = str(destination)
+                record.tried.append(record.dialling)
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
@@ -680,7 +685,6 @@ class Call:
             rules = self._location().rules
         except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
             return None
-        return next((rule for rule in rules if rule.label == label), None)
         return next((rule for rule in rules if rule.label == label), None)
 
     def _concerned(self, decision: Decision) -> ContextRule | None:

@@ -599,3 +599,10 @@ def test_what_the_agent_said_since_does_not_change_what_the_caller_meant(call):
     call.agent_said(INVOICE, now=NOON)
     call.agent_said("one moment", now=NOON)
     assert said(call.verified(method="pin", now=NOON)) == ("contain", "below_threshold", None)
+
+
+def test_who_goes_on_talking_while_it_rings_is_still_on_the_way_there(call):
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "rule_matched", BILLING)
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "rule_matched", BILLING)
+    assert said(call.transfer_failed("busy", now=NOON)) == ("transfer", "fallback", SECOND)
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "fallback", THIRD)
