@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -106,10 +107,8 @@ def test_what_json_says_is_read(value):
 
 @given(st.binary(max_size=30))
 def test_bytes_are_read_or_refused_and_never_worse(body):
-    try:
-        read_json(body)
-    except ProblemError as error:
-        assert error.status_code in (400, 422)
+    with suppress(ProblemError):
+        json.dumps(read_json(body)).encode()
 
 
 @pytest.mark.parametrize("body", [b'{"a": Infinity}', b'{"a": 1, "a": 2}', b"1e400", b"\xff"])

@@ -106,9 +106,7 @@ _SEEN: JsonDict = {"pattern": f"^{_INNER}*[!-~\\u00a1-\\u167f]{_INNER}*$"}
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict()]
 Share = Annotated[Probability, Strict()]
-Name = Annotated[
-    Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)
-]
+Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)]
 Sentence = Annotated[
     RuleSentence,
     Field(
