@@ -10,7 +10,18 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Column, Engine, Join, Select, Table, TextClause, event, func, inspect, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    Join,
+    Select,
+    TableClause,
+    TextClause,
+    event,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import Insert, UpdateBase
@@ -76,6 +87,8 @@ def _only_its_own(state: ORMExecuteState) -> None:
     if state.is_insert:
         _refuse_inserts_for_others(rows, state)
         return
+    if state.parameters and not state.is_select:
+        raise UnownedError("a change by primary keys is not asked whose they are")
     statement: Any = state.statement
     for node in visitors.iterate(statement):
         _refuse_bare(node, statement)
@@ -91,18 +104,17 @@ def _only_its_own(state: ORMExecuteState) -> None:
 
 
 def _refuse_bare(node: Any, statement: Any) -> None:
-    if isinstance(node, (TextClause, TextualSelect)):
+    """Refuse what names a table other than by its class; what comes from one carries its mark."""
+    if isinstance(node, (TextClause, TextualSelect)) or getattr(node, "is_literal", False):
         raise UnownedError("SQL text cannot be kept within an organisation")
     if isinstance(node, UpdateBase) and node is not statement:
         raise UnownedError("a statement within a statement cannot be kept within an organisation")
-    # The criteria go where a mapped class is; what comes from a class carries its mark.
-    bare: list[Any] = [node] if isinstance(node, (Column, Join)) else []
+    named: list[Any] = [node] if isinstance(node, (Column, Join)) else []
     if isinstance(node, Select):
-        bare = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
-    for part in bare:
-        sides = (part.left, part.right) if isinstance(part, Join) else (part,)
-        for side in sides:
-            if isinstance(side, (Column, Table)) and "parententity" not in side._annotations:
+        named = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
+    for part in named:
+        for side in (part.left, part.right) if isinstance(part, Join) else (part,):
+            if isinstance(side, (Column, TableClause)) and "parententity" not in side._annotations:
                 raise UnownedError(f"{side} is bare: use its mapped class")
 
 
