@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import Insert, UpdateBase
-from sqlalchemy.sql.selectable import TextualSelect
+from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 
 from routing_engine.errors import StoreError
 from routing_engine.store.tables import Owned
@@ -92,6 +92,8 @@ def _only_its_own(state: ORMExecuteState) -> None:
     statement: Any = state.statement
     for node in visitors.iterate(statement):
         _refuse_bare(node, statement)
+    if not state.is_select:
+        _refuse_others_beside(state.bind_mapper, statement)
     if rows.organisation is not ALL:
         organisation_id = rows.organisation
         state.statement = state.statement.options(
@@ -105,7 +107,8 @@ def _only_its_own(state: ORMExecuteState) -> None:
 
 def _refuse_bare(node: Any, statement: Any) -> None:
     """Refuse what names a table other than by its class; what comes from one carries its mark."""
-    if isinstance(node, (TextClause, TextualSelect)) or getattr(node, "is_literal", False):
+    is_literal = getattr(node, "is_literal", False) and node.name != "*"  # that of count(*)
+    if is_literal or isinstance(node, (TextClause, TextualSelect)):
         raise UnownedError("SQL text cannot be kept within an organisation")
     if isinstance(node, UpdateBase) and node is not statement:
         raise UnownedError("a statement within a statement cannot be kept within an organisation")
@@ -116,6 +119,16 @@ def _refuse_bare(node: Any, statement: Any) -> None:
         for side in (part.left, part.right) if isinstance(part, Join) else (part,):
             if isinstance(side, (Column, TableClause)) and "parententity" not in side._annotations:
                 raise UnownedError(f"{side} is bare: use its mapped class")
+
+
+def _refuse_others_beside(mapper: Any, statement: Any) -> None:
+    """Refuse ``UPDATE … FROM``: the organisation is added to the table that changes, and no other."""
+    parts = [statement]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Column) and part._annotations["parententity"] is not mapper:
+            raise UnownedError(f"{part} in a change of another table: use a subquery")
+        parts += [child for child in part.get_children() if not isinstance(child, SelectBase)]
 
 
 def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
