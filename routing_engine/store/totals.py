@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Integer, Select, cast, func, literal, select
+from sqlalchemy import Executable, Integer, cast, func, literal, select
 
 from routing_engine.models import Outcome
 from routing_engine.store.database import Database
@@ -160,7 +160,7 @@ def _queries(
     until: datetime | None,
     outcome: str | None,
     rule: str | None,
-) -> Iterator[Select[Any]]:
+) -> Iterator[Executable]:
     """What to add up: whole days that are counted, and parts of days whose calls are not."""
     first, last = None, None  # the whole days: first <= day < last
     if since is not None:
@@ -178,7 +178,7 @@ def _queries(
         yield _calls(agent_id, since, first, outcome, rule)
     if until is not None and last is not None and last < until:
         yield _calls(agent_id, last, until, outcome, rule)
-    query: Select[Any] = (
+    query: Any = (
         select(
             TotalRow.day,
             TotalRow.outcome,
@@ -207,10 +207,10 @@ def _calls(
     until: datetime | None,
     outcome: str | None,
     rule: str | None,
-) -> Select[Any]:
+) -> Executable:
     """Calls of a part of one day, added up."""
     assert since is not None
-    query: Select[Any] = (
+    query: Any = (
         select(
             literal(day_of(since)),
             CallRecord.outcome,
