@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     ablation,
     accuracy,
+    calls,
     cold_start,
     compiling,
     conversations,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         accuracy.BENCHMARK,
         ablation.BENCHMARK,
         conversations.BENCHMARK,
+        calls.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.models import ContextRule, Location, RuleText
 from routing_engine.schedule import BusinessHours
@@ -192,6 +192,7 @@ class LocationColumns:
         fallback_offsets: int64 ``(m + 1,)``, into ``fallback_codes``.
         fallback_codes: uint64, destination codes.
         sites, tables, specials: the interned values.
+        dial_policy: what every destination was checked by; None where that is not known.
     """
 
     ids: StringColumn
@@ -208,6 +209,7 @@ class LocationColumns:
     sites: tuple[Site, ...]
     tables: tuple[tuple[RuleText, ...], ...]
     specials: tuple[Destination, ...]
+    dial_policy: DialPolicy | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -386,6 +388,7 @@ class LocationColumns:
             sites=self.sites,
             tables=self.tables,
             specials=self.specials,
+            dial_policy=self.dial_policy,
         )
 
     def joined(self, other: LocationColumns) -> LocationColumns:
@@ -421,6 +424,7 @@ class LocationColumns:
             sites=sites.values,
             tables=tables.values,
             specials=tuple(codes.specials),
+            dial_policy=self.dial_policy if self.dial_policy == other.dial_policy else None,
         )
 
     def pruned(self) -> LocationColumns:

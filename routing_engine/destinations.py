@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -376,6 +376,13 @@ class DialPolicy:
                 raise InvalidValueError(f"unknown countries {bad}; use codes such as 'US'")
         if self.allow is not None:
             object.__setattr__(self, "allow", frozenset(self.allow))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-able values; ``DialPolicy(**fields)`` makes an equal one."""
+        return {
+            name: sorted(value) if isinstance(value, frozenset) else value
+            for name, value in asdict(self).items()
+        }
 
     def refusal(self, destination: Destination) -> str | None:
         """Why this destination may not be dialled, or None where it may."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from routing_engine import scoring
 from routing_engine.catalog import Catalog, Table
 from routing_engine.columns import LocationColumns
-from routing_engine.decision import Verdict, decide
+from routing_engine.decision import USUAL, Terms, Verdict, decide
 from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.encoders import Encoder, default_encoder, encode_distinct
 from routing_engine.encoders.micro_batching import (
@@ -51,6 +52,7 @@ from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
+    from routing_engine.caller import Caller
     from routing_engine.cases import CaseSource
     from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from routing_engine.following import Feed, Following, Publisher
     from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
+    from routing_engine.skill import Skill
 
 __all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
 
@@ -75,10 +78,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """Locations of one build: all of them, or those that were changed since."""
+    """Locations of one build: all of them, or those that were changed since.
+
+    Attributes:
+        is_checked: every destination has passed the engine's dial policy.
+    """
 
     catalog: Catalog
     profiles: Profiles
+    is_checked: bool
 
     def known(self) -> Known:
         """Its rules, to be used again."""
@@ -157,6 +165,7 @@ class _Query(NamedTuple):
         said: the utterance.
         heard: what is embedded: the utterance, or the gist of the conversation.
         opening: of the location, when it was asked.
+        terms: of the call it is asked in.
         key: of the recent decisions; empty where none are kept.
     """
 
@@ -171,13 +180,15 @@ class _Query(NamedTuple):
     confirmed: bool
     opening: _Opening
     key: bytes
+    terms: Terms
 
 
 class _Evidence:
     """Keeps what a decision was made from and materialises it when asked."""
 
     __slots__ = (
-        "_columns", "_confidences", "_heard", "_layout", "_location", "_similarities", "_table",
+        "_columns", "_confidences", "_heard", "_layout", "_location", "_made", "_similarities",
+        "_table",
     )  # fmt: skip
 
     def __init__(
@@ -197,9 +208,14 @@ class _Evidence:
         self._heard = heard
         self._confidences = confidences
         self._similarities = similarities
+        self._made: tuple[int, ContextRule] | None = None
 
     def rule(self, number: int) -> ContextRule:
-        return self._columns.rule(self._location, number)
+        made = self._made
+        if made is None or made[0] != number:
+            # A call looks at the rule of a decision several times.
+            self._made = made = (number, self._columns.rule(self._location, number))
+        return made[1]
 
     def candidates(self) -> tuple[Candidate, ...]:
         nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
@@ -257,6 +273,8 @@ class RoutingEngine:
             on first use.
         policy: thresholds; None for the calibrated ones.
         default_destination: where calls of unknown locations go; None makes them an error.
+        dial_policy: which destinations may be dialled; asked again of every one, whoever checked
+            it before by another policy.
         cache_size: decisions kept for exact repeats within a location and version; 0 for none.
         max_waiting: utterances that may wait for the encoder; one more is sent to the default
             with ``Reason.OVERLOADED``.
@@ -275,12 +293,13 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         progress: bool = False,
     ) -> None:
         columns = _columns(locations)
-        self._configure(encoder, policy, default_destination, cache_size, max_waiting)
+        self._configure(encoder, policy, default_destination, dial_policy, cache_size, max_waiting)
         self._state = self._build(columns, version=1, progress=progress)
 
     def _configure(
@@ -288,6 +307,7 @@ class RoutingEngine:
         encoder: Encoder | None,
         policy: RoutingPolicy | None,
         default_destination: str | Destination | None,
+        dial_policy: DialPolicy,
         cache_size: int,
         max_waiting: int,
     ) -> None:
@@ -298,19 +318,25 @@ class RoutingEngine:
             if isinstance(default_destination, str)
             else default_destination
         )
+        self.dial_policy = dial_policy
         for name, value, kind in (
             ("encoder", self.encoder, Encoder),
             ("policy", self.policy, RoutingPolicy),
             ("default_destination", self.default_destination, Destination | None),
+            ("dial_policy", self.dial_policy, DialPolicy),
         ):
             if not isinstance(value, kind):
                 raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
+        refusal = self.default_destination and dial_policy.refusal(self.default_destination)
+        if refusal:
+            raise InvalidValueError(f"default_destination: {refusal}")
         self.import_report: ImportReport | None = None
         self._adopt(PARAMETERS)
         self._cache_size = cache_size
         self._batcher = MicroBatcher(self.encoder, max_waiting=max_waiting)
         self._writing = threading.Lock()
         self._base_known: tuple[_Part | None, Known] = (None, Known())
+        self._secret = secrets.token_bytes(32)
 
     def _adopt(self, parameters: Parameters) -> None:
         """Score by these parameters; before the first state is built."""
@@ -338,7 +364,7 @@ class RoutingEngine:
         Args:
             path: a CSV or XLSX sheet, long or wide.
             region: whose national number format is accepted beside E.164; None for none.
-            dial_policy: destinations it refuses are errors.
+            dial_policy: destinations it refuses are errors; it is the engine's, too.
             template: for a wide sheet, the ``when`` and examples of each column.
             on_error: ``"raise"`` loads all or nothing; ``"skip"`` leaves out what is wrong.
             encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
@@ -360,6 +386,7 @@ class RoutingEngine:
             encoder=encoder,
             policy=policy,
             default_destination=default_destination,
+            dial_policy=dial_policy,
             cache_size=cache_size,
             max_waiting=max_waiting,
             progress=progress,
@@ -375,6 +402,7 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
+        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         reembed: bool = False,
@@ -385,17 +413,24 @@ class RoutingEngine:
             directory: what :meth:`save` wrote.
             reembed: embed all rules again where the snapshot was built with another encoder.
                 What was fitted with that one is not kept.
-            encoder, policy, default_destination, cache_size, max_waiting: as for the constructor.
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting: as for the
+                constructor.
 
         Raises:
             SnapshotError: missing, altered, truncated, foreign, or built with another encoder.
         """
         snapshot = load_snapshot(directory)
         engine = cls.__new__(cls)
-        engine._configure(encoder, policy, default_destination, cache_size, max_waiting)
+        engine._configure(
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting
+        )
         if snapshot.encoder_fingerprint == engine.encoder.fingerprint:
             engine._adopt(snapshot.profiles.parameters)
-            part = _Part(snapshot.catalog, snapshot.profiles)
+            part = _Part(
+                snapshot.catalog,
+                snapshot.profiles,
+                snapshot.catalog.columns.dial_policy == dial_policy,
+            )
             engine._state = engine._whole(part, snapshot.catalog.version)
         elif reembed:
             columns = snapshot.catalog.columns
@@ -607,6 +642,7 @@ class RoutingEngine:
             self.encoder,
             self.policy.model_copy(update={"threshold": None, "false_transfer_rate": None}),
             self.default_destination,
+            self.dial_policy,
             self._cache_size,
             self._batcher.max_waiting,
         )
@@ -661,7 +697,7 @@ class RoutingEngine:
             parameters=self._parameters,
             progress=progress,
         )
-        return _Part(catalog, profiles)
+        return _Part(catalog, profiles, columns.dial_policy == self.dial_policy)
 
     def lint(
         self,
@@ -698,7 +734,7 @@ class RoutingEngine:
         self,
         location_id: str,
         *,
-        caller_id: str | None = None,
+        caller_id: str | Caller | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
@@ -706,13 +742,17 @@ class RoutingEngine:
 
         Args:
             location_id: who was called.
-            caller_id: the caller's own number, E.164; None where it is withheld.
+            caller_id: the caller's own number, as :meth:`Caller.reported
+                <routing_engine.caller.Caller.reported>` reads it: what cannot be read is an
+                unknown number. Or a ``Caller``, with what else the network says; None where it
+                says nothing.
             policy: when a call that no rule takes goes to a person.
             now: when the call began; None for the present moment.
 
         Raises:
             UnknownLocationError: no such location.
-            InvalidValueError: the caller id is no number, or the moment has no time zone.
+            InvalidValueError: the caller id is neither str nor ``Caller``, or the moment has no
+                time zone.
         """
         from routing_engine.conversation import Call, CallPolicy
 
@@ -731,8 +771,42 @@ class RoutingEngine:
 
         return Call.from_json(self._router, record)
 
+    def skill(
+        self,
+        location_id: str,
+        *,
+        call: Call | None = None,
+        secret: bytes | None = None,
+        lifetime_s: float = 120.0,
+    ) -> Skill:
+        """The tool that a language-model agent calls mid-conversation.
+
+        It is told what the caller said and answers what to do, what to say and an opaque id of
+        whom to dial, which ``skill.resolve`` turns into a destination outside the model's sight.
+
+        Args:
+            location_id: who was called.
+            call: the live call, whose gates and history then count.
+            secret: what ids are signed with, at least 16 bytes, for processes that resolve each
+                other's; None for one of this engine's own, drawn at random.
+            lifetime_s: seconds for which an id holds, at most 3,600.
+
+        Raises:
+            UnknownLocationError: no such location.
+            InvalidValueError: another location's call, a short secret, or no such lifetime.
+        """
+        from routing_engine.skill import Skill
+
+        return Skill(
+            self,
+            location_id,
+            call=call,
+            secret=self._secret if secret is None else secret,
+            lifetime_s=lifetime_s,
+        )
+
     def _router(self, policy: CallPolicy) -> Router:
-        return self if policy.catalog == "newest" else _OneVersion(self, self._state)
+        return _ForCalls(self, None if policy.catalog == "newest" else self._state)
 
     @property
     def catalog_version(self) -> int:
@@ -846,6 +920,7 @@ class RoutingEngine:
         now: datetime | None = None,
         *,
         any_hour: bool = False,
+        terms: Terms = USUAL,
     ) -> Decision | _Query:
         """All that comes before encoding; a decision where nothing need be encoded.
 
@@ -879,14 +954,17 @@ class RoutingEngine:
         key = b""
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
+            if terms is not USUAL:
+                whole = f"{terms.odds}\0{terms.asks}\0{terms.chosen}\0{whole}"
             until = 0 if opening is _OPEN else _until(opening)
             key = RecentDecisions.key(i, whole, flags, until)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
         return _Query(
-            state, part, i, table, location_id, said, heard, verified, confirmed, opening, key
-        )
+            state, part, i, table, location_id, said, heard, verified, confirmed, opening, key,
+            terms,
+        )  # fmt: skip
 
     def route_many(
         self, queries: Iterable[tuple[str, str]], *, now: datetime | None = None
@@ -948,7 +1026,12 @@ class RoutingEngine:
             if table.identifier is not None:
                 spoken = table.identifier.spoken(query.said)
                 confidences = by_language(confidences, table.rules, codes, query.heard, spoken)
+            terms = query.terms
+            if terms.chosen is not None:
+                confidences = [float(rule.label == terms.chosen) for rule in table.rules]
             own = catalog.threshold(i)
+            if own is not None and terms is not USUAL:
+                terms = terms._replace(odds=1.0)
             verdict = decide(
                 confidences,
                 table.rules,
@@ -958,18 +1041,27 @@ class RoutingEngine:
                 open_now=query.opening.is_now,
                 verified=query.verified,
                 confirmed=query.confirmed,
+                terms=terms,
             )
             if spoken is not None:
                 verdict = _as_spoken(verdict, table.rules, spoken)
             outcome, reason, rule, _, threshold = verdict
             if outcome is Outcome.TRANSFER and rule is not None:
                 destination = catalog.columns.decode(codes[rule])
-            elif outcome in _NOTHING_TO_DIAL:
+                if not self._may_dial(part, destination):
+                    outcome, reason = Outcome.DEFAULT, Reason.DESTINATION_REFUSED
+            if outcome in _NOTHING_TO_DIAL:
                 destination = None
-            else:
+            elif outcome is not Outcome.TRANSFER:
                 destination = _otherwise(catalog, i, query.opening)
-            if outcome is Outcome.CLOSED and destination is not None:
-                outcome = Outcome.DEFAULT
+                if not self._may_dial(part, destination):
+                    destination = None
+                    if outcome is not Outcome.CLARIFY:
+                        outcome, reason = Outcome.DEFAULT, Reason.DESTINATION_REFUSED
+                elif outcome is Outcome.CLOSED and destination is not None:
+                    outcome = Outcome.DEFAULT
+                elif destination is None and outcome is Outcome.DEFAULT:
+                    outcome = Outcome.CLOSED
         except Exception as error:  # noqa: BLE001  a call must not be dropped
             return self._unanswered(query, error)
         decision = Decision(
@@ -985,6 +1077,7 @@ class RoutingEngine:
             rule,
             _Evidence(catalog.columns, i, table, layout, heard, confidences, similarities),
             not query.opening.is_now,
+            verdict.rival,
         )
         if query.key:
             state.recent.put(query.key, decision)
@@ -1007,14 +1100,32 @@ class RoutingEngine:
         _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
         return self._default(state, part, i, location_id, reason, _OPEN)
 
-    @staticmethod
+    def _may_dial(self, part: _Part, destination: Destination | None) -> bool:
+        """Whether the dial policy allows it; there is nothing to refuse in none."""
+        if part.is_checked or destination is None:
+            return True
+        try:
+            return self.dial_policy.refusal(destination) is None
+        except InvalidValueError:  # no such number: one that was never checked
+            return False
+
     def _default(
-        state: _State, part: _Part, i: int, location_id: str, reason: Reason, opening: _Opening
+        self,
+        state: _State,
+        part: _Part,
+        i: int,
+        location_id: str,
+        reason: Reason,
+        opening: _Opening,
     ) -> Decision:
         destination = _otherwise(part.catalog, i, opening)
+        outcome = Outcome.CLOSED if destination is None else Outcome.DEFAULT
+        reason = reason if opening.is_now else Reason.OUTSIDE_HOURS
+        if not self._may_dial(part, destination):
+            destination, reason = None, Reason.DESTINATION_REFUSED
         return Decision(
-            outcome=Outcome.CLOSED if destination is None else Outcome.DEFAULT,
-            reason=reason if opening.is_now else Reason.OUTSIDE_HOURS,
+            outcome=outcome,
+            reason=reason,
             destination=destination,
             location_id=location_id,
             catalog_version=state.version,
@@ -1035,16 +1146,24 @@ class RoutingEngine:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
 
 
-class _OneVersion:
-    """One version of an engine's catalog, whatever is published later."""
+class _ForCalls:
+    """An engine as calls ask it: by one version of its catalog, or by None the newest."""
 
-    def __init__(self, engine: RoutingEngine, state: _State) -> None:
+    def __init__(self, engine: RoutingEngine, state: _State | None) -> None:
         self._engine = engine
-        self._state = state
+        self._kept = state
+
+    @property
+    def _state(self) -> _State:
+        return self._engine._state if self._kept is None else self._kept
 
     @property
     def catalog_version(self) -> int:
         return self._state.version
+
+    @property
+    def dial_policy(self) -> DialPolicy:
+        return self._engine.dial_policy
 
     def location(self, location_id: str) -> Location:
         return self._state.location(location_id)
@@ -1058,9 +1177,10 @@ class _OneVersion:
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        terms: Terms = USUAL,
     ) -> Decision:
         query = self._engine._prepare(
-            self._state, location_id, utterance, verified, confirmed, history, now
+            self._state, location_id, utterance, verified, confirmed, history, now, terms=terms
         )
         return query if isinstance(query, Decision) else self._engine._routed(query)
 

@@ -20,6 +20,7 @@ _NOT_SCORED = {
     "deadline_exceeded": "The deadline passed before the utterance was encoded.",
 }
 _BUT = {
+    "nothing_asked": "The caller asked for nothing more.",
     "ambiguous": "Two rules that lead elsewhere are too near to tell apart.",
     "routine": "This is routine business, which stays with the agent.",
     "rule_disabled": "That rule is disabled.",
@@ -152,6 +153,8 @@ def _ending(decision: Decision) -> str:
     if decision.outcome == "clarify" and decision.question is not None:
         asked = f"To be asked: {decision.question} "
     if decision.destination is None:
+        if decision.reason == "destination_refused":
+            return f"{asked}Nothing is dialled: the dial policy refuses the default, too."
         is_final = decision.outcome in ("contain", "closed")
         return f"{asked}Nothing is dialled{'' if is_final else ' yet'}."
     masked = decision.destination.masked

@@ -37,10 +37,14 @@ __all__ = [
     "Reason",
     "RoutingPolicy",
     "RuleText",
+    "contained",
 ]
 
 MAX_RULES = 256
 MAX_EXAMPLES = 64
+MAX_LISTED = 16
+"""Details, methods or ring times of one rule."""
+SHORTEST_RING_S, LONGEST_RING_S = 5, 300
 MAX_LABEL_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
 MAX_LOCATION_ID_LENGTH = 256
@@ -70,6 +74,7 @@ class Reason(StrEnum):
     EMPTY_UTTERANCE = "empty_utterance"
     NO_RULES = "no_rules"
     AMBIGUOUS = "ambiguous"
+    NOTHING_ASKED = "nothing_asked"
     ROUTINE = "routine"
     RULE_DISABLED = "rule_disabled"
     OUTSIDE_HOURS = "outside_hours"
@@ -124,6 +129,7 @@ RuleSentence = Annotated[str, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 LocationId = Annotated[str, Field(max_length=MAX_LOCATION_ID_LENGTH), AfterValidator(_location_id)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
+RingSeconds = Annotated[int, Field(ge=SHORTEST_RING_S, le=LONGEST_RING_S)]
 Language = Annotated[str, AfterValidator(language_code)]
 
 
@@ -131,8 +137,20 @@ def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
+def _distinct_in_any_case(names: tuple[str, ...]) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(name.casefold(), name)
+    return tuple(first.values())
+
+
 def _in_order(codes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(codes)))
+
+
+Names = Annotated[
+    tuple[Label, ...], Field(max_length=MAX_LISTED), AfterValidator(_distinct_in_any_case)
+]
 
 
 class RuleText(Value):
@@ -156,6 +174,13 @@ class RuleText(Value):
             taken for its code), in order, each once. What is said in another language, or in
             English, is matched by its words, and only where they name one of these or speak of
             languages at all. Needs the extra ``languages``.
+        required_details: what the person who picks up needs to know, and the agent asks for:
+            ``("name", "account number")``; at most 16, repeats in any case are dropped.
+        verification_methods: ways of verifying the caller that are good enough where
+            ``requires_verification``: ``("PIN", "code by text")``; likewise. Empty: any way.
+        ring_timeouts_s: how long the destination, then each fallback rings before the next is
+            tried, seconds, 5 to 300; the last counts for all that come after. At most 16. Empty:
+            as the call's policy says.
     """
 
     label: Label
@@ -170,6 +195,23 @@ class RuleText(Value):
     action: Action = "transfer"
     enabled: bool = True
     languages: Annotated[tuple[Language, ...], AfterValidator(_in_order)] = ()
+    required_details: Names = ()
+    verification_methods: Names = ()
+    ring_timeouts_s: Annotated[tuple[RingSeconds, ...], Field(max_length=MAX_LISTED)] = ()
+
+    def ring_timeout_s(self, position: int) -> int | None:
+        """How long one of the chain rings: the destination is 0, the first fallback 1.
+
+        None where the rule does not say.
+        """
+        times = self.ring_timeouts_s
+        return times[min(position, len(times) - 1)] if times else None
+
+    def is_verified_by(self, method: str) -> bool:
+        """Whether a caller who was verified this way has passed, in any case and spacing."""
+        allowed = self.verification_methods
+        given = " ".join(method.split()).casefold()
+        return not allowed or given in (name.casefold() for name in allowed)
 
 
 class ContextRule(RuleText):
@@ -381,6 +423,7 @@ class Decision:
         catalog_version: the version of the catalog that answered.
         next_opening: where the location is closed, when it opens, in its own time zone; None
             where it is open, or does not open within 400 days.
+        decision_id: a name of its own, of a decision of a call; otherwise empty.
     """
 
     outcome: Outcome
@@ -395,6 +438,10 @@ class Decision:
     _rule: int | None = field(default=None, repr=False)
     _evidence: Evidence | None = field(default=None, repr=False)
     _closed: bool = field(default=False, repr=False)
+    _rival: int | None = field(default=None, repr=False)
+    _missing: tuple[str, ...] | None = field(default=None, repr=False)
+    _ring_timeout_s: int | None = field(default=None, repr=False)
+    decision_id: str = ""
 
     @property
     def rule(self) -> ContextRule | None:
@@ -404,9 +451,41 @@ class Decision:
         return self._evidence.rule(self._rule)
 
     @property
+    def choices(self) -> tuple[ContextRule, ...]:
+        """For ``CLARIFY``, the two rules that the question is between, the better one first."""
+        if self._rule is None or self._rival is None or self._evidence is None:
+            return ()
+        return self._evidence.rule(self._rule), self._evidence.rule(self._rival)
+
+    @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every rule of the location, most confident first; empty where none was scored."""
         return () if self._evidence is None else self._evidence.candidates()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Of the rule's ``required_details``, those that are still to be asked for.
+
+        All of them, but for a call, which knows what it was told.
+        """
+        if self._missing is not None:
+            return self._missing
+        rule = self.rule
+        return () if rule is None else rule.required_details
+
+    @property
+    def ring_timeout_s(self) -> int | None:
+        """How long the destination may ring, seconds, where a rule or a call says so."""
+        if self._ring_timeout_s is not None or self.outcome is not Outcome.TRANSFER:
+            return self._ring_timeout_s
+        rule = self.rule
+        return None if rule is None else rule.ring_timeout_s(0)
+
+    @property
+    def verification_methods(self) -> tuple[str, ...]:
+        """For ``VERIFY``, the ways that the rule allows; empty for any, and otherwise."""
+        rule = self.rule if self.outcome is Outcome.VERIFY else None
+        return () if rule is None else rule.verification_methods
 
     def explain(self) -> str:
         """Why the decision is what it is, in a short paragraph of plain words.
@@ -428,9 +507,13 @@ class Decision:
             "confidence": self.confidence,
             "threshold": self.threshold,
             "question": self.question,
+            "missing": list(self.missing),
+            "verification_methods": list(self.verification_methods),
+            "ring_timeout_s": self.ring_timeout_s,
             "next_opening": None if self.next_opening is None else self.next_opening.isoformat(),
             "location_id": self.location_id,
             "catalog_version": self.catalog_version,
+            "decision_id": self.decision_id,
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 
@@ -441,3 +524,24 @@ class Decision:
 
     def __hash__(self) -> int:
         return hash((self.outcome, self.reason, self.destination, self.location_id))
+
+
+def contained(decision: Decision) -> Decision:
+    """A decision with nothing to dial, as a call of which the agent keeps hold has it."""
+    return Decision(  # a third of the time that ``dataclasses.replace`` takes, on every turn
+        Outcome.CONTAIN,
+        decision.reason,
+        None,
+        decision.location_id,
+        decision.catalog_version,
+        decision.confidence,
+        decision.threshold,
+        decision.question,
+        decision.next_opening,
+        decision._rule,
+        decision._evidence,
+        decision._closed,
+        decision._rival,
+        decision._missing,
+        decision._ring_timeout_s,
+    )

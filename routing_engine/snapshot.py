@@ -1,7 +1,8 @@
 """A catalog and its index as a directory: checksummed, memory-mapped, replaced atomically.
 
-    manifest.json               format, encoder, catalog version, parameters where they were fitted;
-                                name, size and SHA-256 of each file
+    manifest.json               format, encoder, catalog version; parameters where they were fitted,
+                                the dial policy where all destinations passed one; name, size and
+                                SHA-256 of each file
     tables-<hash>.json          rule tables, sites, business hours and special destinations
     vectors-<hash>.faiss        the rows of all profiles
     <array>-<hash>.npy          one file a column; after_hours only where a location has a number
@@ -31,7 +32,7 @@ from filelock import FileLock
 from routing_engine.background import PARTS, Background
 from routing_engine.catalog import Catalog
 from routing_engine.columns import Interner, LocationColumns, Site, StringColumn
-from routing_engine.destinations import Destination
+from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.index import ProfileIndex
 from routing_engine.models import RuleText
@@ -187,6 +188,8 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     }
     if snapshot.profiles.parameters != PARAMETERS:
         manifest["parameters"] = asdict(snapshot.profiles.parameters)
+    if columns.dial_policy is not None:
+        manifest["dial_policy"] = columns.dial_policy.to_dict()
     body = {"manifest": manifest, "sha256": _digest(manifest)}
     writing = folder / f".writing-{secrets.token_hex(8)}"
     _write_synced(writing, lambda file: file.write(json.dumps(body, indent=1).encode()))
@@ -333,6 +336,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         if _OPTIONAL in files:
             after_hours = _map(_verified(folder, files[_OPTIONAL]), np.uint64)
         interned = json.loads(_verified(folder, files["tables"]).read_bytes())
+        passed = manifest.get("dial_policy")
         hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
         columns = LocationColumns(
             ids=StringColumn(arrays["ids_blob"], arrays["ids_offsets"]),
@@ -352,6 +356,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
                 for rules in interned["tables"]
             ),
             specials=tuple(Destination.parse(text) for text in interned["specials"]),
+            dial_policy=None if passed is None else DialPolicy(**passed),
         )
         columns.check()
         version = manifest["catalog_version"]

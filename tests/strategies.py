@@ -137,6 +137,9 @@ def rules(draw, when=texts) -> ContextRule:
         enabled=draw(st.booleans()),
         destination=destination,
         fallback=tuple(draw(st.lists(destinations, max_size=2))),
+        required_details=tuple(draw(st.lists(texts, max_size=2))),
+        verification_methods=tuple(draw(st.lists(texts, max_size=2))),
+        ring_timeouts_s=tuple(draw(st.lists(st.integers(5, 300), max_size=2))),
     )
 
 

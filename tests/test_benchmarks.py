@@ -582,6 +582,22 @@ class TestCommands:
             )
         assert readings["`history`"] != last
 
+    def test_calls(self, folder):
+        results = self.document(folder, "calls").results
+        counts = {
+            where: {kind: found["n"] for kind, found in kinds.items()}
+            for where, kinds in results["sets"].items()
+        }
+        assert counts == {
+            "sample brand": {"rule": 69, "person": 39, "contain": 71},
+            "chosen with": {"rule": 63, "person": 37, "contain": 54},
+        }
+        for kinds in results["sets"].values():
+            for found in kinds.values():
+                assert 0 <= found["right"] <= found["n"]
+                assert found["asked"] <= found["n"]
+        assert set(results["times"]) == {"engine.route", "Call.hear"}
+
     def test_import(self, folder):
         runs = self.document(folder, "import").results["runs"]
         assert [(run["n_locations"], run["n_rows"]) for run in runs] == [(100, 1_000)]

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from routing_engine import (
+    DialPolicy,
     HashingEncoder,
     InvalidValueError,
     Outcome,
     Reason,
     RoutingEngine,
+    RoutingPolicy,
     UnknownLocationError,
 )
-from routing_engine.conversation import CallPolicy, TransferOutcome
+from routing_engine.conversation import Call, CallPolicy, TransferOutcome
 from tests.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -115,6 +119,200 @@ def test_attempts_at_verification_run_out(call):
     )  # fmt: skip
 
 
+class TestMethods:
+    """A rule that takes a PIN or a code, and one that takes anything."""
+
+    WORDS = "change the name on my account"
+    ANYTHING = "tell me my balance"
+
+    @pytest.fixture
+    def strict(self):
+        account = RULES[1].model_copy(
+            update={"verification_methods": ("PIN", "Code by text"), "requires_confirmation": True}
+        )
+        balance = a_rule("Balance", when="wants the balance", examples=(self.ANYTHING,),
+                         destination=THIRD, requires_verification=True)  # fmt: skip
+        location = a_location("store-1", account, balance, default_destination=DEFAULT)
+        return RoutingEngine([location], encoder=HashingEncoder())
+
+    @pytest.fixture
+    def call(self, strict):
+        return strict.open_call("store-1", now=NOON)
+
+    def test_another_method_leaves_it_to_be_verified(self, call):
+        for decision in (call.hear(self.WORDS, now=NOON), call.verified(method="dob", now=NOON)):
+            assert said(decision) == ("verify", "verification_required", None)
+            assert decision.verification_methods == ("PIN", "Code by text")
+            assert decision.question is None
+
+    def test_the_gate_comes_before_the_dial_policy(self):
+        account = RULES[1].model_copy(update={"verification_methods": ("PIN",)})
+        location = a_location("store-1", account, default_destination=DEFAULT)
+        policy = DialPolicy(countries=frozenset(), allow=frozenset({DEFAULT}))
+        engine = RoutingEngine([location], encoder=HashingEncoder(), dial_policy=policy)
+        call = engine.open_call("store-1", now=NOON)
+        call.hear(self.WORDS, now=NOON)
+        assert call.verified(method="dob", now=NOON).outcome is Outcome.VERIFY
+        assert said(call.verified(method="pin", now=NOON)) == (
+            "default", "destination_refused", DEFAULT,
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("method", ["pin", "CODE  by text"])
+    def test_one_of_its_own_passes_the_gate_to_the_next(self, call, method):
+        call.hear(self.WORDS, now=NOON)
+        call.verified(method="dob", now=NOON)
+        assert call.verified(method=method, now=NOON).outcome is Outcome.CONFIRM
+        decision = call.confirmed(now=NOON)
+        assert said(decision) == ("transfer", "rule_matched", "+14155550104")
+        assert decision.verification_methods == ()
+
+    def test_a_rule_that_names_none_takes_any(self, call):
+        assert call.hear(self.ANYTHING, now=NOON).verification_methods == ()
+        assert said(call.verified(method="dob", now=NOON)) == ("transfer", "rule_matched", THIRD)
+
+    def test_each_method_expires_by_itself(self, call):
+        call.hear(self.WORDS, now=NOON)
+        call.verified(method="pin", now=NOON)
+        later = NOON + timedelta(seconds=899)
+        assert call.verified(method="dob", now=later).outcome is Outcome.CONFIRM
+        at_last = NOON + timedelta(seconds=901)
+        assert call.hear(self.WORDS, now=at_last).outcome is Outcome.VERIFY
+
+    @pytest.mark.parametrize(
+        ("ago", "outcome"), [(0, "transfer"), (900, "transfer"), (901, "verify"), (-5, "transfer")]
+    )
+    def test_it_holds_from_the_instant_that_is_given(self, call, ago, outcome):
+        call.hear(self.ANYTHING, now=NOON)
+        at = NOON - timedelta(seconds=ago)
+        assert call.verified(method="pin", at=at, now=NOON).outcome.value == outcome
+
+    @pytest.mark.parametrize("method", ["", " ", 7, None])
+    def test_a_method_has_a_name(self, call, method):
+        before = call.to_json()
+        for tell in (call.verified, call.not_verified):
+            with pytest.raises(InvalidValueError, match="a method of verification is a word"):
+                tell(method=method)
+        with pytest.raises(InvalidValueError, match="time zone"):
+            call.verified(method="pin", at=datetime(2026, 1, 1))  # noqa: DTZ001
+        assert call.to_json() == before
+
+    def test_attempts_stay_counted_however_long_the_call(self, call):
+        for _ in range(3):
+            call.not_verified(method="pin", now=NOON)
+        for _ in range(210):
+            call.agent_said("mhm", now=NOON)
+        assert said(call.hear(self.ANYTHING, now=NOON)) == (
+            "default", "verification_failed", DEFAULT,
+        )  # fmt: skip
+
+    def test_who_fails_does_not_get_there_by_a_default_that_is_busy(self, call):
+        call.hear(self.ANYTHING, now=NOON)
+        for _ in range(2):
+            call.not_verified(method="pin", now=NOON)
+        assert said(call.not_verified(method="pin", now=NOON))[2] == DEFAULT
+        assert said(call.transfer_failed("busy", now=NOON)) == (
+            "contain", "nobody_answered", None,
+        )  # fmt: skip
+
+
+class TestRinging:
+    """How long each phone of a chain rings."""
+
+    def opened(self, times, **policy):
+        rule = RULES[0].model_copy(update={"ring_timeouts_s": times})
+        location = a_location("store-1", rule, default_destination=DEFAULT)
+        engine = RoutingEngine([location], encoder=HashingEncoder())
+        return engine, engine.open_call("store-1", policy=CallPolicy(**policy), now=NOON)
+
+    @pytest.mark.parametrize(
+        ("times", "rings"),
+        [
+            ((), [25, 25, 25, 25]),
+            ((40,), [40, 40, 40, 25]),
+            ((40, 15), [40, 15, 15, 25]),
+            ((40, 15, 5, 99), [40, 15, 5, 25]),
+        ],
+    )
+    def test_as_the_rule_says_and_the_default_as_the_policy_does(self, times, rings):
+        engine, call = self.opened(times)
+        decisions = [call.hear(INVOICE, now=NOON)]
+        decisions += [call.transfer_failed("busy", now=NOON) for _ in range(3)]
+        assert [str(decision.destination) for decision in decisions] == [
+            *(BILLING, SECOND, THIRD, DEFAULT),
+        ]
+        assert [decision.ring_timeout_s for decision in decisions] == rings
+        assert call.transfer_failed("busy", now=NOON).ring_timeout_s is None
+        asked = engine.route("store-1", INVOICE, now=NOON)
+        assert asked.ring_timeout_s == (times[0] if times else None)
+
+    def test_a_chain_goes_on_in_another_process(self):
+        engine, call = self.opened((40, 15))
+        call.hear(INVOICE, now=NOON)
+        twin = engine.resume_call(call.to_json())
+        assert twin.transfer_failed("busy", now=NOON).ring_timeout_s == 15
+
+    def test_every_decision_that_dials_says_so(self):
+        _, call = self.opened((40,), ring_timeout_s=33)
+        assert call.hear(INVOICE, final=False, now=NOON).ring_timeout_s == 40
+        assert call.hear("representative", now=NOON).ring_timeout_s == 33
+        call.agent_failed(now=NOON)
+        assert call.hear("how are you", now=NOON).ring_timeout_s is None
+
+    @pytest.mark.parametrize("seconds", [4, 301, 20.5])
+    def test_a_phone_rings_for_5_to_300_seconds(self, seconds):
+        with pytest.raises(InvalidValueError, match="ring_timeout_s"):
+            CallPolicy(ring_timeout_s=seconds)
+
+
+def test_impatience_stays_counted_however_long_the_call(engine):
+    call = engine.open_call("store-1", policy=CallPolicy(max_frustration=2), now=NOON)
+    call.hear("this is ridiculous", now=NOON)
+    for _ in range(210):
+        call.agent_said("mhm", now=NOON)
+    twin = engine.resume_call(call.to_json())
+    assert twin.hear("you're not listening", now=NOON).reason is Reason.FRUSTRATED
+
+
+def test_impatience_is_counted_once_where_a_turn_is_decided_again(engine):
+    call = engine.open_call("store-1", policy=CallPolicy(max_frustration=2), now=NOON)
+    call.hear("this is ridiculous", now=NOON)
+    assert call.verified(method="pin", now=NOON).outcome is Outcome.CONTAIN
+
+
+class TestDeclined:
+    CANCEL = "please cancel my membership"
+
+    @pytest.fixture
+    def call(self, engine):
+        call = engine.open_call("store-1", now=NOON)
+        call.hear(self.CANCEL, now=NOON)
+        assert call.declined(now=NOON).reason is Reason.DECLINED
+        return call
+
+    def test_it_stays_declined(self, engine, call):
+        assert said(call.hear(self.CANCEL, now=NOON)) == ("contain", "declined", None)
+        assert said(call.verified(method="pin", now=NOON)) == ("contain", "declined", None)
+        twin = engine.resume_call(call.to_json())
+        assert said(twin.hear(self.CANCEL, now=NOON)) == ("contain", "declined", None)
+
+    def test_a_person_is_still_to_be_had(self, call):
+        decision = call.hear(f"let me talk to somebody, {self.CANCEL}", now=NOON)
+        assert said(decision) == ("default", "person_requested", DEFAULT)
+
+    def test_a_default_that_is_busy_does_not_lead_there(self, call):
+        for _ in range(2):
+            decision = call.agent_failed(now=NOON)
+        assert said(decision) == ("default", "agent_failed", DEFAULT)
+        assert said(call.transfer_failed("busy", now=NOON)) == (
+            "contain", "nobody_answered", None,
+        )  # fmt: skip
+
+    def test_the_last_answer_counts(self, call):
+        assert said(call.confirmed(now=NOON)) == ("transfer", "rule_matched", "+14155550105")
+        call.transfer_failed("busy", now=NOON)
+        assert said(call.declined(now=NOON)) == ("contain", "declined", None)
+
+
 def test_a_transfer_is_confirmed_or_declined(engine):
     yes, no = (engine.open_call("store-1", now=NOON) for _ in range(2))
     for call in (yes, no):
@@ -182,6 +380,9 @@ def test_a_call_goes_on_in_another_process(engine, call):
     assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
     with pytest.raises(InvalidValueError):
         engine.resume_call('{"call_id": 3}')
+    with pytest.raises(InvalidValueError) as refused:
+        engine.resume_call('{"reason": ["my secret"], "rule": 7, "tried": "my secret"}')
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
@@ -203,7 +404,7 @@ def test_odd_arguments(engine):
     with pytest.raises(UnknownLocationError):
         engine.open_call("store-2")
     with pytest.raises(InvalidValueError):
-        engine.open_call("store-1", caller_id="12")
+        engine.open_call("store-1", caller_id=12025550188)
     with pytest.raises(InvalidValueError, match="time zone"):
         engine.open_call("store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidValueError):
@@ -215,6 +416,119 @@ def test_the_words_are_not_shown_by_repr(call):
     assert "charge" not in repr(call)
     assert call.turns == (("caller", INVOICE),)
     assert call.hear("…", now=NOON).reason in (Reason.EMPTY_UTTERANCE, Reason.FALLBACK)
+
+
+class CountingEncoder:
+    """Counts the texts that it is given."""
+
+    def __init__(self):
+        self._encoder = HashingEncoder()
+        self.fingerprint = self._encoder.fingerprint
+        self.dimension = self._encoder.dimension
+        self.n_texts = 0
+
+    def encode(self, texts):
+        self.n_texts += len(texts)
+        return self._encoder.encode(texts)
+
+
+class TestAsking:
+    """Of two rules that are alike, the call asks which; once."""
+
+    WORDS = "the blue form"
+    BOTH = (
+        a_rule("Blue Forms", when="blue form", examples=(), destination=BILLING),
+        a_rule("Form Copies", when="form blue", examples=(), destination=SECOND),
+    )
+
+    @pytest.fixture
+    def encoder(self):
+        return CountingEncoder()
+
+    @pytest.fixture
+    def asked(self, encoder):
+        policy = RoutingPolicy(margin=1.0)
+        location = a_location("store-1", *self.BOTH, *RULES[1:], default_destination=DEFAULT)
+        engine = RoutingEngine([location], encoder=encoder, policy=policy)
+        call = engine.open_call("store-1", now=NOON)
+        decision = call.hear(self.WORDS, now=NOON)
+        assert decision.outcome is Outcome.CLARIFY
+        assert {rule.label for rule in decision.choices} == {"Blue Forms", "Form Copies"}
+        call.agent_said(decision.question, now=NOON)
+        return call, [rule.label for rule in decision.choices], encoder
+
+    @pytest.mark.parametrize(
+        ("answer", "place"), [("the first one", 0), ("uh the second", 1), ("no, the other one", 1)]
+    )
+    def test_the_answer_decides(self, asked, answer, place):
+        call, labels, encoder = asked
+        before = encoder.n_texts
+        decision = call.hear(answer, now=NOON)
+        assert said(decision)[:2] == ("transfer", "rule_matched")
+        assert decision.rule.label == labels[place]
+        assert encoder.n_texts - before <= 1
+
+    def test_a_label_decides_in_another_process(self, asked):
+        call, _, _ = asked
+        for label, number in (("Blue Forms", BILLING), ("Form Copies", SECOND)):
+            twin = Call.from_json(lambda _, call=call: call._router, call.to_json())
+            assert said(twin.hear(label.lower(), now=NOON))[2] == number
+
+    def test_a_partial_answer_leaves_the_question(self, asked):
+        call, labels, _ = asked
+        before = call.to_json()
+        assert call.hear("the first", final=False, now=NOON).rule.label == labels[0]
+        assert call.to_json() == before
+
+    def test_neither_stays_with_the_agent(self, asked):
+        call, _, _ = asked
+        assert said(call.hear("neither of those", now=NOON)) == ("contain", "declined", None)
+
+    def test_it_is_asked_once(self, asked):
+        call, _, _ = asked
+        again = [call.hear(text, now=NOON) for text in ("yes", self.WORDS, self.WORDS)]
+        assert Outcome.CLARIFY not in [decision.outcome for decision in again]
+
+    def test_a_fresh_sentence_is_decided_as_ever(self, asked):
+        call, _, _ = asked
+        decision = call.hear("representative", now=NOON)
+        assert decision.reason is Reason.PERSON_REQUESTED
+
+
+def test_thanks_ask_nothing_and_cost_nothing():
+    encoder = CountingEncoder()
+    location = a_location("store-1", *RULES, default_destination=DEFAULT)
+    call = RoutingEngine([location], encoder=encoder).open_call("store-1", now=NOON)
+    before = encoder.n_texts
+    assert said(call.hear("great, thanks a lot", now=NOON)) == ("contain", "nothing_asked", None)
+    assert encoder.n_texts == before
+    call.hear("how are you doing today", now=NOON)
+    assert encoder.n_texts == before + 1
+    call.hear("there is a strange charge", final=False, now=NOON)
+    assert encoder.n_texts == before + 2
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [INVOICE, "yes", "okay thanks", "neither", "the first one", "never mind", "uh hi",
+             "please cancel my membership", "representative", "the form", "when do you open"]
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_a_call_asks_once_and_resumes_as_it_was(texts):
+    location = a_location("store-1", *RULES, *TestAsking.BOTH, default_destination=DEFAULT)
+    engine = RoutingEngine([location], encoder=HashingEncoder(), policy=RoutingPolicy(margin=1.0))
+    call = engine.open_call("store-1", now=NOON)
+    asked = 0
+    for text in texts:
+        twin = engine.resume_call(call.to_json())
+        decision = call.hear(text, now=NOON)
+        assert said(twin.hear(text, now=NOON)) == said(decision)
+        asked += decision.outcome is Outcome.CLARIFY
+    assert asked <= 1
 
 
 class TestClosed:
@@ -278,3 +592,10 @@ class TestClosed:
         expected = [SECOND, THIRD, *([] if number is None else [number]), None]
         assert [said(decision)[2] for decision in tried] == expected
         assert tried[-1].reason is Reason.NOBODY_ANSWERED
+
+
+def test_what_the_agent_said_since_does_not_change_what_the_caller_meant(call):
+    call.hear("hmm", now=NOON)
+    call.agent_said(INVOICE, now=NOON)
+    call.agent_said("one moment", now=NOON)
+    assert said(call.verified(method="pin", now=NOON)) == ("contain", "below_threshold", None)

@@ -60,6 +60,12 @@ class TestTwilio:
             "</Dial></Response>"
         )
 
+    def test_it_rings_as_long_as_the_decision_says(self):
+        assert twilio.dial(JANE, BILLING, line=LINE, ring_timeout_s=20) == (
+            '<Response><Dial callerId="+12025550188" timeout="20">'
+            "<Number>+14155550111</Number></Dial></Response>"
+        )
+
     def test_a_sip_endpoint_gets_the_context(self):
         noun = ET.fromstring(twilio.dial(JANE, DESK, line=LINE, context=CONTEXT)).find("Dial/Sip")
         uri = read_value("Refer-To", f"<{noun.text}>").uri
@@ -116,7 +122,8 @@ class TestLiveKit:
         }
 
     def test_a_sip_endpoint(self):
-        made = self.transfer(JANE, DESK, play_dialtone=True)
+        made = self.transfer(JANE, DESK, play_dialtone=True, ring_timeout_s=20)
+        assert made["ringing_timeout"] == {"seconds": 20}
         assert made["transfer_to"] == "sip:desk@pbx.example;transport=tls"
         assert made["play_dialtone"] is True
         assert "headers" not in made
@@ -163,6 +170,16 @@ class TestVapi:
         assert made["callerId"] == "{{phoneNumber.number}}"
         assert made["transferPlan"]["mode"] == "blind-transfer"
 
+    def test_only_a_sip_endpoint_is_told_how_long_to_ring(self):
+        made = vapi.transfer_destination(JANE, DESK, ring_timeout_s=20)
+        assert made["transferPlan"] == {
+            "mode": "blind-transfer",
+            "sipVerb": "dial",
+            "dialTimeout": 20,
+        }
+        made = vapi.transfer_destination(JANE, BILLING, ring_timeout_s=20)
+        assert made["transferPlan"] == {"mode": "blind-transfer"}
+
     def test_an_extension_that_vapi_does_not_dial_is_refused(self):
         with pytest.raises(InvalidValueError, match="11 digits; Vapi dials 10 at most"):
             vapi.transfer_destination(JANE, Destination("+14155550111", "1" * 11))
@@ -196,6 +213,27 @@ class TestRetell:
             },
             "transfer_option": {"type": "cold_transfer", "show_transferee_as_caller": False},
         }
+
+    @pytest.mark.parametrize(("asked", "sent"), [(5, 5_000), (90, 90_000), (91, 90_000)])
+    def test_it_rings_as_long_as_the_decision_says_and_retell_can(self, asked, sent):
+        option = retell.transfer_call(JANE, BILLING, ring_timeout_s=asked)["transfer_option"]
+        assert option["transfer_ring_duration_ms"] == sent
+
+
+@pytest.mark.parametrize("seconds", [4, 301, 20.0, "20", True])
+def test_how_long_it_rings_is_whole_seconds(seconds):
+    makers = (
+        lambda: twilio.dial(JANE, BILLING, line=LINE, ring_timeout_s=seconds),
+        lambda: livekit.transfer_sip_participant(
+            JANE, BILLING, room_name="r", participant_identity="p", ring_timeout_s=seconds
+        ),
+        lambda: vapi.transfer_destination(JANE, DESK, ring_timeout_s=seconds),
+        lambda: vapi.transfer_destination(JANE, BILLING, ring_timeout_s=seconds),
+        lambda: retell.transfer_call(JANE, BILLING, ring_timeout_s=seconds),
+    )
+    for make in makers:
+        with pytest.raises(InvalidValueError, match="whole seconds from 5 to 300"):
+            make()
 
 
 def everything(caller, destination, line, context):
@@ -262,10 +300,11 @@ class TestTheTable:
 
     DIALOG = Dialog("a@b.example", "c", "d")
 
-    def made(self, name, caller, line, context, replaces, url):
+    def made(self, name, caller, line, context, replaces, url, rings_s=None):
         trusted, stranger = (sip.Peer("gw.example", trusted=flag) for flag in (True, False))
         options = {"line": line, "context": context, "replaces": replaces}
-        dial = {"line": LINE, "context": context, "whisper_url": url}
+        dial = {"line": LINE, "context": context, "whisper_url": url, "ring_timeout_s": rings_s}
+        told = {"context": context, "ring_timeout_s": rings_s}
         return {
             "SIP INVITE, trusted peer": lambda: sip.invite(caller, FRONT, peer=trusted, **options),
             "SIP INVITE, other peer": lambda: sip.invite(caller, FRONT, peer=stranger, **options),
@@ -274,12 +313,12 @@ class TestTheTable:
             "Twilio `<Dial>`, SIP": lambda: twilio.dial(caller, DESK, **dial),
             "Twilio `<Refer>`": lambda: twilio.refer(caller, DESK, domain="b", context=context),
             "LiveKit `TransferSIPParticipant`": lambda: livekit.transfer_sip_participant(
-                caller, FRONT, room_name="r", participant_identity="p", context=context
+                caller, FRONT, room_name="r", participant_identity="p", **told
             ),
             "OpenAI Realtime `refer`": lambda: openai_realtime.refer(FRONT),
-            "Vapi, phone": lambda: vapi.transfer_destination(caller, FRONT, context=context),
-            "Vapi, SIP": lambda: vapi.transfer_destination(caller, DESK, context=context),
-            "Retell": lambda: retell.transfer_call(caller, FRONT, context=context),
+            "Vapi, phone": lambda: vapi.transfer_destination(caller, FRONT, **told),
+            "Vapi, SIP": lambda: vapi.transfer_destination(caller, DESK, **told),
+            "Retell": lambda: retell.transfer_call(caller, FRONT, **told),
         }[name]()
 
     def names(self, made):
@@ -304,13 +343,24 @@ class TestTheTable:
     def test_what_a_way_sends_is_what_its_builder_makes(self, way):
         most = set()
         for caller in (JANE, HIDDEN):
-            made = self.made(way.name, caller, LINE, CONTEXT, self.DIALOG, "/why")
+            made = self.made(way.name, caller, LINE, CONTEXT, self.DIALOG, "/why", 20)
             most |= set(self.names(made))
         assert most == {item.strip("()") for item in way.sends}
         least = self.made(way.name, JANE, None, None, None, None)
         always = {item for item in way.sends if not item.startswith("(")}
         optional_for_a_number = {"sendDigits", "extension"} & set(self.names(least))
         assert set(self.names(least)) - optional_for_a_number == always
+
+    @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+    def test_how_long_it_rings_is_set_where_it_says_so(self, way):
+        one, other = (
+            str(self.made(way.name, JANE, LINE, CONTEXT, self.DIALOG, "/why", rings_s))
+            for rings_s in (20, 45)
+        )
+        field = re.match("`([a-zA-Z_]+)`", way.rings)
+        assert (one != other) is (field is not None)
+        if field is not None:
+            assert field[1] in one
 
     def test_every_sip_header_of_it_is_judged_by_a_grammar(self):
         sent = {item.strip("()?") for way in WAYS for item in way.sends if "sip." in way.builder}

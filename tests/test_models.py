@@ -330,6 +330,85 @@ def a_decision(**fields):
     )
 
 
+class RulesOwn(Evidence):
+    """Evidence of a rule that is given."""
+
+    def __init__(self, rule):
+        super().__init__()
+        self.given = rule
+
+    def rule(self, number):
+        return self.given
+
+
+def test_names_are_folded_and_there_once_in_any_case():
+    rule = a_rule(
+        required_details=["Name ", "account \t number", "name"],
+        verification_methods=("PIN", "pin", "Code by text"),
+    )
+    assert rule.required_details == ("Name", "account number")
+    assert rule.verification_methods == ("PIN", "Code by text")
+    assert rule.text.required_details == rule.required_details
+
+
+def test_what_a_rule_refuses_of_its_details_methods_and_ring_times():
+    found = problems_of(
+        a_rule,
+        required_details=["ok", " "],
+        verification_methods=["m"] * 17,
+        ring_timeouts_s=[4, 20, 301, "soon", 20.5],
+    )
+    assert found == {
+        "required_details.1": "must not be empty, not ' '",
+        "verification_methods": "Tuple should have at most 16 items after validation, not 17",
+        "ring_timeouts_s.0": "Input should be greater than or equal to 5, not 4",
+        "ring_timeouts_s.2": "Input should be less than or equal to 300, not 301",
+        "ring_timeouts_s.3": "Input should be a valid integer, unable to parse string as an "
+        "integer, not 'soon'",
+        "ring_timeouts_s.4": "Input should be a valid integer, got a number with a fractional "
+        "part, not 20.5",
+    }
+
+
+def test_the_last_ring_time_stands_for_the_rest():
+    rule = a_rule(ring_timeouts_s=(20, 30))
+    assert [rule.ring_timeout_s(i) for i in range(4)] == [20, 30, 30, 30]
+    assert a_rule().ring_timeout_s(0) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "passes"),
+    [("pin", True), (" CODE  by Text", True), ("code", False), ("", False), ("passkey", False)],
+)
+def test_a_method_is_compared_in_any_case_and_spacing(method, passes):
+    rule = a_rule(verification_methods=("PIN", "code by text"))
+    assert rule.is_verified_by(method) is passes
+    assert a_rule().is_verified_by(method) is True
+
+
+def test_a_decision_takes_from_its_rule_what_to_ask_and_how_long_to_ring():
+    rule = a_rule(
+        required_details=("name",), verification_methods=("PIN",), ring_timeouts_s=(20, 30)
+    )
+    decision = a_decision(_evidence=RulesOwn(rule))
+    assert decision.missing == ("name",)
+    assert decision.ring_timeout_s == 20
+    assert decision.verification_methods == ()
+    assert decision.to_dict()["missing"] == ["name"]
+    verify = a_decision(_evidence=RulesOwn(rule), outcome=Outcome.VERIFY, destination=None)
+    assert verify.verification_methods == ("PIN",)
+    assert verify.ring_timeout_s is None
+    assert verify.to_dict()["verification_methods"] == ["PIN"]
+
+
+def test_a_call_may_know_better_what_is_missing_and_how_long_to_ring():
+    rule = a_rule(required_details=("name", "city"), ring_timeouts_s=(20,))
+    decision = a_decision(_evidence=RulesOwn(rule), _missing=(), _ring_timeout_s=45)
+    assert decision.missing == ()
+    assert decision.ring_timeout_s == 45
+    assert a_decision(_evidence=RulesOwn(rule), outcome=Outcome.DEFAULT).ring_timeout_s is None
+
+
 def test_a_decision_materialises_its_rule_and_candidates():
     decision = a_decision()
     assert decision.rule == a_rule()
@@ -342,9 +421,13 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "confidence": 0.9,
         "threshold": 0.5,
         "question": None,
+        "missing": [],
+        "verification_methods": [],
+        "ring_timeout_s": None,
         "next_opening": None,
         "location_id": "store-1",
         "catalog_version": 3,
+        "decision_id": "",
         "candidates": [{"label": "Billing", "confidence": 0.9, "similarity": 0.8}],
     }
 

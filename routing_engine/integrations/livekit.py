@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import context_headers, target
+from routing_engine.integrations.ringing import checked_ring_s
 
 __all__ = ["transfer_sip_participant"]
 
@@ -23,6 +24,7 @@ def transfer_sip_participant(
     participant_identity: str,
     context: Context | None = None,
     play_dialtone: bool = False,
+    ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
     """Fields of a ``TransferSIPParticipantRequest``.
 
@@ -38,9 +40,12 @@ def transfer_sip_participant(
         participant_identity: of the caller in it.
         context: for the person who picks up.
         play_dialtone: whether the caller hears a dial tone meanwhile.
+        ring_timeout_s: how long it rings, as the decision says: ``ringing_timeout``, a Duration
+            as the message's constructor takes it.
 
     Raises:
-        InvalidValueError: a SIP URI cannot be sent.
+        InvalidValueError: a SIP URI cannot be sent, or it is to ring for less than 5 or more than
+            300 seconds.
     """
     number = destination.number
     request: dict[str, Any] = {
@@ -49,5 +54,7 @@ def transfer_sip_participant(
         "transfer_to": target(destination, "") if number is None else f"tel:{destination}",
         "play_dialtone": play_dialtone,
     }
+    if ring_timeout_s is not None:
+        request["ringing_timeout"] = {"seconds": checked_ring_s(ring_timeout_s)}
     headers = dict(context_headers(caller, context))
     return request | {"headers": headers} if headers else request

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import context_headers, target
+from routing_engine.integrations.ringing import checked_ring_s
 
 __all__ = ["transfer_call"]
 
+LONGEST_RING_S = 90
+
 
 def transfer_call(
-    caller: Caller, destination: Destination, *, context: Context | None = None
+    caller: Caller,
+    destination: Destination,
+    *,
+    context: Context | None = None,
+    ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
     """``transfer_destination``, ``transfer_option`` and ``custom_sip_headers``.
 
@@ -30,9 +37,12 @@ def transfer_call(
         caller: on the line.
         destination: from the published table.
         context: for the person who picks up.
+        ring_timeout_s: how long it rings, as the decision says: ``transfer_ring_duration_ms``, of
+            which Retell takes 90 seconds at most, so that a longer one is cut to them.
 
     Raises:
-        InvalidValueError: a SIP URI cannot be sent.
+        InvalidValueError: a SIP URI cannot be sent, or it is to ring for less than 5 or more than
+            300 seconds.
     """
     told = (context or Context()).for_others(caller)
     where: dict[str, Any] = {"type": "predefined"}
@@ -47,6 +57,9 @@ def transfer_call(
         said = {"type": "static_message", "message": told.spoken}
         option = {"type": "warm_transfer", "private_handoff_option": said}
     option["show_transferee_as_caller"] = caller.shown is not None
+    if ring_timeout_s is not None:
+        rings_s = min(checked_ring_s(ring_timeout_s), LONGEST_RING_S)
+        option["transfer_ring_duration_ms"] = 1000 * rings_s
     made: dict[str, Any] = {"transfer_destination": where, "transfer_option": option}
     headers = {f"X-{name}": value for name, value in context_headers(caller, context)}
     return made | {"custom_sip_headers": headers} if headers else made

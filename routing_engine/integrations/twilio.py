@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import context_headers, target, with_headers
+from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.integrations.sip import Peer
 
 __all__ = ["dial", "refer", "whisper"]
@@ -26,6 +27,7 @@ def dial(
     context: Context | None = None,
     whisper_url: str | None = None,
     action_url: str | None = None,
+    ring_timeout_s: int | None = None,
 ) -> str:
     """``<Dial>`` with a ``<Number>`` or ``<Sip>``: Twilio calls the destination and connects both.
 
@@ -42,9 +44,12 @@ def dial(
         context: for the person who picks up.
         whisper_url: where Twilio fetches :func:`whisper`, to be heard before both are connected.
         action_url: where Twilio reports how it went, and asks what to do next.
+        ring_timeout_s: how long it rings, as the decision says: ``timeout``, to which Twilio adds
+            up to 5 seconds; None for Twilio's 30.
 
     Raises:
-        InvalidValueError: line is not a number, or a URL or URI cannot be sent.
+        InvalidValueError: line is not a number, a URL or URI cannot be sent, or it is to ring for
+            less than 5 or more than 300 seconds.
     """
     if line.number is None:
         raise InvalidValueError("line is the phone number that was called, not a SIP URI")
@@ -52,6 +57,8 @@ def dial(
     verb = ET.SubElement(response, "Dial", callerId=caller.shown or line.number)
     if action_url is not None:
         verb.set("action", _url(action_url))
+    if ring_timeout_s is not None:
+        verb.set("timeout", str(checked_ring_s(ring_timeout_s)))
     if destination.number is not None:
         noun = ET.SubElement(verb, "Number")
         noun.text = destination.number

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import context_headers, target
+from routing_engine.integrations.ringing import checked_ring_s
 
 __all__ = ["transfer_destination"]
 
@@ -21,7 +22,11 @@ LINES_OWN = "{{phoneNumber.number}}"
 
 
 def transfer_destination(
-    caller: Caller, destination: Destination, *, context: Context | None = None
+    caller: Caller,
+    destination: Destination,
+    *,
+    context: Context | None = None,
+    ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
     """A ``destination`` of type ``number`` or ``sip``.
 
@@ -36,21 +41,29 @@ def transfer_destination(
         caller: on the line.
         destination: from the published table.
         context: for the person who picks up.
+        ring_timeout_s: how long a SIP destination rings, as the decision says: ``dialTimeout`` of
+            the plan. Vapi applies it to ``sipVerb: dial`` alone, so that it is not sent with a
+            number.
 
     Raises:
-        InvalidValueError: an extension of more than 10 digits, or a SIP URI that cannot be sent.
+        InvalidValueError: an extension of more than 10 digits, a SIP URI that cannot be sent, or
+            it is to ring for less than 5 or more than 300 seconds.
     """
+    rings_s = None if ring_timeout_s is None else checked_ring_s(ring_timeout_s)
     told = (context or Context()).for_others(caller)
     plan: dict[str, Any] = {"mode": "blind-transfer"}
     if told.spoken:
         plan = {"mode": "warm-transfer-say-message", "message": told.spoken}
     caller_id = LINES_OWN if caller.shown is None else CALLERS_OWN
     if destination.number is None:
+        plan["sipVerb"] = "dial"
+        if rings_s is not None:
+            plan["dialTimeout"] = rings_s
         made: dict[str, Any] = {
             "type": "sip",
             "sipUri": target(destination, ""),
             "callerId": caller_id,
-            "transferPlan": plan | {"sipVerb": "dial"},
+            "transferPlan": plan,
         }
         headers = dict(context_headers(caller, context))
         return made | {"sipHeaders": headers} if headers else made

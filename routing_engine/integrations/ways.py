@@ -19,6 +19,8 @@ class Way:
         number: whose number the person who picks up sees, and on what condition.
         reason: how they get to know why the caller calls.
         anonymous: what is different for a caller who withholds the number.
+        rings: what sets how long it rings: a field in backticks is ``ring_timeout_s`` of the
+            builder.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Way:
     number: str
     reason: str
     anonymous: str
+    rings: str
 
 
 _COPIED = "on their screen, if the caller's side copies it and their phone system shows it"
@@ -43,6 +46,7 @@ WAYS = (
         "the caller's, asserted; one that nobody vouches for stands in `From` alone",
         _SHOWN,
         "`Privacy: id` and an anonymous `From`; asserted only to a peer that honours it",
+        "the user agent: it cancels",
     ),
     Way(
         "SIP INVITE, other peer",
@@ -54,6 +58,7 @@ WAYS = (
         "the caller's, if the peer accepts the `From` it is sent",
         _SHOWN,
         "`Privacy: id` and an anonymous `From`; the number is nowhere",
+        "the user agent: it cancels",
     ),
     Way(
         "SIP REFER",
@@ -62,22 +67,25 @@ WAYS = (
         "as the caller's side decides: set it up to show the transferee",
         _COPIED,
         "asks for `Privacy: id`; the number is nowhere",
+        "the caller's side",
     ),
     Way(
         "Twilio `<Dial>`, phone",
         "twilio.dial",
-        ("callerId", "Number", "(sendDigits)", "(url)"),
+        ("callerId", "(timeout)", "Number", "(sendDigits)", "(url)"),
         "the caller's: Twilio lets the calling number through",
         "said before they are connected, from `twilio.whisper` at `url`",
         "`callerId` is the business's line",
+        "`timeout`, and up to 5 s",
     ),
     Way(
         "Twilio `<Dial>`, SIP",
         "twilio.dial",
-        ("callerId", "Sip", "(?User-to-User)", "(url)"),
+        ("callerId", "(timeout)", "Sip", "(?User-to-User)", "(url)"),
         "the caller's",
         "said, and " + _SHOWN,
         "`callerId` is the business's line",
+        "`timeout`, and up to 5 s",
     ),
     Way(
         "Twilio `<Refer>`",
@@ -86,14 +94,19 @@ WAYS = (
         "as the SIP side decides; calls from the PSTN cannot be referred",
         _COPIED,
         "the number is nowhere",
+        "the caller's side",
     ),
     Way(
         "LiveKit `TransferSIPParticipant`",
         "livekit.transfer_sip_participant",
-        ("room_name", "participant_identity", "transfer_to", "play_dialtone", "(headers)"),
+        (
+            *("room_name", "participant_identity", "transfer_to", "play_dialtone"),
+            *("(ringing_timeout)", "(headers)"),
+        ),
         "as the trunk is set up (`from-transferee`); not per transfer",
         _COPIED,
         "as the trunk does; the number is nowhere in the request",
+        "`ringing_timeout`",
     ),
     Way(
         "OpenAI Realtime `refer`",
@@ -102,6 +115,7 @@ WAYS = (
         "as the trunk is set up; not per transfer",
         "not at all: look the decision up",
         "as the trunk does; the number is nowhere in the request",
+        "the caller's side",
     ),
     Way(
         "Vapi, phone",
@@ -110,6 +124,7 @@ WAYS = (
         "the caller's, if the provider of the number allows it",
         "said before they are connected",
         "`callerId` is the assistant's number",
+        "the provider of the number",
     ),
     Way(
         "Vapi, SIP",
@@ -118,6 +133,7 @@ WAYS = (
         "the caller's, if the provider of the number allows it",
         "said before they are connected",
         "`callerId` is the assistant's number",
+        "`dialTimeout` of the plan",
     ),
     Way(
         "Retell",
@@ -126,13 +142,17 @@ WAYS = (
         "the caller's, if the telephony side allows it (Retell's Twilio numbers do)",
         "said to them alone before they are connected",
         "`show_transferee_as_caller` is false: the agent's number",
+        "`transfer_ring_duration_ms` of the option, at most 90 s",
     ),
 )
 
 
 def markdown() -> str:
     """The table as it stands in the README."""
-    columns = ("way", "sent", "they see the number", "they know why", "anonymous caller")
+    columns = (
+        *("way", "sent", "they see the number", "they know why", "anonymous caller"),
+        "how long it rings",
+    )
     rows = [
         (
             f"{way.name}<br>`{way.builder}`",
@@ -140,6 +160,7 @@ def markdown() -> str:
             way.number,
             way.reason,
             way.anonymous,
+            way.rings,
         )
         for way in WAYS
     ]

@@ -785,6 +785,7 @@ class _Assembly:
             sites=site_values,
             tables=tables,
             specials=tuple(self.numbers.interned.specials),
+            dial_policy=self.policy,
         )
 
     def _site(self, code: int) -> Site:

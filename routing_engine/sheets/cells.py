@@ -21,6 +21,7 @@ __all__ = [
     "read_fraction",
     "split_codes",
     "split_list",
+    "split_seconds",
     "text_of",
 ]
 
@@ -88,6 +89,14 @@ def join_list(items: Iterable[str]) -> str:
 def split_codes(text: str) -> tuple[str, ...]:
     """Items separated by ``|``, ``,`` or ``;``, trimmed, empty ones dropped."""
     return tuple(filter(None, (item.strip() for item in _BETWEEN_CODES.split(text))))
+
+
+def split_seconds(text: str) -> tuple[int, ...]:
+    """Whole seconds separated by ``|``."""
+    items = split_list(text)
+    if not all(item.isascii() and item.isdigit() and len(item) < 10 for item in items):
+        raise InvalidValueError("must be whole seconds, separated by |")
+    return tuple(map(int, items))
 
 
 _FLAGS = {

@@ -74,6 +74,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "languages", "language", "spoken", "spoken language", "spoken languages", "speaks",
         "caller language", "caller speaks",
     ),
+    "required_details": (
+        "required details", "required fields", "details needed", "collect", "ask for",
+    ),
+    "verification_methods": (
+        "verification methods", "verification method", "verify by", "verify with", "verified by",
+    ),
+    "ring_timeouts_s": (
+        "ring timeouts s", "ring timeouts", "ring timeout", "ring seconds",
+        "ring time", "seconds to ring",
+    ),
 }  # fmt: skip
 """Column -> headers that mean it. Case, spaces and punctuation do not matter: ``Store #`` is
 ``store`` and ``TIME_ZONE`` is ``timezone``."""
@@ -84,7 +94,8 @@ LOCATION_FIELDS = (
 )  # fmt: skip
 TEXT_FIELDS = (
     "label", "when", "examples", "threshold", "hours", "requires_verification",
-    "requires_confirmation", "action", "enabled", "languages",
+    "requires_confirmation", "action", "enabled", "languages", "required_details",
+    "verification_methods", "ring_timeouts_s",
 )  # fmt: skip
 RULE_FIELDS = (*TEXT_FIELDS, "destination", "extension", "fallback")
 

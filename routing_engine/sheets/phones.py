@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -395,14 +395,7 @@ def _in_process(
 
 def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReader) -> bytes:
     """Region, policy and cells as lines of bytes, for a worker."""
-    policy = reader.policy
-    settings = {
-        "region": reader.region,
-        "countries": None if policy.countries is None else sorted(policy.countries),
-        "refused_types": sorted(policy.refused_types),
-        "allow_sip": policy.allow_sip,
-        "allow": None if policy.allow is None else sorted(policy.allow),
-    }
+    settings = {"region": reader.region, "policy": reader.policy.to_dict()}
     request = bytearray(json.dumps(settings).encode())
     for start in range(0, len(cells), 65536):
         # A line break in a cell reads as a space, here and there.
@@ -414,13 +407,7 @@ def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReade
 def answer_request(lines: Iterator[bytes]) -> bytes:
     """The worker's side: codes as uint64, then statuses as uint8."""
     settings = json.loads(next(lines))
-    policy = DialPolicy(
-        countries=_frozen(settings["countries"]),
-        refused_types=frozenset(settings["refused_types"]),
-        allow_sip=settings["allow_sip"],
-        allow=_frozen(settings["allow"]),
-    )
-    read = NumberReader(settings["region"], policy).read
+    read = NumberReader(settings["region"], DialPolicy(**settings["policy"])).read
     codes = bytearray()
     statuses = bytearray()
     for line in lines:
@@ -428,7 +415,3 @@ def answer_request(lines: Iterator[bytes]) -> bytes:
         codes += code.to_bytes(8, sys.byteorder)
         statuses.append(status)
     return bytes(codes + statuses)
-
-
-def _frozen(items: Sequence[str] | None) -> frozenset[str] | None:
-    return None if items is None else frozenset(items)

@@ -14,6 +14,7 @@ from routing_engine.sheets.cells import (
     read_fraction,
     split_codes,
     split_list,
+    split_seconds,
     text_of,
 )
 from routing_engine.sheets.headers import TEXT_FIELDS, field_of, header_key
@@ -44,6 +45,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "requires_confirmation": read_flag,
     "enabled": read_flag,
     "languages": split_codes,
+    "required_details": split_list,
+    "verification_methods": split_list,
+    "ring_timeouts_s": split_seconds,
 }
 
 

@@ -35,7 +35,7 @@ LONG_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "business_hours",
     "after_hours", "location_threshold", "label", "when", "examples", "destination", "extension", "threshold", "hours",
     "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
-    "languages",
+    "languages", "required_details", "verification_methods", "ring_timeouts_s",
 )  # fmt: skip
 ALWAYS = frozenset(
     {"location_id", "location_name", "timezone", "default_destination", "label", "when",
@@ -161,6 +161,9 @@ def _text_cells(text: RuleText) -> dict[str, str]:
         "action": text.action,
         "enabled": "" if text.enabled else "no",
         "languages": join_list(text.languages),
+        "required_details": join_list(text.required_details),
+        "verification_methods": join_list(text.verification_methods),
+        "ring_timeouts_s": join_list(map(str, text.ring_timeouts_s)),
     }
 
 

@@ -45,6 +45,15 @@ def _left(path):
         ("languages", "es, xx", "English name of a language that can be identified"),
         ("languages", "xx", ", not 'xx'"),
         ("languages", "English", "is matched by its words"),
+        ("required_details", "x" * 201, "should have at most 200 characters"),
+        ("required_details", "|".join(f"d{i}" for i in range(17)), "should have at most 16 items"),
+        ("verification_methods", "PIN | a\x07b", "must not hold control characters"),
+        ("ring_timeouts_s", "20 | 4", "should be greater than or equal to 5, not 4"),
+        ("ring_timeouts_s", "301", "should be less than or equal to 300, not 301"),
+        ("ring_timeouts_s", "soon", "must be whole seconds, separated by |, not 'soon'"),
+        ("ring_timeouts_s", "20.5", "must be whole seconds, separated by |, not '20.5'"),
+        ("ring_timeouts_s", "20, 45", "must be whole seconds, separated by |, not '20, 45'"),
+        ("ring_timeouts_s", "²0", "must be whole seconds, separated by |, not '²0'"),
         ("destination", "", "is empty; a rule that transfers needs a destination"),
     ],
 )
@@ -226,6 +235,13 @@ def test_same_when_for_speakers_of_another_language_is_no_contradiction(tmp_path
     assert sheet.report.warnings == ()
     rows.append(("s1", A, "M", "W", B, "ES-mx"))
     assert [e.row for e in refused(write_csv(tmp_path / "f.csv", rows)).errors] == [5]
+
+
+def test_a_wrong_ring_time_is_named_with_file_row_column_and_value(tmp_path):
+    path = write_csv(tmp_path / "f.csv", rows_with("Ring seconds", "20 | 3"))
+    assert texts(refused(path).errors) == [
+        "f.csv:2 Ring seconds: should be greater than or equal to 5, not 3"
+    ]
 
 
 def test_a_wrong_language_is_named_with_file_row_column_and_value(tmp_path):

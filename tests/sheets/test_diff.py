@@ -46,6 +46,23 @@ def test_changed_languages_are_told():
     assert str(made).splitlines()[1:] == ["~ s1", "    ~ Spanish: languages es -> es, pt"]
 
 
+def test_changed_details_methods_and_ring_times_are_told():
+    old = ContextRule(label="L", when="w", destination=B, required_details=["name"])
+    new = ContextRule(
+        label="L", when="w", destination=B, required_details=["name", "city"],
+        verification_methods=["PIN"], ring_timeouts_s=[20, 45],
+    )  # fmt: skip
+    made = diff(_columns(_location("s1", old)), _columns(_location("s1", new)))
+    (change,) = str(made).splitlines()[2:]
+    assert change == (
+        "    ~ L: required_details name -> name, city; verification_methods none -> PIN; "
+        "ring_timeouts_s none -> 20, 45"
+    )
+    assert made.to_dict()["changed"][0]["rules_changed"][0]["fields"][-1] == {
+        "field": "ring_timeouts_s", "old": [], "new": [20, 45],
+    }  # fmt: skip
+
+
 def test_rules_that_differ_only_in_languages_are_kept_apart():
     one = ContextRule(label="L", when="w", destination=B)
     two = ContextRule(label="L", when="w", languages=["es"], destination=C)

@@ -17,17 +17,18 @@ def test_long_layout_reads_every_column(tmp_path):
         "location_id", "location_name", "timezone", "default_destination", "location_threshold",
         "label", "when", "examples", "destination", "extension", "threshold", "hours",
         "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
-        "languages",
+        "languages", "Required Details", "verification_methods", "ring_timeouts",
     )  # fmt: skip
     rows = [
         header,
         ("s1", "Main  St", "America/New_York", A, "0", "Billing", "a bill", r"x | y\|z || ", B,
          "12", "0", "Open", "Yes", "x", "TRANSFER", f"{C} | sip:a@b.example", "no",
-         "Vietnamese; ES | es-MX, fr"),
+         "Vietnamese; ES | es-MX, fr", "name | Account  number | NAME", "PIN | code by text",
+         "20|45"),
         ("s1", "", "", "", "", "Hours", "asks when open", "", "", "", "", "", "", "0", "contain",
-         "", "true", ""),
+         "", "true", "", "", "", ""),
         ("s2", "", "", "sips:desk@pbx.example", "", "", "", "", "", "", "", "", "", "", "", "", "",
-         ""),
+         "", "", "", ""),
     ]  # fmt: skip
     sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
     assert locations(sheet) == [
@@ -40,6 +41,8 @@ def test_long_layout_reads_every_column(tmp_path):
                     destination=f"{B};ext=12", threshold=0.0, hours="open",
                     requires_verification=True, requires_confirmation=True,
                     fallback=(C, "sip:a@b.example"), enabled=False, languages=("es", "fr", "vi"),
+                    required_details=("name", "Account number"),
+                    verification_methods=("PIN", "code by text"), ring_timeouts_s=(20, 45),
                 ),
                 ContextRule(label="Hours", when="asks when open", action="contain"),
             ],
@@ -80,7 +83,8 @@ def test_every_alias_is_understood(tmp_path, field, alias):
         "label": "L", "when": "w", "examples": "e",
         "destination": B, "extension": "7", "threshold": "0.25", "hours": "closed",
         "requires_verification": "yes", "requires_confirmation": "yes", "action": "transfer",
-        "fallback": C, "enabled": "no", "languages": "es",
+        "fallback": C, "enabled": "no", "languages": "es", "required_details": "name",
+        "verification_methods": "PIN", "ring_timeouts_s": "20",
     }  # fmt: skip
     names = [f" {alias.upper()} #" if name == field else name for name in values]
     sheet = read_sheet(write_csv(tmp_path / "f.csv", [names, list(values.values())]))
@@ -92,7 +96,8 @@ def test_every_alias_is_understood(tmp_path, field, alias):
                 ContextRule(
                     label="L", when="w", examples=("e",), destination=f"{B};ext=7", threshold=0.25,
                     hours="closed", requires_verification=True, requires_confirmation=True,
-                    fallback=(C,), enabled=False, languages=("es",),
+                    fallback=(C,), enabled=False, languages=("es",), required_details=("name",),
+                    verification_methods=("PIN",), ring_timeouts_s=(20,),
                 )
             ],
         )

@@ -48,6 +48,9 @@ def rules(draw):
         destination=draw(destinations if action == "transfer" else st.none() | destinations),
         fallback=draw(st.lists(destinations, max_size=2)),
         languages=draw(st.sampled_from([(), ("es",), ("vi", "es")])),
+        required_details=draw(st.lists(texts, max_size=2)),
+        verification_methods=draw(st.lists(texts, max_size=2)),
+        ring_timeouts_s=draw(st.lists(st.integers(5, 300), max_size=3)),
     )  # fmt: skip
 
 
@@ -165,19 +168,42 @@ def test_languages_are_written_as_codes_only_where_a_rule_has_some(tmp_path):
     assert row.endswith(",es | vi")
 
 
+def test_what_a_handoff_needs_is_written_only_where_a_rule_has_it(tmp_path):
+    rule = ContextRule(
+        label="S", when="w", destination=B, required_details=["name", "account | number"],
+        verification_methods=["PIN"], ring_timeouts_s=[20, 45],
+    )  # fmt: skip
+    path = tmp_path / "f.csv"
+    made = Location(location_id="s", default_destination=A, rules=[rule])
+    write_sheet(LocationColumns.from_locations([made]), path)
+    header, row = path.read_bytes().decode("utf-8-sig").splitlines()
+    assert header.endswith("destination,required_details,verification_methods,ring_timeouts_s")
+    assert row.endswith(r",name | account \| number,PIN,20 | 45")
+
+
 WIDE = [
     Location(
         location_id="s1", default_destination=A, threshold=0.5, name="One", after_hours=D,
         timezone="America/Chicago", business_hours="Mon-Fri 08:00-17:00; holidays US",
         rules=[
             ContextRule(label="Billing", when="a bill", examples=["x | y"], destination=B),
-            ContextRule(label="Parts", when="needs parts", destination=f"{C};ext=9"),
+            ContextRule(
+                label="Parts", when="needs parts", destination=f"{C};ext=9",
+                required_details=["part number"], verification_methods=["PIN", "code"],
+                ring_timeouts_s=[20, 300],
+            ),
             ContextRule(label="Other", when="not English", languages=["vi", "es"], destination=D),
         ],
     ),
     Location(
         location_id="s2", default_destination=A,
-        rules=[ContextRule(label="Parts", when="needs parts", destination="sip:p@x.example")],
+        rules=[
+            ContextRule(
+                label="Parts", when="needs parts", destination="sip:p@x.example",
+                required_details=["part number"], verification_methods=["PIN", "code"],
+                ring_timeouts_s=[20, 300],
+            )
+        ],
     ),
 ]  # fmt: skip
 

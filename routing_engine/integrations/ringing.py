@@ -1,0 +1,21 @@
+"""How long a transfer may ring, as the builders take it."""
+
+from __future__ import annotations
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.models import LONGEST_RING_S, SHORTEST_RING_S
+
+__all__ = ["checked_ring_s"]
+
+
+def checked_ring_s(seconds: int) -> int:
+    """The seconds, if they are what a decision may say.
+
+    Raises:
+        InvalidValueError: not a whole number from 5 to 300.
+    """
+    if type(seconds) is not int or not SHORTEST_RING_S <= seconds <= LONGEST_RING_S:
+        raise InvalidValueError(
+            f"ring_timeout_s is whole seconds from {SHORTEST_RING_S} to {LONGEST_RING_S}"
+        )
+    return seconds
