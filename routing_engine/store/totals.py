@@ -210,7 +210,7 @@ def _calls(
     until: datetime | None,
     outcome: str | None,
     rule: str | None,
-) -> Executable:
+) -> Any:
     """Calls of a part of one day, added up."""
     assert since is not None
     query: Any = (
