@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
     from routing_engine.fitting import Fitting
+    from routing_engine.following import Feed, Following, Publisher
     from routing_engine.lint import LintReport
     from routing_engine.sheets.report import ImportReport
     from routing_engine.skill import Skill
@@ -542,6 +543,33 @@ class RoutingEngine:
             )
             self._state = self._merged(made) if max(len(kept), len(gone)) > MAX_CHANGED else made
         return version
+
+    def follow(self, feed: Feed | Publisher, *, since: int | None = None) -> Following:
+        """Answer from what a store publishes, and keep up with it.
+
+        When this returns the engine has all that is published; what is published later it has
+        within two seconds. While the store does not answer, the catalog stays as it is.
+
+        Args:
+            feed: a store, or a feed of one of its organisations. From then on nothing else may
+                change this engine's locations.
+            since: the position that the present locations are of, where they are a snapshot of
+                the same feed; None replaces them.
+
+        Returns:
+            What follows, to be asked how far it is, and to be closed.
+
+        Raises:
+            InvalidValueError: it is no feed.
+            RoutingError: the store does not answer, and ``since`` is None.
+        """
+        from routing_engine import following
+
+        if isinstance(feed, following.Publisher):
+            feed = feed.feed()
+        if not isinstance(feed, following.Feed):
+            raise InvalidValueError(f"a {type(feed).__name__} is no feed")
+        return following.Following(self, feed, since=since)
 
     def evaluate(self, cases: CaseSource) -> Evaluation:
         """How good the answers to labelled calls are, at locations that are open.

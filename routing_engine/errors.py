@@ -7,6 +7,13 @@
     ├── EncoderError                        an encoder cannot be loaded, or misbehaved
     │   └── ModelIntegrityError             model weights are not the ones that were expected
     ├── SnapshotError                       a snapshot is missing, altered, foreign or too new
+    ├── StoreError                          the store cannot do what it was asked to
+    │   ├── NotFoundError                   no such row in this organisation
+    │   ├── ConflictError                   what must be unique is there already
+    │   ├── PreconditionFailedError         it was changed since it was read
+    │   ├── IdempotencyConflictError        the same key came with another request
+    │   ├── WrongSecretError                sealed with another secret, or altered
+    │   └── StoreUnavailableError           the database does not answer; what is asked may be right
     └── MissingExtraError (ImportError)     an optional dependency is not installed
 
 Messages name what was wrong, show the value and say what to do. Phone numbers in them are
@@ -23,15 +30,22 @@ if TYPE_CHECKING:
     from routing_engine.sheets.report import ImportReport
 
 __all__ = [
+    "ConflictError",
     "EncoderError",
+    "IdempotencyConflictError",
     "InvalidValueError",
     "MissingExtraError",
     "ModelIntegrityError",
+    "NotFoundError",
+    "PreconditionFailedError",
     "Problem",
     "RoutingError",
     "SheetError",
     "SnapshotError",
+    "StoreError",
+    "StoreUnavailableError",
     "UnknownLocationError",
+    "WrongSecretError",
     "mask",
 ]
 
@@ -148,6 +162,59 @@ class ModelIntegrityError(EncoderError):
 
 class SnapshotError(RoutingError):
     """A snapshot is missing, incomplete, altered, foreign or of a newer format."""
+
+
+class StoreError(RoutingError):
+    """The store cannot do what it was asked to."""
+
+
+class NotFoundError(StoreError):
+    """No such row in this organisation.
+
+    Attributes:
+        what: what was looked for: ``"agent"``.
+        object_id: its id.
+    """
+
+    def __init__(self, what: str, object_id: object) -> None:
+        self.what = what
+        self.object_id = object_id
+        super().__init__(f"there is no {what} {object_id!r}")
+
+    def __reduce__(self) -> tuple[type[NotFoundError], tuple[str, object]]:
+        return type(self), (self.what, self.object_id)
+
+
+class ConflictError(StoreError):
+    """What must be unique is there already."""
+
+
+class PreconditionFailedError(StoreError):
+    """A draft was changed since it was read; read it again, and change that.
+
+    Attributes:
+        current: its etag now.
+    """
+
+    def __init__(self, object_id: str, current: str) -> None:
+        self.object_id = object_id
+        self.current = current
+        super().__init__(f"{object_id} was changed since it was read; its etag is {current!r} now")
+
+    def __reduce__(self) -> tuple[type[PreconditionFailedError], tuple[str, str]]:
+        return type(self), (self.object_id, self.current)
+
+
+class IdempotencyConflictError(StoreError):
+    """An idempotency key came again, with another request."""
+
+
+class WrongSecretError(StoreError):
+    """What is sealed cannot be opened: another secret sealed it, or it was altered or moved."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database does not answer, or is too busy; the same request may succeed later."""
 
 
 class MissingExtraError(RoutingError, ImportError):

@@ -29,7 +29,7 @@ LEVELS = (
     ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
     ("catalog", "profiles", "cases", "handoff"),
     ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "plotting", "skill"),
+    ("conversation", "fitting", "following", "plotting", "skill"),
     ("engine",),
     ("store", "server", "integrations", "cli", "demo", "__main__"),
 )
@@ -70,6 +70,7 @@ PUBLIC = {
 HEAVY = (
     *("torch", "transformers", "sentence_transformers", "onnxruntime", "tokenizers"),
     *("pandas", "openpyxl", "python_calamine", "faiss", "matplotlib", "typer", "lingua"),
+    *("sqlalchemy", "alembic", "psycopg", "cryptography"),
 )
 
 
@@ -175,7 +176,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call", "skill"),
+        *("open_call", "resume_call", "skill", "follow"),
     }
 
 
@@ -200,6 +201,7 @@ def test_the_engine_is_called_like_this():
         RoutingEngine.load: ["directory", *options, "*reembed"],
         RoutingEngine.location: ["location_id"],
         RoutingEngine.evaluate: ["cases"],
+        RoutingEngine.follow: ["feed", "*since"],
         RoutingEngine.fit: ["cases", "*seed"],
     }.items():
         found = shape(function)

@@ -1,0 +1,59 @@
+"""What a control plane keeps: organisations, keys, drafts, versions, calls and what is published.
+
+    from routing_engine.store import Store
+
+    with Store.open("sqlite:///routing.db") as store:
+        organisation_id = store.create_organisation("Acme")
+        with store.work(organisation_id) as work:
+            agent = work.create_agent("Downtown", "store-0042", {})
+
+The same on SQLite and PostgreSQL. Documents are plain JSON; what they mean is the server's business.
+"""
+
+from __future__ import annotations
+
+from routing_engine.errors import MissingExtraError
+
+try:
+    import alembic  # noqa: F401
+    import cryptography  # noqa: F401
+    import sqlalchemy  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("the store", "server") from error
+
+from routing_engine.store.agents import Agent
+from routing_engine.store.answers import Answer
+from routing_engine.store.auditing import Audit
+from routing_engine.store.calls import CallRow, DecisionRow
+from routing_engine.store.feed import Changes, Feed
+from routing_engine.store.imports import Import, ImportedDraft
+from routing_engine.store.keys import Key, Principal
+from routing_engine.store.pages import Page
+from routing_engine.store.skills import Skill
+from routing_engine.store.store import Store
+from routing_engine.store.tables import new_id
+from routing_engine.store.totals import Day, Totals
+from routing_engine.store.versions import Version
+from routing_engine.store.work import Work
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "Audit",
+    "CallRow",
+    "Changes",
+    "Day",
+    "DecisionRow",
+    "Feed",
+    "Import",
+    "ImportedDraft",
+    "Key",
+    "Page",
+    "Principal",
+    "Skill",
+    "Store",
+    "Totals",
+    "Version",
+    "Work",
+    "new_id",
+]

@@ -1,0 +1,77 @@
+"""Idempotency: the same request again gets the same answer, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import delete, select
+
+from routing_engine.errors import IdempotencyConflictError
+from routing_engine.store.auditing import Audited
+from routing_engine.store.tables import AnswerRow, present
+
+__all__ = ["KEPT", "Answer", "Answers"]
+
+KEPT: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Answers(Audited):
+    """Answers of an organisation, by idempotency key; sealed, for they may name callers.
+
+    An answer is remembered in the transaction of the write that it tells of: both are there, or
+    neither is.
+    """
+
+    def recall(self, key: str, fingerprint: str) -> Answer | None:
+        """The answer that was given to this key; None where there is none yet.
+
+        A second request with this key waits here until the first is through.
+
+        Args:
+            fingerprint: tells one request from another.
+
+        Raises:
+            IdempotencyConflictError: the key came with another request before.
+            WrongSecretError: the answer was sealed with another secret.
+        """
+        self._database.lock(self._rows, f"{self.organisation_id} {key}")
+        row = self._rows.scalar(select(AnswerRow).where(AnswerRow.key == key))
+        if row is None:
+            return None
+        if row.created_at <= present() - KEPT:
+            self._rows.execute(delete(AnswerRow).where(AnswerRow.key == key))
+            return None
+        if row.fingerprint != fingerprint:
+            raise IdempotencyConflictError("this idempotency key came with another request before")
+        return Answer(**json.loads(self._sealer.open(row.sealed, *self._place(key))))
+
+    def remember(
+        self, key: str, fingerprint: str, status: int, body: Any, headers: Mapping[str, str]
+    ) -> None:
+        """Keep an answer for 24 hours. :meth:`recall` in the same work comes first."""
+        answer = json.dumps({"status": status, "body": body, "headers": dict(headers)})
+        self._rows.add(
+            AnswerRow(
+                organisation_id=self.organisation_id,
+                key=key,
+                fingerprint=fingerprint,
+                sealed=self._sealer.seal(answer, *self._place(key)),
+                created_at=present(),
+            )
+        )
+
+    def _place(self, key: str) -> tuple[str, ...]:
+        return "answers", self.organisation_id, key

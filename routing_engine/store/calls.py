@@ -1,0 +1,249 @@
+"""Calls and the decisions in them. What callers said, and who they are, is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import defer
+
+from routing_engine.errors import NotFoundError
+from routing_engine.store.auditing import Audited
+from routing_engine.store.database import Database
+from routing_engine.store.pages import Page, page_of
+from routing_engine.store.rows import Rows
+from routing_engine.store.tables import CallRecord, DecisionRecord
+from routing_engine.store.totals import Alike, Counted, Totals, add_up, day_of, write_totals
+
+__all__ = ["CallRow", "Calls", "DecisionRow", "insert_decisions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRow:
+    """A call.
+
+    Attributes:
+        version: the agent's version that answered.
+        outcome, reason, rule: the last decision's; None before there is one.
+        transferred: somebody was, or is to be, dialled for the caller.
+        failed_transfers: attempts that nobody answered.
+        record: the call as :meth:`~routing_engine.conversation.Call.to_json` gives it; None where
+            nothing is kept. Stored sealed.
+        handoff: what the person who picks up gets, as JSON. Stored sealed.
+        expires_at: when record and handoff are deleted; None for never.
+    """
+
+    id: str
+    agent_id: str
+    version: int | None
+    opened_at: datetime
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    transferred: bool = False
+    failed_transfers: int = 0
+    record: str | None = None
+    handoff: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow:
+    """One decision, without a word of what was said.
+
+    Attributes:
+        call_id: the call it was made in. One that was asked for by itself has the id of a call
+            that is stored with it, opened and ended at once.
+        is_alone: it was asked for by itself.
+    """
+
+    organisation_id: str
+    id: str
+    call_id: str
+    agent_id: str
+    version: int | None
+    decided_at: datetime
+    outcome: str
+    reason: str
+    rule: str | None = None
+    confidence: float = 0.0
+    transferred: bool = False
+    is_alone: bool = False
+
+
+class Calls(Audited):
+    """The calls of an organisation."""
+
+    def put_call(self, call: CallRow) -> None:
+        """Store a call, or what has become of it."""
+        row = self._rows.scalar(
+            select(CallRecord).where(CallRecord.id == call.id).with_for_update()
+        )
+        if row is None:
+            row = CallRecord(organisation_id=self.organisation_id, id=call.id)
+            self._rows.add(row)
+        else:
+            self._count(row, -1)
+        for name in _CLEAR:
+            setattr(row, name, getattr(call, name))
+        for name in _SEALED:
+            text = getattr(call, name)
+            place = self._call_place(call.id, name)
+            setattr(row, name, None if text is None else self._sealer.seal(text, *place))
+        self._count(row, +1)
+
+    def call(self, call_id: str) -> CallRow:
+        """One call, with what is sealed in it.
+
+        Raises:
+            NotFoundError: there is no such call.
+            WrongSecretError: it was sealed with another secret.
+        """
+        query = select(CallRecord).where(CallRecord.id == call_id)
+        if self._rows.writing:
+            query = query.with_for_update()
+        row = self._rows.scalar(query)
+        if row is None:
+            raise NotFoundError("call", call_id)
+        opened = {
+            name: self._sealer.open(sealed, *self._call_place(call_id, name))
+            for name in _SEALED
+            if (sealed := getattr(row, name)) is not None
+        }
+        return _call(row, **opened)
+
+    def calls(
+        self,
+        agent_id: str,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        outcome: str | None = None,
+        rule: str | None = None,
+    ) -> Page[CallRow]:
+        """Calls opened in [since, until), newest first; nothing that is sealed is in them."""
+        query = select(CallRecord).where(CallRecord.agent_id == agent_id)
+        if since is not None:
+            query = query.where(CallRecord.opened_at >= since)
+        if until is not None:
+            query = query.where(CallRecord.opened_at < until)
+        if outcome is not None:
+            query = query.where(CallRecord.outcome == outcome)
+        if rule is not None:
+            query = query.where(CallRecord.rule == rule)
+        return page_of(
+            self._rows,
+            query.options(defer(CallRecord.record), defer(CallRecord.handoff)),
+            (CallRecord.opened_at, CallRecord.id),
+            _call,
+            limit=limit,
+            cursor=cursor,
+            newest_first=True,
+        )
+
+    def decisions(
+        self, call_id: str, limit: int = 50, cursor: str | None = None
+    ) -> Page[DecisionRow]:
+        """Decisions of a call, in order."""
+        return page_of(
+            self._rows,
+            select(DecisionRecord).where(DecisionRecord.call_id == call_id),
+            (DecisionRecord.decided_at, DecisionRecord.id),
+            _decision,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def totals(
+        self,
+        agent_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        outcome: str | None = None,
+        rule: str | None = None,
+    ) -> Totals:
+        """How the calls that :meth:`calls` lists came out, all pages of it together."""
+        self._write_totals()
+        return add_up(self._rows, agent_id, since=since, until=until, outcome=outcome, rule=rule)
+
+    def _call_place(self, call_id: str, column: str) -> tuple[str, ...]:
+        return "calls", self.organisation_id, column, call_id
+
+    def _count(self, row: CallRecord, times: int) -> None:
+        alike = Alike(
+            row.organisation_id,
+            row.agent_id,
+            day_of(row.opened_at),
+            row.outcome or "",
+            row.rule or "",
+        )
+        counted = Counted(1, int(row.transferred), row.failed_transfers)
+        self._counted[alike] = self._counted.get(alike, Counted()).plus(counted, times)
+
+    def _write_totals(self) -> None:
+        """Last in a transaction: rows that many calls share are locked no longer than need be."""
+        write_totals(self._database, self._rows, self._counted)
+        self._counted.clear()
+
+
+def insert_decisions(database: Database, rows: Rows, decisions: Iterable[DecisionRow]) -> None:
+    """Store decisions, and a call for each that was asked for by itself."""
+    made: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+    counted: dict[Alike, Counted] = {}
+    for decision in decisions:
+        row = {name: getattr(decision, name) for name in _DECISION}
+        made.append(row)
+        if not decision.is_alone:
+            continue
+        calls.append(
+            {name: row[name] for name in _SHARED}
+            | {
+                "id": decision.call_id,
+                "opened_at": decision.decided_at,
+                "ended_at": decision.decided_at,
+                "transferred": decision.transferred,
+                "failed_transfers": 0,
+                "record": None,
+                "handoff": None,
+                "expires_at": None,
+            }
+        )
+        alike = Alike(
+            decision.organisation_id,
+            decision.agent_id,
+            day_of(decision.decided_at),
+            decision.outcome,
+            decision.rule or "",
+        )
+        one = Counted(1, int(decision.transferred))
+        counted[alike] = counted.get(alike, Counted()).plus(one)
+    if made:
+        rows.execute(insert(DecisionRecord), made)
+    if calls:
+        rows.execute(insert(CallRecord), calls)
+    write_totals(database, rows, counted)
+
+
+_SEALED = ("record", "handoff")
+_CLEAR = (
+    *("agent_id", "version", "opened_at", "ended_at", "outcome", "reason", "rule"),
+    *("transferred", "failed_transfers", "expires_at"),
+)
+_SHARED = ("organisation_id", "agent_id", "version", "outcome", "reason", "rule")
+_DECISION = (*_SHARED, "id", "call_id", "decided_at", "confidence")
+
+
+def _call(row: CallRecord, **opened: Any) -> CallRow:
+    return CallRow(id=row.id, **{name: getattr(row, name) for name in _CLEAR}, **opened)
+
+
+def _decision(row: DecisionRecord) -> DecisionRow:
+    return DecisionRow(**{name: getattr(row, name) for name in _DECISION})

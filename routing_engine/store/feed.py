@@ -1,0 +1,181 @@
+"""What is published, for engines that follow it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.models import Location
+from routing_engine.store.database import CHANNEL, Database
+from routing_engine.store.rows import ALL, All, Rows
+from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Changes", "Feed"]
+
+POLL_S: Final = 0.2
+"""Between looks at the counter of an SQLite store; one takes less than a tenth of a millisecond."""
+
+POLL_BEHIND_S: Final = 1.0
+"""Between looks at that of a PostgreSQL store, which also notifies."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was published since a position.
+
+    Attributes:
+        position: where the next question goes on.
+        locations: those that are new or changed.
+        removed: ids of those that are published no more.
+        unreadable: ids of those whose stored row is no location; whatever was known of them
+            before is still the best there is.
+    """
+
+    position: int
+    locations: tuple[Location, ...]
+    removed: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+class Feed:
+    """What is published, in the order it was; for one reader.
+
+    In the feed of one organisation a location has its own id, in the feed of all its agent's.
+
+    Args:
+        organisation: whose; :data:`~routing_engine.store.rows.ALL` for everybody's.
+    """
+
+    def __init__(self, database: Database, organisation: str | All) -> None:
+        self._database = database
+        self._organisation = organisation
+        self._listening: psycopg.Connection[Any] | None = None
+
+    def position(self) -> int:
+        """Grows with every publication, in the order that they become visible.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        with self._read() as rows:
+            return _position(rows)
+
+    def changes(self, since: int = 0) -> Changes:
+        """What was published after a position; 0 for all there is.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        with self._read() as rows:
+            position = _position(rows)
+            found = rows.execute(
+                select(
+                    PublishedRow.agent_id,
+                    PublishedRow.location_id,
+                    PublishedRow.version,
+                    VersionRow.location,
+                )
+                .outerjoin(
+                    VersionRow,
+                    (VersionRow.organisation_id == PublishedRow.organisation_id)
+                    & (VersionRow.agent_id == PublishedRow.agent_id)
+                    & (VersionRow.number == PublishedRow.version),
+                )
+                .where(PublishedRow.position > since)
+                .order_by(PublishedRow.position, PublishedRow.agent_id)
+            ).all()
+        locations: dict[str, Location] = {}
+        removed: dict[str, None] = {}
+        unreadable: dict[str, None] = {}
+        for agent_id, location_id, version, text in found:
+            name = agent_id if self._organisation is ALL else location_id
+            # An agent that was deleted may have been followed by another at the same location.
+            for known in (locations, removed, unreadable):
+                known.pop(name, None)
+            if version is None:
+                removed[name] = None
+                continue
+            try:
+                location = Location.model_validate_json(text or "")
+                if location.location_id != name:
+                    location = location.model_copy(update={"location_id": name})
+                locations[name] = location
+            except InvalidValueError as error:
+                _logger.error(  # noqa: TRY400  a traceback would show what is stored
+                    "agent %s, version %s: what is stored is no location (%d problems)",
+                    agent_id,
+                    version,
+                    len(error.problems),
+                )
+                unreadable[name] = None
+        return Changes(
+            position,
+            tuple(locations.values()),
+            tuple(removed) if since else (),
+            tuple(unreadable),
+        )
+
+    def wait(self, since: int, timeout_s: float) -> bool:
+        """Wait until the position is another than this; False where time is up first.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        until = time.monotonic() + timeout_s
+        if not self._database.is_sqlite:
+            self._listen()  # before looking, so that nothing comes in between
+        while self.position() == since:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if self._listening is None:
+                time.sleep(min(POLL_S, left))
+            else:
+                self._hear(min(POLL_BEHIND_S, left))
+        return True
+
+    def close(self) -> None:
+        """Stop listening."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
+
+    def _read(self) -> Any:
+        return self._database.transaction(self._organisation, writing=False)
+
+    def _listen(self) -> None:
+        """Have PostgreSQL tell; where it will not, polling finds out as well, only later."""
+        if self._listening is not None:
+            return
+        import psycopg
+
+        try:
+            self._listening = self._database.listener()
+            self._listening.execute(f"LISTEN {CHANNEL}")
+        except psycopg.Error as error:
+            _logger.warning("not notified of publications: %s", type(error).__name__)
+            self.close()
+
+    def _hear(self, timeout_s: float) -> None:
+        import psycopg
+
+        assert self._listening is not None
+        try:
+            for _ in self._listening.notifies(timeout=timeout_s, stop_after=1):
+                pass
+        except psycopg.Error:  # the next wait connects again
+            self.close()
+
+
+def _position(rows: Rows) -> int:
+    return rows.scalars(select(FeedCounter.position).where(FeedCounter.id == 1)).one()

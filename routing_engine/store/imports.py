@@ -1,0 +1,253 @@
+"""Imports: a whole sheet of drafts at once, or nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy.exc
+from sqlalchemy import insert, select
+
+from routing_engine.errors import ConflictError, NotFoundError, PreconditionFailedError
+from routing_engine.store.agents import Agent, agent_of
+from routing_engine.store.pages import Page, page_of
+from routing_engine.store.tables import AgentRow, ImportRow, VersionRow, new_id, present
+from routing_engine.store.versions import Versions, chunks
+
+__all__ = ["Import", "ImportedDraft", "Imports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import of a sheet.
+
+    Attributes:
+        status: as the server calls it.
+        n_done: of ``n_total``.
+        report: a document.
+    """
+
+    id: str
+    status: str
+    n_done: int
+    n_total: int
+    report: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedDraft:
+    """What an import makes of one agent.
+
+    Attributes:
+        location_id: which agent; one that is not there is made.
+        etag: of the draft that ``config`` was made from; None where there is no agent yet.
+        snapshot, location: to publish the draft as the next version; None to leave it a draft.
+    """
+
+    location_id: str
+    name: str
+    config: dict[str, Any]
+    etag: str | None = None
+    snapshot: dict[str, Any] | None = None
+    location: str | None = None
+
+
+class Imports(Versions):
+    """The imports of an organisation."""
+
+    def create_import(
+        self, *, status: str, n_total: int = 0, report: dict[str, Any] | None = None
+    ) -> Import:
+        """A new import."""
+        now = present()
+        row = ImportRow(
+            organisation_id=self.organisation_id,
+            id=new_id("imp"),
+            status=status,
+            n_done=0,
+            n_total=n_total,
+            report=report or {},
+            created_at=now,
+            updated_at=now,
+        )
+        self._rows.add(row)
+        self.audit("import.create", row.id)
+        return _import(row)
+
+    def import_(self, import_id: str) -> Import:
+        """One import.
+
+        Raises:
+            NotFoundError: there is no such import.
+        """
+        return _import(self._import(import_id))
+
+    def imports(self, limit: int = 50, cursor: str | None = None) -> Page[Import]:
+        """Imports, newest first."""
+        return page_of(
+            self._rows,
+            select(ImportRow),
+            (ImportRow.created_at, ImportRow.id),
+            _import,
+            limit=limit,
+            cursor=cursor,
+            newest_first=True,
+        )
+
+    def update_import(
+        self,
+        import_id: str,
+        *,
+        status: str | None = None,
+        n_done: int | None = None,
+        n_total: int | None = None,
+        report: dict[str, Any] | None = None,
+    ) -> Import:
+        """Say how far an import is; what is None stays.
+
+        Raises:
+            NotFoundError: there is no such import.
+        """
+        row = self._import(import_id)
+        given = {"status": status, "n_done": n_done, "n_total": n_total, "report": report}
+        for name, value in given.items():
+            if value is not None:
+                setattr(row, name, value)
+        row.updated_at = present()
+        return _import(row)
+
+    def apply_import(
+        self, drafts: Iterable[ImportedDraft], *, note: str = "", actor: str = ""
+    ) -> list[Agent]:
+        """Make drafts what a sheet says, and publish those that are to be; all or nothing.
+
+        Returns:
+            The agents, in the order given.
+
+        Raises:
+            PreconditionFailedError: a draft was changed since it was read.
+            ConflictError: an agent is there already that was to be made, or the other way round.
+        """
+        given = {draft.location_id: draft for draft in drafts}
+        agents = self._locked_agents(list(given))
+        now = present()
+        for location_id, draft in given.items():
+            agent = agents.get(location_id)
+            if draft.etag is not None:
+                if agent is None:
+                    raise ConflictError(f"no agent answers location {location_id!r} any more")
+                found = agent_of(agent)
+                if found.etag != draft.etag:
+                    raise PreconditionFailedError(agent.id, found.etag)
+            elif agent is not None:
+                raise ConflictError(f"another agent answers location {location_id!r}")
+        self._update(agents, given, now)
+        agents |= self._insert([draft for name, draft in given.items() if name not in agents], now)
+        published = [
+            (agents[name], draft) for name, draft in given.items() if draft.location is not None
+        ]
+        if published:
+            self._insert_versions(published, note, now, actor)
+            self._announce([agent for agent, _ in published])
+        self._audit_all(
+            "agent.import",
+            (
+                (
+                    agents[name].id,
+                    {} if draft.location is None else {"version": agents[name].version},
+                )
+                for name, draft in given.items()
+            ),
+            actor,
+        )
+        return [agent_of(agents[name]) for name in given]
+
+    def _locked_agents(self, location_ids: list[str]) -> dict[str, AgentRow]:
+        """Agents by location; locked in the order of their ids, so that no two imports wait in a ring."""
+        found: dict[str, AgentRow] = {}
+        ids: list[str] = []
+        for some in chunks(location_ids):
+            ids += self._rows.scalars(select(AgentRow.id).where(AgentRow.location_id.in_(some)))
+        for some in chunks(sorted(ids)):
+            query = select(AgentRow).where(AgentRow.id.in_(some)).order_by(AgentRow.id)
+            for row in self._rows.scalars(query.with_for_update(key_share=True)):
+                found[row.location_id] = row
+        return found
+
+    def _update(
+        self, agents: dict[str, AgentRow], given: dict[str, ImportedDraft], now: datetime
+    ) -> None:
+        for name, agent in agents.items():
+            draft = given[name]
+            agent.name, agent.config = draft.name, draft.config
+            agent.revision += 1
+            agent.updated_at = now
+            if draft.location is not None:
+                agent.n_versions += 1
+                agent.version = agent.n_versions
+        self._rows.flush()  # in batches: every row has the same columns
+
+    def _insert(self, drafts: list[ImportedDraft], now: datetime) -> dict[str, AgentRow]:
+        made: dict[str, AgentRow] = {}
+        for draft in drafts:
+            n_versions = int(draft.location is not None)
+            made[draft.location_id] = AgentRow(
+                organisation_id=self.organisation_id,
+                id=new_id("agt"),
+                location_id=draft.location_id,
+                name=draft.name,
+                config=draft.config,
+                guardrails={},
+                caller_verification={},
+                tests={},
+                revision=1,
+                version=n_versions or None,
+                n_versions=n_versions,
+                created_at=now,
+                updated_at=now,
+            )
+        self._rows.add_all(made.values())
+        try:
+            self._rows.flush()
+        except sqlalchemy.exc.IntegrityError:
+            raise ConflictError(
+                "another agent was made meanwhile for one of the locations"
+            ) from None
+        return made
+
+    def _insert_versions(
+        self, published: list[tuple[AgentRow, ImportedDraft]], note: str, now: datetime, actor: str
+    ) -> None:
+        self._rows.execute(
+            insert(VersionRow),
+            [
+                {
+                    "organisation_id": self.organisation_id,
+                    "agent_id": agent.id,
+                    "number": agent.n_versions,
+                    "snapshot": draft.snapshot or {},
+                    "location": draft.location,
+                    "note": note,
+                    "forced": None,
+                    "created_at": now,
+                    "created_by": actor or self._actor,
+                }
+                for agent, draft in published
+            ],
+        )
+
+    def _import(self, import_id: str) -> ImportRow:
+        row = self._rows.scalar(select(ImportRow).where(ImportRow.id == import_id))
+        if row is None:
+            raise NotFoundError("import", import_id)
+        return row
+
+
+def _import(row: ImportRow) -> Import:
+    return Import(
+        row.id, row.status, row.n_done, row.n_total, row.report, row.created_at, row.updated_at
+    )

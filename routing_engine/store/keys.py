@@ -1,0 +1,141 @@
+"""API keys: shown once, kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+
+from routing_engine.errors import InvalidValueError, NotFoundError
+from routing_engine.store.auditing import Audited
+from routing_engine.store.pages import Page, page_of
+from routing_engine.store.rows import Rows
+from routing_engine.store.tables import KeyRow, new_id, present
+
+__all__ = ["Key", "Keys", "Principal", "find_principal"]
+
+PREFIX_LENGTH: Final = 12
+MIN_TOKEN_LENGTH: Final = 32
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key without its secret.
+
+    Attributes:
+        prefix: the part of the token that may be shown.
+    """
+
+    id: str
+    name: str
+    prefix: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a request comes from."""
+
+    organisation_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+
+class Keys(Audited):
+    """The keys of an organisation."""
+
+    def create_key(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        expires_at: datetime | None = None,
+        token: str | None = None,
+    ) -> tuple[Key, str]:
+        """A new key and its token, which nothing tells again.
+
+        Args:
+            token: one that was made elsewhere, of at least 32 characters; None for a new one.
+        """
+        if token is None:
+            token = f"rk_{secrets.token_urlsafe(33)}"
+        elif len(token) < MIN_TOKEN_LENGTH or not token.isascii():
+            raise InvalidValueError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters")
+        row = KeyRow(
+            organisation_id=self.organisation_id,
+            id=new_id("key"),
+            name=name,
+            prefix=token[:PREFIX_LENGTH],
+            sha256=_hash(token),
+            scopes=sorted(set(scopes)),
+            created_at=present(),
+            expires_at=expires_at,
+            last_used_at=None,
+        )
+        self._rows.add(row)
+        self.audit("key.create", row.id, {"name": name, "scopes": row.scopes})
+        return _key(row), token
+
+    def keys(self, limit: int = 50, cursor: str | None = None) -> Page[Key]:
+        """Keys, oldest first."""
+        order = (KeyRow.created_at, KeyRow.id)
+        return page_of(self._rows, select(KeyRow), order, _key, limit=limit, cursor=cursor)
+
+    def delete_key(self, key_id: str) -> None:
+        """Take a key back, at once.
+
+        Raises:
+            NotFoundError: there is no such key.
+        """
+        deleted = self._rows.execute(
+            delete(KeyRow).where(KeyRow.id == key_id).returning(KeyRow.id)
+        ).first()
+        if deleted is None:
+            raise NotFoundError("key", key_id)
+        self.audit("key.delete", key_id)
+
+
+def find_principal(rows: Rows, token: str, now: datetime) -> tuple[Principal, bool] | None:
+    """Who a token belongs to, and whether its use is to be noted; None for nobody.
+
+    Tokens are found by their visible prefix and compared by hash, in constant time.
+    """
+    if len(token) < MIN_TOKEN_LENGTH or not token.isascii() or "\0" in token:
+        return None
+    hashed = _hash(token)
+    found = None
+    for row in rows.scalars(select(KeyRow).where(KeyRow.prefix == token[:PREFIX_LENGTH])):
+        if hmac.compare_digest(hashed, row.sha256):
+            found = row
+    if found is None or (found.expires_at is not None and found.expires_at <= now):
+        return None
+    used = found.last_used_at
+    return (
+        Principal(found.organisation_id, found.id, frozenset(found.scopes)),
+        used is None or used <= now - USE_NOTED_EVERY,
+    )
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _key(row: KeyRow) -> Key:
+    return Key(
+        row.id,
+        row.name,
+        row.prefix,
+        frozenset(row.scopes),
+        row.created_at,
+        row.expires_at,
+        row.last_used_at,
+    )

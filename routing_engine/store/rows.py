@@ -1,0 +1,160 @@
+"""The one way to rows: a session that belongs to an organisation and sees no other's.
+
+Every statement passes :func:`_only_its_own`, whoever wrote it. It adds the organisation to all
+that reads, changes or deletes, in joins and subqueries too, and refuses what it cannot add it to:
+SQL text, bare tables, statements inside statements.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final, NoReturn
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Join,
+    Select,
+    TableClause,
+    TextClause,
+    event,
+    func,
+    inspect,
+    select,
+)
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.dml import Insert, UpdateBase
+from sqlalchemy.sql.selectable import SelectBase, TextualSelect
+
+from routing_engine.errors import StoreError
+from routing_engine.store.tables import Owned
+
+__all__ = ["ALL", "Rows", "UnownedError"]
+
+
+class All(Enum):
+    """Not one organisation but every one: for what the store does of its own accord."""
+
+    ALL = "all organisations"
+
+
+ALL: Final = All.ALL
+
+
+class UnownedError(StoreError):
+    """A statement that cannot be kept within one organisation; a mistake in this library."""
+
+
+class Rows(Session):
+    """The rows of one organisation, within one transaction.
+
+    Args:
+        engine: the database.
+        organisation: whose rows there are.
+        writing: whether anything may be changed.
+    """
+
+    def __init__(self, engine: Engine, organisation: str | All, *, writing: bool) -> None:
+        if not isinstance(organisation, All) and not organisation:
+            raise UnownedError("a session needs an organisation")
+        super().__init__(engine, expire_on_commit=False)
+        self.organisation: Final = organisation
+        self.writing: Final = writing
+
+    def owns(self, organisation_id: object) -> bool:
+        """Whether a row of this organisation may be written here."""
+        return self.organisation is ALL or organisation_id == self.organisation
+
+    def call(self, function: str, *values: str | int) -> None:
+        """Call a function of the database, with values and no rows."""
+        super().connection().execute(select(getattr(func, function)(*values)))
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise UnownedError("this way round the organisation is closed")
+
+    connection = bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = _refuse
+
+
+@event.listens_for(Rows, "do_orm_execute")
+def _only_its_own(state: ORMExecuteState) -> None:
+    rows = state.session
+    assert isinstance(rows, Rows)
+    if not state.is_select and not rows.writing:
+        raise UnownedError("this transaction only reads")
+    if not state.is_orm_statement:
+        raise UnownedError("only mapped rows can be asked for")
+    if state.is_insert:
+        _refuse_inserts_for_others(rows, state)
+        return
+    if state.parameters and not state.is_select:
+        raise UnownedError("a change by primary keys is not asked whose they are")
+    statement: Any = state.statement
+    for node in visitors.iterate(statement):
+        _refuse_bare(node, statement)
+    if not state.is_select:
+        _refuse_others_beside(state.bind_mapper, statement)
+    if rows.organisation is not ALL:
+        organisation_id = rows.organisation
+        state.statement = state.statement.options(
+            with_loader_criteria(
+                Owned,
+                lambda row: row.organisation_id == organisation_id,
+                include_aliases=True,
+            )
+        )
+
+
+def _refuse_bare(node: Any, statement: Any) -> None:
+    """Refuse what names a table other than by its class; what comes from one carries its mark."""
+    is_literal = getattr(node, "is_literal", False) and node.name != "*"  # that of count(*)
+    if is_literal or isinstance(node, (TextClause, TextualSelect)):
+        raise UnownedError("SQL text cannot be kept within an organisation")
+    if isinstance(node, UpdateBase) and node is not statement:
+        raise UnownedError("a statement within a statement cannot be kept within an organisation")
+    named: list[Any] = [node] if isinstance(node, (Column, Join)) else []
+    if isinstance(node, Select):
+        named = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
+    for part in named:
+        for side in (part.left, part.right) if isinstance(part, Join) else (part,):
+            if isinstance(side, (Column, TableClause)) and "parententity" not in side._annotations:
+                raise UnownedError(f"{side} is bare: use its mapped class")
+
+
+def _refuse_others_beside(mapper: Any, statement: Any) -> None:
+    """Refuse ``UPDATE … FROM``: the organisation is added to the table that changes, and no other."""
+    parts = [statement]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Column) and part._annotations["parententity"] is not mapper:
+            raise UnownedError(f"{part} in a change of another table: use a subquery")
+        parts += [child for child in part.get_children() if not isinstance(child, SelectBase)]
+
+
+def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
+    """An insert names its rows as parameters, so that each can be looked at."""
+    statement = state.statement
+    assert isinstance(statement, Insert)
+    if statement.select is not None or statement._multi_values or statement._values:
+        raise UnownedError("give the rows of an insert as parameters")
+    if any(isinstance(node, (Select, TextClause)) for node in visitors.iterate(statement)):
+        raise UnownedError("an insert reads nothing")
+    assert state.bind_mapper is not None
+    if issubclass(state.bind_mapper.class_, Owned):
+        given: Any = state.parameters or ()
+        for row in [given] if isinstance(given, dict) else given:
+            if not rows.owns(row.get("organisation_id")):
+                raise UnownedError("a row of another organisation")
+
+
+@event.listens_for(Rows, "before_flush")
+def _writes_only_its_own(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    rows = session
+    assert isinstance(rows, Rows)
+    for row in (*rows.new, *rows.dirty, *rows.deleted):
+        if not rows.writing:
+            raise UnownedError("this transaction only reads")
+        if isinstance(row, Owned):
+            was = inspect(row).identity
+            if not rows.owns(row.organisation_id) or (was and not rows.owns(was[0])):
+                raise UnownedError("a row of another organisation")

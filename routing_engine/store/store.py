@@ -1,0 +1,176 @@
+"""The store: opened once, used by many threads."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import delete, select, update
+
+from routing_engine.store.answers import KEPT
+from routing_engine.store.calls import DecisionRow, insert_decisions
+from routing_engine.store.database import Database
+from routing_engine.store.feed import Feed
+from routing_engine.store.keys import Principal, find_principal
+from routing_engine.store.rows import ALL
+from routing_engine.store.sealing import Sealer
+from routing_engine.store.tables import (
+    AnswerRow,
+    CallRecord,
+    KeyRow,
+    OrganisationRow,
+    new_id,
+    present,
+)
+from routing_engine.store.work import Work
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Organisations and all that is theirs, in SQLite or PostgreSQL. Thread-safe.
+
+    Opened by :meth:`open`; a context manager that closes it.
+    """
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    @classmethod
+    def open(cls, url: str, *, secret: bytes | None = None, migrate: bool = True) -> Self:
+        """Open a store, and make its tables or bring them up to date.
+
+        Args:
+            url: ``sqlite:///routing.db`` or ``postgresql://user:password@host/name``.
+            secret: 32 bytes that seal what callers said and who they are. None for a random one,
+                with which nothing that is sealed now can be opened by another process, or later.
+            migrate: False to leave the tables as they are.
+
+        Raises:
+            InvalidValueError: the address or the secret is none.
+            StoreUnavailableError: the database does not answer.
+            MissingExtraError: PostgreSQL, without its driver.
+        """
+        sealer = Sealer(secrets.token_bytes(32) if secret is None else secret)
+        database = Database(url)
+        if migrate:
+            database.migrate()
+        return cls(database, sealer)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ping(self) -> None:
+        """Ask the database something.
+
+        Raises:
+            StoreUnavailableError: it does not answer.
+        """
+        self.feed().position()
+
+    def is_empty(self) -> bool:
+        """Whether there is no organisation yet."""
+        return not self.organisations()
+
+    def create_organisation(self, name: str) -> str:
+        """A new organisation; returns its id."""
+        organisation_id = new_id("org")
+        with self._database.transaction(organisation_id, writing=True) as rows:
+            rows.add(OrganisationRow(id=organisation_id, name=name, created_at=present()))
+        return organisation_id
+
+    def organisations(self) -> list[tuple[str, str]]:
+        """Id and name of each, oldest first."""
+        with self._database.transaction(ALL, writing=False) as rows:
+            found = rows.scalars(
+                select(OrganisationRow).order_by(OrganisationRow.created_at, OrganisationRow.id)
+            )
+            return [(row.id, row.name) for row in found]
+
+    @contextmanager
+    def work(self, organisation_id: str, *, actor: str = "") -> Iterator[Work]:
+        """One transaction that writes; committed at its end, undone where anything is raised.
+
+        Args:
+            actor: who does it, for the audit: the id of a key.
+
+        Raises:
+            StoreUnavailableError: the database does not answer, or is too busy.
+            InvalidValueError: a value that the database cannot hold.
+        """
+        with self._database.transaction(organisation_id, writing=True) as rows:
+            work = Work(self._database, rows, self._sealer, actor)
+            yield work
+            work._write_totals()
+
+    @contextmanager
+    def read(self, organisation_id: str) -> Iterator[Work]:
+        """One transaction that only reads: all of one moment, and waiting for no writer.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        with self._database.transaction(organisation_id, writing=False) as rows:
+            yield Work(self._database, rows, self._sealer, "")
+
+    def authenticate(self, token: str) -> Principal | None:
+        """Who a token belongs to; None where it is nobody's, deleted or expired.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        now = present()
+        with self._database.transaction(ALL, writing=False) as rows:
+            found = find_principal(rows, token, now)
+        if found is None:
+            return None
+        principal, is_to_note = found
+        if is_to_note:
+            self._note_use(principal, now)
+        return principal
+
+    def _note_use(self, principal: Principal, now: datetime) -> None:
+        """Write down when a key was used, if that can be had without waiting."""
+        with self._database.spare_transaction(principal.organisation_id) as rows:
+            if rows is not None:
+                rows.execute(
+                    update(KeyRow).where(KeyRow.id == principal.key_id).values(last_used_at=now)
+                )
+
+    def add_decisions(self, decisions: Iterable[DecisionRow]) -> None:
+        """Store many decisions in one transaction, of any organisations."""
+        with self._database.transaction(ALL, writing=True) as rows:
+            insert_decisions(self._database, rows, decisions)
+
+    def expire(self, now: datetime) -> int:
+        """Delete what callers said and who they are where its time is over, and old answers.
+
+        Returns:
+            How many calls and answers that were.
+        """
+        with self._database.transaction(ALL, writing=True) as rows:
+            calls = rows.execute(
+                update(CallRecord)
+                .where(CallRecord.expires_at <= now)
+                .values(record=None, handoff=None, expires_at=None)
+                .returning(CallRecord.id)
+            ).all()
+            answers = rows.execute(
+                delete(AnswerRow).where(AnswerRow.created_at <= now - KEPT).returning(AnswerRow.key)
+            ).all()
+        return len(calls) + len(answers)
+
+    def feed(self, organisation_id: str | None = None) -> Feed:
+        """What is published, of one organisation or of all; for one reader."""
+        return Feed(self._database, ALL if organisation_id is None else organisation_id)

@@ -1,0 +1,321 @@
+"""The tables, as mapped rows.
+
+All but two are :class:`Owned`: their primary key begins with the organisation, so that the
+database itself keeps one organisation's rows apart from another's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = [
+    "AgentRow",
+    "AnswerRow",
+    "AuditRow",
+    "Base",
+    "CallRecord",
+    "DecisionRecord",
+    "FeedCounter",
+    "ImportRow",
+    "KeyRow",
+    "Moment",
+    "OrganisationRow",
+    "Owned",
+    "PublishedRow",
+    "SkillRow",
+    "TotalRow",
+    "VersionRow",
+    "new_id",
+    "present",
+]
+
+Document = dict[str, Any]
+
+
+def new_id(prefix: str) -> str:
+    """A new id that nobody guesses: ``agt_`` and 96 random bits, safe in a URL."""
+    return f"{prefix}_{secrets.token_urlsafe(12)}"
+
+
+def present() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware instant. SQLite keeps no time zone: there it is written, and read, as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+    python_type = datetime
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError("a moment needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, _: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All rows."""
+
+    # JSON, not JSONB: a document comes back with its keys in the order it was given in.
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Moment,
+        Document: JSON,
+        list[str]: JSON,
+        int: BigInteger,
+        str: Text,
+        float: Double,
+    }
+
+
+Id = String(64)
+
+
+class OrganisationRow(Base):
+    """Who owns all else."""
+
+    __tablename__ = "organisations"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class FeedCounter(Base):
+    """One row: how often something was published.
+
+    A counter and not a sequence. A sequence gives out numbers before transactions commit, and in
+    another order than they do: a reader that has seen 8 would never look for the 7 that commits
+    later. Whoever raises this row holds it until its transaction ends, so the next number is given
+    only after the last one is there to be read.
+    """
+
+    __tablename__ = "feed_counter"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int]
+
+
+class Owned:
+    """What belongs to an organisation."""
+
+    organisation_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("organisations.id"), primary_key=True, sort_order=-1
+    )
+
+
+class KeyRow(Owned, Base):
+    """An API key; of its secret only the hash."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(String(16), index=True)
+    sha256: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class AgentRow(Owned, Base):
+    """An agent and all of its draft but the skills.
+
+    Attributes:
+        revision: of the whole draft, skills included; what the etag shows.
+        version: the version that is published, or None.
+        n_versions: how many there are; the last one's number.
+    """
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        UniqueConstraint("organisation_id", "location_id", name="one_agent_a_location"),
+        Index("agents_by_age", "organisation_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    location_id: Mapped[str]
+    name: Mapped[str]
+    config: Mapped[Document]
+    guardrails: Mapped[Document]
+    caller_verification: Mapped[Document]
+    tests: Mapped[Document]
+    revision: Mapped[int]
+    version: Mapped[int | None]
+    n_versions: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SkillRow(Owned, Base):
+    """One skill of an agent's draft."""
+
+    __tablename__ = "skills"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "agent_id"],
+            ["agents.organisation_id", "agents.id"],
+            name="skills_of_an_agent",
+            ondelete="CASCADE",
+        ),
+        Index("skills_in_order", "organisation_id", "agent_id", "place"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(Id)
+    place: Mapped[int]
+    document: Mapped[Document]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class VersionRow(Owned, Base):
+    """What was published once. The database refuses to change or delete it."""
+
+    __tablename__ = "versions"
+
+    agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    snapshot: Mapped[Document]
+    location: Mapped[str]
+    note: Mapped[str]
+    forced: Mapped[str | None]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+
+
+class PublishedRow(Owned, Base):
+    """Which version of an agent callers get; none of one that is published no more."""
+
+    __tablename__ = "published"
+    __table_args__ = (Index("published_in_order", "position"),)
+
+    agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    location_id: Mapped[str]
+    version: Mapped[int | None]
+    position: Mapped[int]
+
+
+class AnswerRow(Owned, Base):
+    """What was answered to a request with an idempotency key; the answer is sealed."""
+
+    __tablename__ = "answers"
+    __table_args__ = (Index("answers_by_age", "created_at"),)
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    fingerprint: Mapped[str]
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class CallRecord(Owned, Base):
+    """A call; what the caller said, and who they are, is sealed."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index("calls_by_time", "organisation_id", "agent_id", "opened_at", "id"),
+        Index("calls_by_outcome", "organisation_id", "agent_id", "outcome", "opened_at", "id"),
+        Index("calls_by_rule", "organisation_id", "agent_id", "rule", "opened_at", "id"),
+        Index("calls_to_expire", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(Id)
+    version: Mapped[int | None]
+    opened_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[str | None] = mapped_column(String(64))
+    rule: Mapped[str | None]
+    transferred: Mapped[bool]
+    failed_transfers: Mapped[int]
+    record: Mapped[bytes | None]
+    handoff: Mapped[bytes | None]
+    expires_at: Mapped[datetime | None]
+
+
+class DecisionRecord(Owned, Base):
+    """One decision of a call."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("decisions_of_a_call", "organisation_id", "call_id", "decided_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    call_id: Mapped[str] = mapped_column(Id)
+    agent_id: Mapped[str] = mapped_column(Id)
+    version: Mapped[int | None]
+    decided_at: Mapped[datetime]
+    outcome: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(64))
+    rule: Mapped[str | None]
+    confidence: Mapped[float]
+
+
+class TotalRow(Owned, Base):
+    """How many calls of an agent came out alike on one UTC day."""
+
+    __tablename__ = "totals"
+
+    agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rule: Mapped[str] = mapped_column(Text, primary_key=True)
+    calls: Mapped[int]
+    transferred: Mapped[int]
+    failed_transfers: Mapped[int]
+
+
+class ImportRow(Owned, Base):
+    """An import of a sheet: how far it is, and its report."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    status: Mapped[str] = mapped_column(String(32))
+    n_done: Mapped[int]
+    n_total: Mapped[int]
+    report: Mapped[Document]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class AuditRow(Owned, Base):
+    """Who changed what."""
+
+    __tablename__ = "audits"
+    __table_args__ = (Index("audits_by_age", "organisation_id", "at", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    action: Mapped[str] = mapped_column(String(64))
+    object_id: Mapped[str]
+    detail: Mapped[Document]

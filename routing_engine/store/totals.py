@@ -1,0 +1,241 @@
+"""How calls came out, counted as they are stored.
+
+A million calls are too many to count while somebody waits. Rows of the table ``totals`` hold how
+many calls of an agent came out alike on one UTC day, and change in the transaction that changes a
+call. Only where a question begins or ends within a day are the calls of that day themselves
+counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import Executable, Integer, cast, func, literal, select
+
+from routing_engine.models import Outcome
+from routing_engine.store.database import Database
+from routing_engine.store.rows import Rows
+from routing_engine.store.tables import CallRecord, TotalRow
+
+__all__ = ["Alike", "Counted", "Day", "Totals", "add_up", "day_of", "write_totals"]
+
+_DAY: Final = timedelta(days=1)
+
+
+class Alike(NamedTuple):
+    """What calls have in common that are counted together."""
+
+    organisation_id: str
+    agent_id: str
+    day: str
+    outcome: str
+    rule: str
+
+
+class Counted(NamedTuple):
+    """How many calls there are, and what came of them."""
+
+    calls: int = 0
+    transferred: int = 0
+    failed_transfers: int = 0
+
+    def plus(self, other: Counted, times: int = 1) -> Counted:
+        """The sum of both; ``times=-1`` takes the other away."""
+        return Counted(*(mine + times * its for mine, its in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One UTC day.
+
+    Attributes:
+        day: ``"2026-03-31"``.
+    """
+
+    day: str
+    calls: int
+    contained: int
+    transferred: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How calls came out.
+
+    Attributes:
+        calls: all of them, those that are still on too.
+        contained: those that stayed with the agent.
+        transferred: those that reached somebody, or were sent to them.
+        defaulted: those that went to the location's default destination.
+        failed_transfers: attempts that nobody answered; a call may have several.
+        by_rule: calls by the label of the rule that took them, most first.
+        by_day: days that have any, in order.
+    """
+
+    calls: int
+    contained: int
+    transferred: int
+    defaulted: int
+    failed_transfers: int
+    by_rule: dict[str, int]
+    by_day: tuple[Day, ...]
+
+    @property
+    def transfer_rate(self) -> float:
+        """Share of calls that were transferred, [0, 1]; 0.0 where there are none."""
+        return self.transferred / self.calls if self.calls else 0.0
+
+    @property
+    def default_rate(self) -> float:
+        """Share of calls that went to the default destination, [0, 1]; 0.0 where there are none."""
+        return self.defaulted / self.calls if self.calls else 0.0
+
+
+def write_totals(database: Database, rows: Rows, changes: Mapping[Alike, Counted]) -> None:
+    """Add to what is counted; in one order everywhere, so that no two writers wait in a ring."""
+    given = [
+        {**alike._asdict(), **counted._asdict()}
+        for alike, counted in sorted(changes.items())
+        if any(counted)
+    ]
+    if given:
+        put = database.insert(TotalRow)
+        more = {name: getattr(TotalRow, name) + put.excluded[name] for name in Counted._fields}
+        rows.execute(
+            put.on_conflict_do_update(index_elements=list(Alike._fields), set_=more), given
+        )
+
+
+def add_up(
+    rows: Rows,
+    agent_id: str,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    outcome: str | None,
+    rule: str | None,
+) -> Totals:
+    """Totals of an agent's calls that were opened in [since, until) and came out like this."""
+    asked = agent_id, since, until, outcome, rule
+    total = Counted()
+    by_outcome: Counter[str] = Counter()
+    by_rule: Counter[str] = Counter()
+    by_day: dict[str, Counted] = {}
+    contained: Counter[str] = Counter()
+    for query in _queries("outcome", *asked):
+        for day, came_out, *numbers in rows.execute(query):
+            counted = Counted(*map(int, numbers))
+            total = total.plus(counted)
+            by_outcome[came_out] += counted.calls
+            by_day[day] = by_day.get(day, Counted()).plus(counted)
+            if came_out == Outcome.CONTAIN:
+                contained[day] += counted.calls
+    for query in _queries("rule", *asked):
+        for _, label, n_calls, *_ in rows.execute(query):
+            by_rule[label or ""] += int(n_calls)
+    return Totals(
+        calls=total.calls,
+        contained=by_outcome[Outcome.CONTAIN],
+        transferred=total.transferred,
+        defaulted=by_outcome[Outcome.DEFAULT],
+        failed_transfers=total.failed_transfers,
+        by_rule={
+            label: n
+            for label, n in sorted(by_rule.items(), key=lambda item: (-item[1], item[0]))
+            if label and n
+        },
+        by_day=tuple(
+            Day(day, counted.calls, contained[day], counted.transferred)
+            for day, counted in sorted(by_day.items())
+            if counted.calls
+        ),
+    )
+
+
+def _queries(
+    by: Literal["outcome", "rule"],
+    agent_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    outcome: str | None,
+    rule: str | None,
+) -> Iterator[Executable]:
+    """What to add up: whole days that are counted, and parts of days whose calls are not."""
+    first, last = None, None  # the whole days: first <= day < last
+    if since is not None:
+        since = since.astimezone(UTC)
+        first = _midnight(since)
+        if first < since:
+            first += _DAY
+    if until is not None:
+        until = until.astimezone(UTC)
+        last = _midnight(until)
+    if first is not None and last is not None and last < first:  # within one day
+        yield _calls(by, agent_id, since, until, outcome, rule)
+        return
+    if since is not None and first is not None and since < first:
+        yield _calls(by, agent_id, since, first, outcome, rule)
+    if until is not None and last is not None and last < until:
+        yield _calls(by, agent_id, last, until, outcome, rule)
+    query: Any = (
+        select(
+            TotalRow.day if by == "outcome" else literal(""),
+            getattr(TotalRow, by),
+            func.sum(TotalRow.calls),
+            func.sum(TotalRow.transferred),
+            func.sum(TotalRow.failed_transfers),
+        )
+        .where(TotalRow.agent_id == agent_id)
+        .group_by(*((TotalRow.day, TotalRow.outcome) if by == "outcome" else (TotalRow.rule,)))
+    )
+    if first is not None:
+        query = query.where(TotalRow.day >= day_of(first))
+    if last is not None:
+        query = query.where(TotalRow.day < day_of(last))
+    if outcome is not None:
+        query = query.where(TotalRow.outcome == outcome)
+    if rule is not None:
+        query = query.where(TotalRow.rule == rule)
+    yield query
+
+
+def _calls(
+    by: Literal["outcome", "rule"],
+    agent_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    outcome: str | None,
+    rule: str | None,
+) -> Any:
+    """Calls of a part of one day, added up."""
+    assert since is not None
+    query: Any = (
+        select(
+            literal(day_of(since)),
+            getattr(CallRecord, by),
+            func.count(CallRecord.id),
+            func.sum(cast(CallRecord.transferred, Integer)),
+            func.sum(CallRecord.failed_transfers),
+        )
+        .where(CallRecord.agent_id == agent_id, CallRecord.opened_at >= since)
+        .where(CallRecord.opened_at < until)
+        .group_by(getattr(CallRecord, by))
+    )
+    if outcome is not None:
+        query = query.where(CallRecord.outcome == outcome)
+    if rule is not None:
+        query = query.where(CallRecord.rule == rule)
+    return query
+
+
+def day_of(moment: datetime) -> str:
+    """The UTC day that a call is counted in."""
+    return moment.astimezone(UTC).date().isoformat()
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.date(), time(), UTC)
