@@ -18,6 +18,7 @@ from benchmarks import (
     peer,
     scale,
     soak,
+    store,
     throughput,
 )
 from benchmarks.benchmark import Benchmark
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         throughput.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
+        store.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,

@@ -31,6 +31,7 @@ _DISTRIBUTIONS = (
     "semantic-router",
     "sentence-transformers",
     "sipmessage",
+    "sqlalchemy",
     "tokenizers",
     "torch",
     "transformers",

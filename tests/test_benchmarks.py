@@ -681,6 +681,13 @@ class TestCommands:
         assert document.results["control_broken"]["grammar"] > 0
         assert document.results["control_broken"]["sipmessage"] > 0
 
+    def test_store(self, folder):
+        results = self.document(folder, "store").results
+        asked = {item["question"]: item["calls"] for item in results["asked"]}
+        assert asked["all"] == 500
+        assert 0 < asked["part of a day"] < asked["time"] < 500
+        assert all(0 < item["p50_ms"] <= item["max_ms"] for item in results["asked"])
+
     def test_every_block_can_be_written_from_the_results(self, folder, tmp_path):
         readme = tmp_path / "README.md"
         blocks = [
