@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     ablation,
     accuracy,
+    calls,
     cold_start,
     compiling,
     conversations,
@@ -19,6 +20,7 @@ from benchmarks import (
     scale,
     serving,
     soak,
+    store,
     throughput,
 )
 from benchmarks.benchmark import Benchmark
@@ -34,11 +36,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         accuracy.BENCHMARK,
         ablation.BENCHMARK,
         conversations.BENCHMARK,
+        calls.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
+        store.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,

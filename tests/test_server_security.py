@@ -173,13 +173,20 @@ def test_a_key_is_shown_once_and_works_until_it_is_deleted(api: Served):
     token = made["key"]
     assert token.startswith(made["prefix"])
     assert api("GET", "/agents", token=token).status_code == 200
-    listed = api("GET", "/keys")
+    listed = api("GET", "/keys", params={"limit": 1000})
     assert token not in listed.text
     kept = next(item for item in listed.json()["data"]["items"] if item["id"] == made["id"])
     assert (kept["name"], kept["scopes"]) == ("once", ["agents:read"])
     assert kept["lastUsedAt"] is not None
     api.data("DELETE", f"/keys/{made['id']}")
     assert api("GET", "/agents", token=token).status_code == 401
+
+
+def test_a_key_cannot_delete_itself(api: Served):
+    made = api.data("POST", "/keys", json={"name": "own", "scopes": ["keys:write"]})
+    response = api("DELETE", f"/keys/{made['id']}", token=made["key"])
+    assert (response.status_code, response.json()["code"]) == (409, "own_key")
+    assert api("GET", "/keys", token=made["key"]).status_code == 200
 
 
 def test_a_key_cannot_give_what_it_lacks(api: Served):
@@ -259,6 +266,7 @@ def test_a_path_that_is_not_there_and_a_method_that_is_not_for_it_are_problems(a
     missing = api("GET", "/nothing")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     wrong = api("PUT", "/agents")
+    assert wrong.headers["allow"] == "GET, POST"
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     for path in ("/agents/%00", "/agents/a%00b", "/agents/%ff", "/agents/" + "x" * 300):
         response = api("GET", path)

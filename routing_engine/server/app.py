@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -46,9 +47,11 @@ def create_app(plane: ControlPlane) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.state.plane = plane
-    for part in (agents, skills, publishing, routing, calls, imports, keys):
+    # What is asked most stands first: routes are matched one after the other.
+    for part in (routing, calls, agents, skills, publishing, imports, keys):
         app.include_router(part)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

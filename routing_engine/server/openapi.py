@@ -54,7 +54,44 @@ def document(app: FastAPI) -> dict[str, Any]:
     for path, item in made["paths"].items():
         for method, operation in item.items():
             _complete(path, method, operation)
+    _link(made["paths"])
     return made
+
+
+_LINKS = {
+    "createAgent": ("agentId", "id"),
+    "createSkill": ("skillId", "id"),
+    "openCall": ("callId", "callId"),
+    "createImport": ("importId", "id"),
+    "createKey": ("keyId", "id"),
+    "publish": ("version", "version"),
+}
+"""What makes an object: the parameter that its id is for, and where in the answer it stands."""
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """Say which operations an answer leads to."""
+    operations = [operation for item in paths.values() for operation in item.values()]
+    for made in operations:
+        if made["operationId"] not in _LINKS:
+            continue
+        parameter, field = _LINKS[made["operationId"]]
+        links = {}
+        for to in operations:
+            wanted = {p["name"] for p in to.get("parameters", ()) if p["in"] == "path"}
+            known = {p["name"] for p in made.get("parameters", ()) if p["in"] == "path"}
+            if parameter in wanted and wanted <= known | {parameter}:
+                links[to["operationId"]] = {
+                    "operationId": to["operationId"],
+                    "parameters": {
+                        name: f"$response.body#/data/{field}"
+                        if name == parameter
+                        else f"$request.path.{name}"
+                        for name in sorted(wanted)
+                    },
+                }
+        success = next(status for status in made["responses"] if status.startswith("2"))
+        made["responses"][success]["links"] = links
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -64,7 +101,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses.add(404)
     if "requestBody" in operation:
         statuses.update(_BODY)
-    if method == "post" or path.endswith(("/skills/{skillId}",)):
+    if method == "post" or path == "/api/v1/keys/{keyId}":
         statuses.add(409)
     if path == "/api/v1/calls/{callId}":
         statuses.add(409)  # sealed with another secret
