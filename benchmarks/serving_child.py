@@ -301,7 +301,11 @@ def _engine_alone(request: dict[str, Any]) -> dict[str, Any]:
 
     with no_garbage_collection():
         asyncio.run(all_of_them())
-    return {"encoder": encoder.fingerprint, "taken_ns": taken[N_WARMUP * request["clients"] :]}
+    return {
+        "encoder": encoder.fingerprint,
+        "answers": len(taken),
+        "taken_ns": taken[N_WARMUP * request["clients"] :],
+    }
 
 
 def _main(asked: str, answered: str) -> None:
