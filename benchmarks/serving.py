@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.benchmark import Benchmark, ClaimError, new_plot, save_plot
 from benchmarks.generate import write_franchise_csv
-from benchmarks.processes import run_fresh
+from benchmarks.processes import BenchmarkProcessError, run_fresh
 from benchmarks.report import Document, Table, machine, number, setting
 from benchmarks.served import Client, Server, scratch_database
 from benchmarks.serving_child import VISIBLE_S
@@ -93,17 +93,18 @@ def _import(server: Server, n_agents: int, n_publishes: int, seed: int) -> list[
     )
     kind = f"multipart/form-data; boundary={mark}"
     with Client(server.port, server.token) as client:
-        client.send("POST", "/imports", parts + f"--{mark}--\r\n".encode(), kind=kind)
-        agents: dict[str, str] = {}
-        while len(agents) < n_agents:
+        _, taken = client.send("POST", "/imports", parts + f"--{mark}--\r\n".encode(), kind=kind)
+        begun = f"/imports/{json.loads(taken)['data']['id']}"
+        while (status := client.ask("GET", begun)["status"]) == "running":
             time.sleep(LOOK_EVERY_S)
-            cursor = ""
-            while True:
-                page = client.ask("GET", f"/agents?limit=1000{cursor}")
-                agents |= {item["locationId"]: item["id"] for item in page["items"]}
-                if page["nextCursor"] is None:
-                    break
-                cursor = f"&cursor={page['nextCursor']}"
+        if status != "done":
+            raise BenchmarkProcessError(f"the import {status}")
+        agents: dict[str, str] = {}
+        cursor: str | None = ""
+        while cursor is not None:
+            page = client.ask("GET", f"/agents?limit=1000{cursor}")
+            agents |= {item["locationId"]: item["id"] for item in page["items"]}
+            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
         ids = [agents[name] for name in sorted(agents)]
         said = json.dumps({"utterance": "is it there yet?"}).encode()
         while client.send("POST", f"/agents/{ids[-1]}/route", said)[0] != HTTPStatus.OK:
@@ -137,6 +138,7 @@ def broken(results: dict[str, Any], *, with_speed: bool) -> list[str]:
 def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="how long (60)")
     parser.add_argument("--agents", type=int, help="how many (3,000)")
+    parser.add_argument("--publishes", type=int, help="evenly over the time (100)")
     parser.add_argument("--clients", type=int, default=64, help="concurrent clients (64)")
 
 
@@ -144,7 +146,7 @@ def _run(options: Namespace) -> Document:
     quick: bool = options.quick
     seconds = options.seconds or (3.0 if quick else 60.0)
     n_agents = options.agents or (100 if quick else 3_000)
-    n_publishes = 5 if quick else 100
+    n_publishes = options.publishes or (5 if quick else 100)
     results = measure(
         encoder=options.encoder,
         n_agents=n_agents,
