@@ -25,7 +25,7 @@ from tests.labelled import labelled_cases, live_engine, noise_cases
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
-    "bench",
+    "bench", "serve",
 )  # fmt: skip
 ROOT = Path(__file__).parents[1]
 HEADER = [

@@ -5,8 +5,8 @@ Exit codes:
     0    done; for ``diff``: no difference
     1    the sheet has errors; for ``check --strict``: its wording has findings; for ``diff``: there
          are differences; for ``fit``: nothing was gained
-    2    wrong usage: an option, an argument, a path or labelled calls; for ``diff`` also: the
-         sheet has errors
+    2    wrong usage: an option, an argument, a path or labelled calls; a database that does
+         not answer; for ``diff`` also: the sheet has errors
     3    unknown location
     4    the snapshot is missing, altered, foreign, or was built with another encoder
     5    the encoder or its model cannot be loaded, or failed

@@ -707,6 +707,48 @@ def demo(
 
 
 @app.command(
+    epilog=_examples(
+        "serve",
+        "serve --host 0.0.0.0 --port 8000 --workers 4 --database postgresql://user@db/routing",
+    ),
+)
+@guarded
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0 takes a free one.", show_default="8000")
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
+            show_default="sqlite:///routing.db",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that share the work.", show_default="1"),
+    ] = None,
+) -> None:
+    """Run the control plane: drafts, publishing, routing and live calls over HTTP.
+
+    On an empty database it makes an organisation, and prints its first key once.
+
+    Every option is also an environment variable, as are the other settings: ROUTING_ENGINE_PORT,
+    ROUTING_ENGINE_SECRET, and so on. They are listed in routing_engine/server/README.md.
+    """
+    try:
+        from routing_engine.server.serving import serve as run
+        from routing_engine.server.settings import read_settings
+    except ImportError as error:
+        raise MissingExtraError("serve", "server") from error
+    run(read_settings(host=host, port=port, database=database, workers=workers))
+
+
+@app.command(
     name="compile",
     epilog=_examples("compile", "compile sentence-transformers/paraphrase-MiniLM-L3-v2"),
 )

@@ -24,6 +24,7 @@ from routing_engine.errors import (
     RoutingError,
     SheetError,
     SnapshotError,
+    StoreError,
     UnknownLocationError,
 )
 
@@ -74,6 +75,7 @@ _EXIT_CODES: tuple[tuple[type[RoutingError], ExitCode], ...] = (
     (EncoderError, ExitCode.ENCODER),
     (MissingExtraError, ExitCode.ENCODER),
     (InvalidValueError, ExitCode.USAGE),
+    (StoreError, ExitCode.USAGE),
 )
 
 # Control characters, line separators, marks that reverse the reading direction, lone surrogates:

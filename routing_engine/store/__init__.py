@@ -25,7 +25,7 @@ from routing_engine.store.agents import Agent
 from routing_engine.store.answers import Answer
 from routing_engine.store.auditing import Audit
 from routing_engine.store.calls import CallRow, DecisionRow
-from routing_engine.store.feed import Changes, Feed
+from routing_engine.store.feed import Changes, Feed, Published
 from routing_engine.store.imports import Import, ImportedDraft
 from routing_engine.store.keys import Key, Principal
 from routing_engine.store.pages import Page
@@ -50,6 +50,7 @@ __all__ = [
     "Key",
     "Page",
     "Principal",
+    "Published",
     "Skill",
     "Store",
     "Totals",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Changes", "Feed"]
+__all__ = ["Changes", "Feed", "Published"]
 
 POLL_S: Final = 0.2
 """Between looks at the counter of an SQLite store; one takes less than a tenth of a millisecond."""
@@ -27,6 +28,19 @@ POLL_BEHIND_S: Final = 1.0
 """Between looks at that of a PostgreSQL store, which also notifies."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Whose a location is that is published, and which version of it.
+
+    Attributes:
+        location_id: what the organisation calls it by.
+    """
+
+    organisation_id: str
+    location_id: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +53,14 @@ class Changes:
         removed: ids of those that are published no more.
         unreadable: ids of those whose stored row is no location; whatever was known of them
             before is still the best there is.
+        published: of each of the locations, by its id, whose it is and its version.
     """
 
     position: int
     locations: tuple[Location, ...]
     removed: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
+    published: Mapping[str, Published] = field(default_factory=dict)
 
 
 class Feed:
@@ -80,6 +96,7 @@ class Feed:
             position = _position(rows)
             found = rows.execute(
                 select(
+                    PublishedRow.organisation_id,
                     PublishedRow.agent_id,
                     PublishedRow.location_id,
                     PublishedRow.version,
@@ -97,11 +114,13 @@ class Feed:
         locations: dict[str, Location] = {}
         removed: dict[str, None] = {}
         unreadable: dict[str, None] = {}
-        for agent_id, location_id, version, text in found:
+        published: dict[str, Published] = {}
+        for organisation_id, agent_id, location_id, version, text in found:
             name = agent_id if self._organisation is ALL else location_id
             # An agent that was deleted may have been followed by another at the same location.
             for known in (locations, removed, unreadable):
                 known.pop(name, None)
+            published.pop(name, None)
             if version is None:
                 removed[name] = None
                 continue
@@ -110,6 +129,7 @@ class Feed:
                 if location.location_id != name:
                     location = location.model_copy(update={"location_id": name})
                 locations[name] = location
+                published[name] = Published(organisation_id, location_id, version)
             except InvalidValueError as error:
                 _logger.error(  # noqa: TRY400  a traceback would show what is stored
                     "agent %s, version %s: what is stored is no location (%d problems)",
@@ -123,6 +143,7 @@ class Feed:
             tuple(locations.values()),
             tuple(removed) if since else (),
             tuple(unreadable),
+            published,
         )
 
     def wait(self, since: int, timeout_s: float) -> bool:

@@ -1,0 +1,70 @@
+"""The application: all endpoints on one plane."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from routing_engine.server.agents import agents
+from routing_engine.server.calls import calls
+from routing_engine.server.imports import imports
+from routing_engine.server.keys import keys
+from routing_engine.server.openapi import document
+from routing_engine.server.problems import on_http_error, on_validation_error, problem_response
+from routing_engine.server.publishing import publishing
+from routing_engine.server.routing import routing
+from routing_engine.server.skills import skills
+
+if TYPE_CHECKING:
+    from routing_engine.server.plane import ControlPlane
+
+__all__ = ["create_app"]
+
+
+def create_app(plane: ControlPlane) -> FastAPI:
+    """The API of a plane; the plane is closed when the application ends."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await run_in_threadpool(plane.close)
+
+    app = FastAPI(
+        title="routing-engine",
+        version="1",
+        lifespan=life,
+        docs_url="/docs",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: to_camel(route.name),
+    )
+    app.state.plane = plane
+    for part in (agents, skills, publishing, routing, calls, imports, keys):
+        app.include_router(part)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(Exception, _on_bug)
+    made: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not made:
+            made.update(document(app))
+        return made
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+async def _on_bug(_: Request, __: Exception) -> Response:
+    return problem_response(500, "this is a mistake of the server")

@@ -1,0 +1,393 @@
+"""``/calls``: live calls turn by turn, and what came of them.
+
+A call is a value: between two turns it lies sealed in the store, so that any worker may take the
+next one. Two turns that come at once are taken one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from routing_engine.caller import Caller
+from routing_engine.conversation import Call
+from routing_engine.errors import InvalidValueError, RoutingError
+from routing_engine.models import Decision, Outcome
+from routing_engine.server.deciding import is_transfer, new_id, shown
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.publishing import published_version
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.calls import (
+    CallDetail,
+    CallEnd,
+    CallOpen,
+    CallPage,
+    Opened,
+    Turn,
+    Turned,
+)
+from routing_engine.server.wire.common import Envelope, Moment
+from routing_engine.server.writes import (
+    AgentId,
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    Made,
+    once,
+    reading,
+)
+from routing_engine.store import CallRow, Work
+
+__all__ = ["calls"]
+
+calls = router()
+
+MAX_ATTEMPTS = 4
+"""Turns of one call that may come at once before they queue at its row."""
+
+UNENDED = timedelta(hours=24)
+"""After which a call that nobody ended is forgotten, where transcripts are not kept."""
+
+CallId = Annotated[
+    str, Path(alias="callId", max_length=64, examples=["0123456789abcdef0123456789abcdef"])
+]
+
+
+class _ChangedError(RoutingError):
+    """Another turn of the same call came in between."""
+
+
+def summary(row: CallRow) -> dict[str, Any]:
+    """A call on the wire, without what is sealed."""
+    return {
+        "id": row.id,
+        "agentId": row.agent_id,
+        "version": row.version,
+        "openedAt": row.opened_at.isoformat(),
+        "endedAt": None if row.ended_at is None else row.ended_at.isoformat(),
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "rule": row.rule,
+        "transferred": row.transferred,
+        "failedTransfers": row.failed_transfers,
+    }
+
+
+def _kept(request: Request, row: CallRow) -> CallRow:
+    """The row with what may be kept of what was said."""
+    settings = plane_of(request).settings
+    now = datetime.now(UTC)
+    if settings.store_transcripts:
+        return replace(row, expires_at=now + timedelta(days=settings.retention_days))
+    if row.ended_at is None:
+        return replace(row, expires_at=now + UNENDED)
+    return replace(row, record=None, handoff=None, expires_at=None)
+
+
+@calls.post(
+    "/agents/{agentId}/calls",
+    status_code=201,
+    response_model=Envelope[Opened],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def open_call(
+    request: Request, agent_id: AgentId, body: CallOpen | None = None, _: IdempotencyKey = None
+) -> Response:
+    """A call came in for the published version of an agent."""
+    plane = plane_of(request)
+    published_version(request, agent_id)
+    plane.catch_up(agent_id, principal_of(request).organisation_id)
+
+    def do(work: Work) -> Made:
+        given = CallOpen() if body is None else body
+        caller = replace(
+            Caller.reported(given.caller_id or ""),
+            name=given.caller_name or "",
+            verified=given.caller_verified,
+        )
+        version = plane.version_of(agent_id, plane.engine.catalog_version)
+        policy = plane.call_policy(work, agent_id, version)
+        call = plane.engine.open_call(agent_id, caller_id=caller, policy=policy)
+        now = datetime.now(UTC)
+        row = CallRow(
+            id=call.call_id,
+            agent_id=agent_id,
+            version=version,
+            opened_at=now,
+            record=call.to_json(),
+        )
+        work.put_call(_kept(request, row))
+        data = {
+            "callId": row.id,
+            "agentId": agent_id,
+            "version": version,
+            "openedAt": now.isoformat(),
+        }
+        return Made(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
+
+    return once(request, do)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a turn comes to."""
+
+    row: CallRow
+    decision: Decision | None
+    handoff: str | None
+    is_over: bool
+
+
+def _note(call: Call, turn: Turn) -> None:
+    assert turn.note is not None
+    given: dict[str, Any] = {**turn.note.details}
+    for name in ("name", "reason"):
+        if (text := getattr(turn.note, name)) is not None:
+            given[name] = text
+    call.note(**given)
+
+
+_EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
+    None: lambda call, turn: call.hear(turn.text or "", final=turn.final),
+    "agentSaid": lambda call, turn: call.agent_said(turn.text or ""),
+    "noted": _note,
+    "noResponse": lambda call, _: call.no_response(),
+    "agentFailed": lambda call, _: call.agent_failed(),
+    "verified": lambda call, turn: call.verified(method=turn.method or ""),
+    "notVerified": lambda call, turn: call.not_verified(method=turn.method or ""),
+    "confirmed": lambda call, _: call.confirmed(),
+    "declined": lambda call, _: call.declined(),
+    "transferFailed": lambda call, turn: call.transfer_failed(str(turn.outcome)),
+}
+
+
+def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
+    """Decide on a turn; the row as it is to be stored.
+
+    Raises:
+        ProblemError: 409 where the call is over, or the turn does not fit where it stands.
+    """
+    if row.ended_at is not None:
+        raise ProblemError(409, "the call is over", code="call_over")
+    if row.record is None:
+        raise ProblemError(409, "too long ago: the call was forgotten", code="call_expired")
+    plane = plane_of(request)
+    call = plane.resumed(row)
+    try:
+        decision = _EVENTS[turn.event](call, turn)
+    except InvalidValueError as error:
+        raise ProblemError(409, str(error), code="out_of_turn") from error
+    handoff = None
+    if decision is not None and decision.decision_id and is_transfer(decision):
+        handoff = call.handoff(decision).to_json()
+    changed = row
+    if turn.final:
+        changed = replace(row, record=call.to_json())
+        if turn.event == "transferFailed":
+            changed = replace(changed, failed_transfers=row.failed_transfers + 1)
+        if decision is not None:
+            rule = decision.rule
+            changed = replace(
+                changed,
+                outcome=decision.outcome.value,
+                reason=decision.reason.value,
+                rule=row.rule if rule is None and turn.event == "transferFailed"
+                else None if rule is None else rule.label,
+                transferred=is_transfer(decision),
+                handoff=row.handoff if handoff is None else handoff,
+            )  # fmt: skip
+        if call.is_over:
+            changed = replace(changed, ended_at=datetime.now(UTC))
+    return _Taken(_kept(request, changed), decision, handoff, call.is_over)
+
+
+@calls.post(
+    "/calls/{callId}/turns",
+    response_model=Envelope[Turned],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None) -> Response:
+    """What to do, now that this was said or happened; with the handoff where it transfers."""
+    for attempt in range(MAX_ATTEMPTS):
+        # Decided before the transaction, in which others would wait for the encoder.
+        with reading(request) as work:
+            seen = work.call(call_id)
+        taken: _Taken | ProblemError
+        try:
+            taken = _take(request, seen, body)
+        except ProblemError as error:
+            # Told only after it is known that this turn was not taken before.
+            taken = error
+
+        def do(
+            work: Work,
+            seen: CallRow = seen,
+            taken: _Taken | ProblemError = taken,
+            is_last: bool = attempt == MAX_ATTEMPTS - 1,
+        ) -> Made:
+            row = work.call(call_id)
+            if row != seen:
+                if not is_last:
+                    raise _ChangedError
+                taken = _take(request, row, body)
+            if isinstance(taken, ProblemError):
+                raise taken
+            if body.final:
+                work.put_call(taken.row)
+            return _turned(request, taken)
+
+        with suppress(_ChangedError):
+            return once(request, do)
+    raise AssertionError("the last attempt ends it")
+
+
+def _turned(request: Request, taken: _Taken) -> Made:
+    plane, row, decision = plane_of(request), taken.row, taken.decision
+    made = stored = None
+    if decision is not None:
+        decision_id = decision.decision_id or new_id("dec")
+        made = shown(
+            decision,
+            decision_id=decision_id,
+            agent_id=row.agent_id,
+            location_id=plane.location_id_of(row.agent_id),
+            version=plane.version_of(row.agent_id, decision.catalog_version),
+        )
+        if decision.decision_id:
+            stored = partial(
+                plane.recorder.add,
+                principal_of(request).organisation_id,
+                decision,
+                decision_id=decision_id,
+                agent_id=row.agent_id,
+                version=made["version"],
+                call_id=row.id,
+            )
+    data = {
+        "callId": row.id,
+        "decision": made,
+        "handoff": None if taken.handoff is None else json.loads(taken.handoff),
+        "isOver": taken.is_over,
+    }
+    return Made(data, "noted" if decision is None else decision.outcome.value, then=stored)
+
+
+@calls.post(
+    "/calls/{callId}/outcome",
+    response_model=Envelope[CallDetail],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def end_call(
+    request: Request, call_id: CallId, body: CallEnd, _: IdempotencyKey = None
+) -> Response:
+    """Say how a call ended; unless transcripts are kept, what was said is deleted now."""
+
+    def do(work: Work) -> Made:
+        row = work.call(call_id)
+        outcome = row.outcome
+        if body.outcome == "contained":
+            outcome = Outcome.CONTAIN.value
+        elif body.outcome == "transferred" and not row.transferred:
+            outcome = Outcome.TRANSFER.value
+        row = _kept(
+            request,
+            replace(
+                row,
+                ended_at=row.ended_at or datetime.now(UTC),
+                outcome=outcome,
+                transferred=body.outcome == "transferred",
+                failed_transfers=max(row.failed_transfers, int(body.outcome == "failed")),
+            ),
+        )
+        work.put_call(row)
+        return Made(detail(row), f"call ended: {body.outcome}")
+
+    return once(request, do)
+
+
+def detail(row: CallRow) -> dict[str, Any]:
+    """A call on the wire, with what is still kept of what was said."""
+    return {
+        **summary(row),
+        "handoff": None if row.handoff is None else json.loads(row.handoff),
+        "timeline": None if row.record is None else json.loads(row.record)["events"],
+    }
+
+
+@calls.get(
+    "/calls/{callId}",
+    response_model=Envelope[CallDetail],
+    openapi_extra=secured("calls:read"),
+    tags=["calls"],
+)
+def get_call(request: Request, call_id: CallId) -> Response:
+    """A call, and what is kept of what was said."""
+    with reading(request) as work:
+        row = work.call(call_id)
+    return answer(detail(row), "call")
+
+
+@calls.get(
+    "/agents/{agentId}/calls",
+    response_model=Envelope[CallPage],
+    openapi_extra=secured("calls:read"),
+    tags=["calls"],
+)
+def list_calls(
+    request: Request,
+    agent_id: AgentId,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    since: Annotated[Moment | None, Query(description="Opened then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Opened before.")] = None,
+    outcome: Annotated[Outcome | None, Query(description="Of the last decision.")] = None,
+    rule: Annotated[str | None, Query(max_length=200, description="Label of the rule.")] = None,
+) -> Response:
+    """Calls, newest first, with totals of all that the filters leave.
+
+    A decision of ``/route`` is a call of its own. It is listed within half a second.
+    """
+    filters = {
+        "since": since,
+        "until": until,
+        "outcome": None if outcome is None else outcome.value,
+        "rule": rule,
+    }
+    with reading(request) as work:
+        work.agent(agent_id)
+        page = work.calls(agent_id, limit, cursor, **filters)  # type: ignore[arg-type]
+        totals = work.totals(agent_id, **filters)  # type: ignore[arg-type]
+    data = {
+        "items": [summary(row) for row in page.items],
+        "nextCursor": page.cursor,
+        "totals": {
+            "calls": totals.calls,
+            "contained": totals.contained,
+            "transferred": totals.transferred,
+            "transferRate": totals.transfer_rate,
+            "defaultRate": totals.default_rate,
+            "failedTransfers": totals.failed_transfers,
+            "byRule": totals.by_rule,
+            "byDay": [
+                {
+                    "day": day.day,
+                    "calls": day.calls,
+                    "contained": day.contained,
+                    "transferred": day.transferred,
+                }
+                for day in totals.by_day
+            ],
+        },
+    }
+    return answer(data, f"{totals.calls} calls")

@@ -1,0 +1,163 @@
+"""Decisions on the wire, and into the store a moment after they were answered."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from routing_engine.errors import StoreUnavailableError
+from routing_engine.models import Decision, Outcome
+
+if TYPE_CHECKING:
+    from routing_engine.server.metrics import Metrics
+    from routing_engine.store import DecisionRow, Store
+
+__all__ = ["Recorder", "is_transfer", "new_id", "shown"]
+
+_logger = logging.getLogger(__name__)
+
+MAX_BATCH = 1000
+MAX_KEPT = 100_000
+"""Decisions that wait for a database that does not answer; the oldest are lost first."""
+
+
+def new_id(prefix: str) -> str:
+    """An id that nobody guesses."""
+    return f"{prefix}_{secrets.token_urlsafe(12)}"
+
+
+def is_transfer(decision: Decision) -> bool:
+    """Whether somebody is to be dialled for the caller now."""
+    return decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT)
+
+
+def shown(
+    decision: Decision, *, decision_id: str, agent_id: str, location_id: str, version: int | None
+) -> dict[str, Any]:
+    """A decision on the wire."""
+    rule = decision.rule
+    return {
+        "decisionId": decision_id,
+        "agentId": agent_id,
+        "locationId": location_id,
+        "version": version,
+        "outcome": decision.outcome.value,
+        "reason": decision.reason.value,
+        "destination": None if decision.destination is None else str(decision.destination),
+        "rule": None if rule is None else rule.label,
+        "confidence": decision.confidence,
+        "threshold": decision.threshold,
+        "question": decision.question,
+        "missing": list(decision.missing),
+        "verificationMethods": list(decision.verification_methods),
+        "ringTimeoutS": decision.ring_timeout_s,
+        "nextOpening": (
+            None if decision.next_opening is None else decision.next_opening.isoformat()
+        ),
+        "candidates": [
+            {"label": item.label, "confidence": item.confidence, "similarity": item.similarity}
+            for item in decision.candidates
+        ],
+        "explanation": decision.explain(),
+    }
+
+
+class Recorder:
+    """Stores decisions in batches, in a thread of its own.
+
+    A decision is stored ``flush_s`` after it was answered, or when the server ends. What a crash
+    takes with it are decisions of the last moment; everything else is written before it is
+    acknowledged.
+
+    Args:
+        store: where to.
+        flush_s: between two batches.
+        metrics: counts what is lost.
+    """
+
+    def __init__(self, store: Store, flush_s: float, metrics: Metrics) -> None:
+        self._store = store
+        self._flush_s = flush_s
+        self._metrics = metrics
+        self._waiting: deque[DecisionRow] = deque()
+        self._writing = threading.Lock()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="decisions", daemon=True)
+        self._thread.start()
+
+    def add(
+        self,
+        organisation_id: str,
+        decision: Decision,
+        *,
+        decision_id: str,
+        agent_id: str,
+        version: int | None,
+        call_id: str | None = None,
+    ) -> None:
+        """Store a decision soon; without ``call_id`` it is a call of its own."""
+        from routing_engine.store import DecisionRow
+
+        if len(self._waiting) >= MAX_KEPT:
+            self._waiting.popleft()
+            self._metrics.lost.inc()
+        rule = decision.rule
+        self._metrics.decided(decision)
+        self._waiting.append(
+            DecisionRow(
+                organisation_id=organisation_id,
+                id=decision_id,
+                call_id=new_id("cal") if call_id is None else call_id,
+                agent_id=agent_id,
+                version=version,
+                decided_at=datetime.now(UTC),
+                outcome=decision.outcome.value,
+                reason=decision.reason.value,
+                rule=None if rule is None else rule.label,
+                confidence=decision.confidence,
+                transferred=is_transfer(decision),
+                is_alone=call_id is None,
+            )
+        )
+
+    def flush(self) -> bool:
+        """Store all that waits now; False where the database does not answer."""
+        with self._writing:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+                try:
+                    self._store_all(batch)
+                except StoreUnavailableError:
+                    _logger.warning("decisions wait for the database")
+                    self._waiting.extendleft(reversed(batch))
+                    return False
+        return True
+
+    def _store_all(self, batch: list[DecisionRow]) -> None:
+        try:
+            self._store.add_decisions(batch)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  one that cannot be stored takes no other with it
+            if len(batch) == 1:
+                _logger.warning("a decision cannot be stored: %s", type(error).__name__)
+                self._metrics.lost.inc()
+                return
+            for row in batch:
+                self._store_all([row])
+
+    def _run(self) -> None:
+        while not self._is_over.wait(self._flush_s):
+            self.flush()
+
+    def close(self) -> None:
+        """Store what is left and end."""
+        self._is_over.set()
+        self._thread.join()
+        if not self.flush():
+            _logger.error("%d decisions lost: the database does not answer", len(self._waiting))
+            self._metrics.lost.inc(len(self._waiting))

@@ -1,0 +1,421 @@
+"""``/imports``: a franchise sheet to drafts, all of it or nothing.
+
+The upload is checked and answered at once; reading, comparing and writing go on in a thread, one
+import at a time. Nothing is written before everything is known to be right, and then all of it in
+one transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import File, Form, Request, UploadFile
+from fastapi import Path as InPath
+from starlette.responses import Response
+
+from routing_engine.columns import LocationColumns
+from routing_engine.engine import RoutingEngine
+from routing_engine.errors import InvalidValueError, Problem, RoutingError, SheetError
+from routing_engine.models import ContextRule, Location
+from routing_engine.server.archives import refuse_bomb
+from routing_engine.server.compiling import compile_draft
+from routing_engine.server.examining import examine
+from routing_engine.server.merging import merge
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.common import Envelope
+from routing_engine.server.wire.hours import DAYS
+from routing_engine.server.wire.publishing import Import
+from routing_engine.server.writes import IdempotencyKey, Made, once, reading
+from routing_engine.sheets import SheetDiff, diff, read_sheet
+from routing_engine.store import Import as Kept
+from routing_engine.store import ImportedDraft, Work
+
+if TYPE_CHECKING:
+    from routing_engine.server.plane import ControlPlane
+
+__all__ = ["config_of", "imports"]
+
+_logger = logging.getLogger(__name__)
+
+imports = router()
+
+MAX_ISSUES = 200
+MAX_NAMED = 1000
+"""Issues of one severity, and locations of one kind, that a report lists; all are counted."""
+
+STALE = timedelta(minutes=10)
+"""Without a sign of life, after which an import is taken for one that a crash ended."""
+
+NOTED_EVERY_S = 1.0
+SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+
+
+class _TooManyRowsError(RoutingError):
+    """The sheet has more rows than the server takes."""
+
+
+def shown(item: Kept) -> dict[str, Any]:
+    """An import on the wire."""
+    report = item.report
+    status = item.status
+    if status == "running" and datetime.now(UTC) - item.updated_at > STALE:
+        status = "failed"
+    return {
+        "id": item.id,
+        "status": status,
+        "dryRun": report.get("dryRun", False),
+        "published": report.get("publish", False) and status == "done",
+        "nDone": item.n_done,
+        "nTotal": item.n_total,
+        "report": report.get("report"),
+        "diff": report.get("diff"),
+        "createdAt": item.created_at.isoformat(),
+        "updatedAt": item.updated_at.isoformat(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An import that was accepted."""
+
+    import_id: str
+    organisation_id: str
+    actor: str
+    path: Path
+    region: str | None
+    dry_run: bool
+    publish: bool
+
+
+@imports.post(
+    "/imports",
+    status_code=202,
+    response_model=Envelope[Import],
+    openapi_extra=secured("agents:write"),
+    tags=["imports"],
+)
+def create_import(
+    request: Request,
+    file: Annotated[UploadFile, File(description="A routing sheet, CSV or XLSX.")],
+    dry_run: Annotated[
+        bool, Form(alias="dryRun", description="Report and difference only.")
+    ] = False,
+    publish: Annotated[bool, Form(description="Publish every draft that comes of it.")] = False,
+    region: Annotated[
+        str | None,
+        Form(
+            pattern="^([A-Z]{2}|none)$",
+            description="Whose national numbers are read beside E.164; by default the server's.",
+        ),
+    ] = None,
+    _: IdempotencyKey = None,
+) -> Response:
+    """Take a sheet. Ask `GET /imports/{importId}` how far it is, and what was found."""
+    plane = plane_of(request)
+    suffix = Path(file.filename or "").suffix.lower()
+    if suffix not in SUFFIXES:
+        raise _wrong("file", f"must be named {', '.join(SUFFIXES)}")
+    if region is not None and region != "none":
+        import phonenumbers
+
+        if region not in phonenumbers.SUPPORTED_REGIONS:
+            raise _wrong("region", "must be a country code such as US, or none")
+    folder = Path(tempfile.mkdtemp(prefix="routing-import-"))
+    started = False
+    try:
+        path = folder / f"sheet{suffix}"
+        made = hashlib.sha256(f"{suffix} {dry_run} {publish} {region} ".encode())
+        with path.open("wb") as target:
+            while block := file.file.read(1 << 20):
+                made.update(block)
+                target.write(block)
+        if suffix in (".xlsx", ".xlsm"):
+            refuse_bomb(path)
+        begun: list[str] = []
+
+        def do(work: Work) -> Made:
+            item = work.create_import(
+                status="running", report={"dryRun": dry_run, "publish": publish}
+            )
+            begun.append(item.id)
+            headers = {"Location": f"/api/v1/imports/{item.id}"}
+            return Made(shown(item), "import taken", 202, headers)
+
+        response = once(request, do, body=made.digest())
+        if begun:
+            principal = principal_of(request)
+            job = _Job(
+                begun[-1],
+                principal.organisation_id,
+                principal.key_id,
+                path,
+                plane.settings.region if region is None else None if region == "none" else region,
+                dry_run,
+                publish,
+            )
+            plane.importing.submit(_run, plane, job)
+            started = True
+        return response
+    finally:
+        if not started:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wrong(path: str, message: str) -> ProblemError:
+    return ProblemError(422, "one field is wrong", errors=[Problem(path, message)])
+
+
+@imports.get(
+    "/imports/{importId}",
+    response_model=Envelope[Import],
+    openapi_extra=secured("agents:write"),
+    tags=["imports"],
+)
+def get_import(
+    request: Request,
+    import_id: Annotated[
+        str, InPath(alias="importId", max_length=64, examples=["imp_Zm9vYmFyYmF6cXV4"])
+    ],
+) -> Response:
+    """How far an import is, and what it found."""
+    with reading(request) as work:
+        item = work.import_(import_id)
+    return answer(shown(item), shown(item)["status"])
+
+
+def _run(plane: ControlPlane, job: _Job) -> None:
+    """Do an import; whatever happens, it ends with a status."""
+    try:
+        status, report, compared = _Importing(plane, job).run()
+    except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
+        _logger.warning("import failed: %s", type(error).__name__)
+        status, compared = "failed", None
+        report = {"problems": ["this is a mistake of the server"]}
+    finally:
+        shutil.rmtree(job.path.parent, ignore_errors=True)
+    try:
+        with plane.store.work(job.organisation_id, actor=job.actor) as work:
+            _finish(work, job, status, report, compared)
+    except RoutingError as error:
+        _logger.warning("the end of an import is not noted: %s", type(error).__name__)
+
+
+def _finish(work: Work, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
+    work.update_import(
+        job.import_id,
+        status=status,
+        report={
+            "dryRun": job.dry_run, "publish": job.publish, "report": report, "diff": compared,
+        },
+    )  # fmt: skip
+
+
+class _Importing:
+    """One import under way."""
+
+    def __init__(self, plane: ControlPlane, job: _Job) -> None:
+        self._plane = plane
+        self._job = job
+        self._noted_s = 0.0
+
+    def run(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
+        """Read, compare, and unless it is a dry run write: status, report, difference."""
+        job = self._job
+        try:
+            sheet = read_sheet(job.path, region=job.region, progress=self._read)
+        except SheetError as error:
+            return "failed", _report(error.report), None
+        except _TooManyRowsError as error:
+            return "failed", {"problems": [str(error)]}, None
+        report = _report(sheet.report)
+        locations = list(sheet.columns.locations())
+        for attempt in range(3):
+            drafts, compared, problems = self._drafts(locations)
+            if problems:
+                return "failed", report | {"problems": problems[:MAX_ISSUES]}, compared
+            if job.dry_run:
+                return "checked", report, compared
+            try:
+                with self._plane.store.work(job.organisation_id, actor=job.actor) as work:
+                    work.apply_import(drafts, note=f"import {job.import_id}")
+                    n = len(drafts)
+                    work.update_import(job.import_id, n_done=n, n_total=n)
+                    _finish(work, job, "done", report, compared)
+            except RoutingError as error:
+                # A draft changed while the sheet was compared with it: compare again.
+                if attempt == 2 or isinstance(error, InvalidValueError):
+                    return "failed", report | {"problems": [str(error)]}, compared
+                continue
+            return "done", report, compared
+        raise AssertionError("the last attempt ends it")
+
+    def _drafts(
+        self, locations: list[Location]
+    ) -> tuple[list[ImportedDraft], dict[str, Any], list[str]]:
+        """What becomes of each draft, how that differs, and what stands against it."""
+        job, plane = self._job, self._plane
+        problems: list[str] = []
+        with plane.store.read(job.organisation_id) as work:
+            known = work.drafts([location.location_id for location in locations])
+        before: list[Location] = []
+        after: list[Location] = []
+        drafts = []
+        for i, location in enumerate(locations):
+            self._note(i, len(locations))
+            name = location.location_id
+            agent, old = known.get(name, (None, None))
+            if old is not None:
+                before += _compiled(old)
+            draft = {
+                "name": location.name or (name if old is None else old["name"]),
+                "locationId": name,
+                "config": merge({} if old is None else old["config"], config_of(location)),
+                "skills": [] if old is None else old["skills"],
+                "guardrails": {} if old is None else old["guardrails"],
+                "callerVerification": {} if old is None else old["callerVerification"],
+            }
+            compiled = None
+            try:
+                compiled = compile_draft(draft).location
+                after.append(compiled)
+                if job.publish and draft["config"].get("routingTests"):
+                    found = examine(draft, plane.encoder)
+                    if found.blocks:
+                        problems.append(f"{name}: its routing tests fail")
+            except InvalidValueError as error:
+                problems += [f"{name}: {problem}" for problem in error.problems]
+            drafts.append(
+                ImportedDraft(
+                    location_id=name,
+                    name=draft["name"],
+                    config=draft["config"],
+                    etag=None if agent is None else agent.etag,
+                    snapshot=draft if job.publish else None,
+                    location=compiled.model_dump_json() if job.publish and compiled else None,
+                )
+            )
+        compared = diff(
+            LocationColumns.from_locations(before), LocationColumns.from_locations(after)
+        )
+        if job.publish and not problems:
+            try:
+                # What an engine cannot load must not be published: all that follow would stop.
+                RoutingEngine(after, encoder=plane.encoder, cache_size=0)
+            except RoutingError as error:
+                problems.append(str(error))
+        return drafts, _difference(compared), problems
+
+    def _read(self, n_rows: int, n_total: int | None) -> None:
+        limit = self._plane.settings.max_rows
+        if n_rows > limit or (n_total or 0) > limit:
+            raise _TooManyRowsError(f"the sheet has more than {limit:,} rows")
+        self._note(0, 0)
+
+    def _note(self, n_done: int, n_total: int) -> None:
+        """Say how far it is, now and then."""
+        now_s = time.monotonic()
+        if now_s - self._noted_s < NOTED_EVERY_S:
+            return
+        self._noted_s = now_s
+        with self._plane.store.work(self._job.organisation_id, actor=self._job.actor) as work:
+            work.update_import(self._job.import_id, n_done=n_done, n_total=n_total)
+
+
+def _compiled(draft: Mapping[str, Any]) -> list[Location]:
+    """What a draft comes to; nothing where it does not compile yet."""
+    try:
+        return [compile_draft(draft).location]
+    except InvalidValueError:
+        return []
+
+
+def config_of(location: Location) -> dict[str, Any]:
+    """The part of a draft that a sheet says: what it leaves open is not in it."""
+    handoff: dict[str, Any] = {
+        "transferDestination": str(location.default_destination),
+        "transferRules": [_rule(rule) for rule in location.rules],
+    }
+    if location.threshold is not None:
+        handoff["escalationThreshold"] = location.threshold
+    config: dict[str, Any] = {"handoffConfig": handoff}
+    hours: dict[str, Any] = {}
+    if location.timezone is not None:
+        hours["timezone"] = location.timezone
+    schedule = location.business_hours
+    if schedule is not None:
+        hours["weekly"] = {
+            day: [str(item) for item in ranges]
+            for day, ranges in zip(DAYS, schedule.weekly, strict=True)
+        }
+        for name in ("holidays", "exceptions"):
+            hours[name] = [_holiday(item) for item in getattr(schedule, name)]
+        hours["country"], hours["subdivision"] = schedule.country, schedule.subdivision
+    if location.after_hours is not None:
+        hours["afterHours"] = {
+            "number": str(location.after_hours), "allowHumanTransfer": True,
+        }  # fmt: skip
+    if hours:
+        config["businessHours"] = hours
+    return config
+
+
+def _holiday(item: Any) -> dict[str, Any]:
+    plain = item.model_dump(mode="json", exclude_none=True)
+    if "end_date" in plain:
+        plain["endDate"] = plain.pop("end_date")
+    return dict(plain)
+
+
+def _rule(rule: ContextRule) -> dict[str, Any]:
+    """A rule on the wire; what it leaves at the default is left out."""
+    from pydantic.alias_generators import to_camel
+
+    made = {"label": rule.label, "when": rule.when}
+    for name, field in ContextRule.model_fields.items():
+        value = getattr(rule, name)
+        if name in made or value == field.default:
+            continue
+        if name == "destination":
+            value = str(value)
+        elif isinstance(value, tuple):
+            value = [item if isinstance(item, (str, int)) else str(item) for item in value]
+        made[to_camel(name)] = value
+    return made
+
+
+def _report(report: Any) -> dict[str, Any]:
+    return {
+        "nRows": report.n_rows,
+        "nLocations": report.n_locations,
+        "nRules": report.n_rules,
+        "nErrors": report.n_errors,
+        "nWarnings": report.n_warnings,
+        "nRepairs": report.n_repairs,
+        "errors": [_issue(item) for item in report.errors[:MAX_ISSUES]],
+        "warnings": [_issue(item) for item in report.warnings[:MAX_ISSUES]],
+        "repairs": [_issue(item) for item in report.repairs[:MAX_ISSUES]],
+    }
+
+
+def _issue(item: Any) -> dict[str, Any]:
+    return {"row": item.row, "column": item.column, "message": item.message, "code": item.code}
+
+
+def _difference(found: SheetDiff) -> dict[str, Any]:
+    return {
+        "nAdded": len(found.added),
+        "nChanged": len(found.changed),
+        "nUnchanged": found.n_unchanged,
+        "added": list(found.added[:MAX_NAMED]),
+        "changed": [item.to_dict() for item in found.changed[:MAX_ISSUES]],
+    }

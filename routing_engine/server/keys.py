@@ -1,0 +1,96 @@
+"""``/keys``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from starlette.responses import Response
+
+from routing_engine.errors import Problem
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.common import Envelope, Page
+from routing_engine.server.wire.keys import Key, KeyCreate, NewKey
+from routing_engine.server.writes import Cursor, IdempotencyKey, Limit, Made, once, reading, writing
+from routing_engine.store import Key as Kept
+
+__all__ = ["keys"]
+
+keys = router()
+
+KeyId = Annotated[str, Path(alias="keyId", max_length=64, examples=["key_Zm9vYmFyYmF6cXV4"])]
+
+
+def shown(key: Kept) -> Key:
+    """A key on the wire."""
+    return Key(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        scopes=sorted(key.scopes),
+        createdAt=key.created_at.isoformat(),
+        expiresAt=None if key.expires_at is None else key.expires_at.isoformat(),
+        lastUsedAt=None if key.last_used_at is None else key.last_used_at.isoformat(),
+    )
+
+
+@keys.post(
+    "/keys",
+    status_code=201,
+    response_model=Envelope[NewKey],
+    openapi_extra=secured("keys:write"),
+    tags=["keys"],
+)
+def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> Response:
+    """Make a key. It is in this answer and nowhere else."""
+    missing = sorted(set(body.scopes) - principal_of(request).scopes)
+    if missing:
+        raise ProblemError(
+            403,
+            f"a key cannot give what it lacks: {missing[0]}",
+            code="missing_scope",
+            scope=missing[0],
+        )
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
+        raise ProblemError(
+            422, "one field is wrong", errors=[Problem("expiresAt", "must be in the future")]
+        )
+
+    def do(work: Any) -> Made:
+        key, token = work.create_key(body.name, body.scopes, expires_at=body.expires_at)
+        data = shown(key).model_dump(mode="json", by_alias=True)
+        return Made(data | {"key": token}, "keep the key: it is not shown again", 201)
+
+    return once(request, do)
+
+
+@keys.get(
+    "/keys",
+    response_model=Envelope[Page[Key]],
+    openapi_extra=secured("keys:write"),
+    tags=["keys"],
+)
+def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Keys, oldest first."""
+    with reading(request) as work:
+        page = work.keys(limit, cursor)
+    items = [shown(key).model_dump(mode="json", by_alias=True) for key in page.items]
+    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} keys")
+
+
+@keys.delete(
+    "/keys/{keyId}",
+    response_model=Envelope[None],
+    openapi_extra=secured("keys:write"),
+    tags=["keys"],
+)
+def delete_key(request: Request, key_id: KeyId) -> Response:
+    """Delete a key, but not the one that asks; other workers may take it for some seconds more."""
+    if key_id == principal_of(request).key_id:
+        raise ProblemError(409, "a key cannot delete itself; use another", code="own_key")
+    with writing(request) as work:
+        work.delete_key(key_id)
+    plane_of(request).keys.forget(key_id)
+    return answer(None, "key deleted")

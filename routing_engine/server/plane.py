@@ -1,0 +1,288 @@
+"""What all endpoints share: the store, the engine that follows it, and what watches over both."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from routing_engine.conversation import Call, CallPolicy
+from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
+from routing_engine.engine import RoutingEngine
+from routing_engine.errors import RoutingError, UnknownLocationError
+from routing_engine.server.compiling import compile_draft
+from routing_engine.server.deciding import Recorder
+from routing_engine.server.limiting import Limiter
+from routing_engine.server.metrics import Metrics
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.remembering import RememberingEncoder
+from routing_engine.server.security import KeyRing
+from routing_engine.server.settings import Settings
+from routing_engine.store import CallRow, Changes, Feed, Store, Work
+
+__all__ = ["ControlPlane", "open_encoder"]
+
+_logger = logging.getLogger(__name__)
+
+CATCH_UP_S = 2.0
+"""What a publish waits for its own process to answer by it."""
+
+EXPIRE_EVERY_S = 60.0
+MAX_POLICIES = 10_000
+POLL_S = 0.2
+
+_CATALOG = "catalog"
+_ANSWERING = "answering.json"
+
+
+def open_encoder(name: str) -> Encoder:
+    """The encoder of a setting."""
+    if name == "hashing":
+        return HashingEncoder()
+    return default_encoder(None if name == "default" else name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """What answers for an agent since a catalog version, and what did before.
+
+    Attributes:
+        since: first catalog version that has it.
+        before: what answered the catalog version before that; None where nothing did.
+    """
+
+    organisation_id: str
+    location_id: str
+    version: int
+    since: int
+    before: _Answering | None
+
+
+class _Watched:
+    """A feed that notes, for each agent, whose it is and which version answers.
+
+    The engine applies what was asked for under its next catalog version, so that a decision tells
+    by its catalog version which published version it was made by.
+
+    Args:
+        feed: of all that is published.
+        is_local: it is polled, and what this process publishes need not wait for that.
+    """
+
+    def __init__(self, feed: Feed, *, is_local: bool) -> None:
+        self._feed = feed
+        self._is_local = is_local
+        self._woken = threading.Event()
+        self.catalog_version: Callable[[], int] = lambda: 0
+        self.answering: dict[str, _Answering] = {}
+
+    def wake(self) -> None:
+        """Something was published here: look at once."""
+        self._woken.set()
+
+    def wait(self, since: int, timeout_s: float) -> bool:
+        if not self._is_local:
+            return self._feed.wait(since, timeout_s)
+        until = time.monotonic() + timeout_s
+        while not self._feed.wait(since, 0.0):
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if self._woken.wait(min(POLL_S, left)):
+                self._woken.clear()
+        return True
+
+    def close(self) -> None:
+        self._feed.close()
+
+    def changes(self, since: int = 0) -> Changes:
+        changes = self._feed.changes(since)
+        coming = self.catalog_version() + 1
+        for name in changes.removed:
+            self.answering.pop(name, None)
+        for name, item in changes.published.items():
+            before = self.answering.get(name)
+            if before is not None and before.since >= coming:
+                before = before.before  # asked for again: it could not be applied
+            if before is not None:
+                before = replace(before, before=None)
+            self.answering[name] = _Answering(
+                item.organisation_id, item.location_id, item.version, coming, before
+            )
+        return changes
+
+    def dumped(self) -> str:
+        """Who answers, as another process reads it."""
+        return json.dumps(
+            {
+                name: [item.organisation_id, item.location_id, item.version]
+                for name, item in self.answering.items()
+            }
+        )
+
+    def load(self, text: str) -> None:
+        """Who answers in a snapshot."""
+        self.answering = {
+            name: _Answering(organisation_id, location_id, version, 0, None)
+            for name, (organisation_id, location_id, version) in json.loads(text).items()
+        }
+
+
+class ControlPlane:
+    """The store, the engine that follows it, and what watches over both.
+
+    Args:
+        settings: how the server runs.
+        store: an open store, which is closed with the plane.
+        encoder: None for that of the settings.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        encoder: Encoder | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.metrics = Metrics()
+        self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
+        self.keys = KeyRing(store.authenticate, settings.key_cache_s)
+        base = open_encoder(settings.encoder) if encoder is None else encoder
+        self.encoder = RememberingEncoder(base)
+        self._feed = _Watched(store.feed(), is_local=settings.database.startswith("sqlite"))
+        self.engine = self._engine(base)
+        self._feed.catalog_version = lambda: self.engine.catalog_version
+        since = None if settings.snapshot is None else settings.snapshot_position
+        self.following = self.engine.follow(self._feed, since=since)
+        self.importing = ThreadPoolExecutor(1, "import")
+        self.recorder = Recorder(store, settings.flush_s, self.metrics)
+        self._policies: OrderedDict[tuple[str, int], CallPolicy] = OrderedDict()
+        self._is_over = threading.Event()
+        self._expiring = threading.Thread(target=self._expire, name="expiry", daemon=True)
+        self._expiring.start()
+        gauge = self.metrics.gauge
+        gauge("routing_engine_agents", "Agents that are answered for.", lambda: len(self.engine))
+        gauge(
+            "routing_engine_feed_current",
+            "1 where what was published last is what answers.",
+            lambda: float(self.following.is_current),
+        )
+
+    def _engine(self, encoder: Encoder) -> RoutingEngine:
+        """An engine to follow with: empty, or what ``serve`` saved for its workers."""
+        folder = self.settings.snapshot
+        if folder is None:
+            return RoutingEngine(encoder=encoder)
+        self._feed.load((folder / _ANSWERING).read_text(encoding="utf-8"))
+        return RoutingEngine.load(folder / _CATALOG, encoder=encoder)
+
+    def save(self, folder: Path) -> int:
+        """Save what other processes begin with; returns the position that it is of.
+
+        Nothing must be published meanwhile by this process.
+        """
+        self.following.close()
+        self.engine.save(folder / _CATALOG)
+        (folder / _ANSWERING).write_text(self._feed.dumped(), encoding="utf-8")
+        return self.following.position
+
+    def answers(self, agent_id: str, organisation_id: str) -> bool:
+        """Whether the engine answers for this agent of this organisation."""
+        found = self._feed.answering.get(agent_id)
+        return (
+            found is not None
+            and found.organisation_id == organisation_id
+            and agent_id in self.engine
+        )
+
+    def forget(self, agent_id: str) -> None:
+        """An agent was deleted: it is answered no more, here."""
+        self._feed.answering.pop(agent_id, None)
+        self._feed.wake()
+
+    def location_id_of(self, agent_id: str) -> str:
+        """The location that an agent answers."""
+        found = self._feed.answering.get(agent_id)
+        return agent_id if found is None else found.location_id
+
+    def version_of(self, agent_id: str, catalog_version: int) -> int | None:
+        """Number of the published version by which a catalog version answers for an agent."""
+        found = self._feed.answering.get(agent_id)
+        if found is not None and found.since > catalog_version:
+            found = found.before
+        return None if found is None else found.version
+
+    def catch_up(self, agent_id: str, organisation_id: str) -> None:
+        """Wait until this process answers by what is published of an agent now."""
+        with self.store.read(organisation_id) as work:
+            number = work.agent(agent_id).version
+        self._feed.wake()
+        until = time.monotonic() + CATCH_UP_S
+        while time.monotonic() < until:
+            if number is None or (
+                (self.version_of(agent_id, self.engine.catalog_version) or 0) >= number
+                and self.answers(agent_id, organisation_id)
+            ):
+                return
+            time.sleep(0.01)
+
+    def call_policy(self, work: Work, agent_id: str, version: int | None) -> CallPolicy:
+        """How calls of a published version are held."""
+        if version is None:
+            raise ProblemError(
+                409, "no version of this agent is published", code="no_published_version"
+            )
+        key = agent_id, version
+        policy = self._policies.get(key)
+        if policy is None:
+            policy = compile_draft(work.version(agent_id, version).snapshot).calls
+            self._policies[key] = policy
+            while len(self._policies) > MAX_POLICIES:
+                self._policies.popitem(last=False)
+        return policy
+
+    def resumed(self, row: CallRow) -> Call:
+        """A call, as it was after its last turn, by the version that is published now."""
+        assert row.record is not None
+        try:
+            return self.engine.resume_call(row.record)
+        except UnknownLocationError as error:
+            raise ProblemError(
+                409, "no version of this agent is published", code="no_published_version"
+            ) from error
+
+    def problems(self) -> list[str]:
+        """Why this process is not ready, if it is not; or answers by an older catalog."""
+        found = []
+        try:
+            self.store.ping()
+        except RoutingError:
+            found.append("the database does not answer; what was published before it went is used")
+        if not self.following.is_current:
+            found.append("what was published last is not loaded yet")
+        return found
+
+    def _expire(self) -> None:
+        while not self._is_over.wait(EXPIRE_EVERY_S):
+            try:
+                self.store.expire(datetime.now(UTC))
+            except Exception as error:  # noqa: BLE001  it is tried again in a minute
+                _logger.warning("what is to be deleted waits: %s", type(error).__name__)
+
+    def close(self) -> None:
+        """Store what waits, stop following, close the store."""
+        self._is_over.set()
+        self._expiring.join()
+        self.importing.shutdown(cancel_futures=True)
+        self.recorder.close()
+        self.following.close()
+        self.store.close()

@@ -1,0 +1,244 @@
+"""Every error as RFC 9457 ``application/problem+json``, and never what was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from routing_engine.errors import InvalidValueError, Problem, RoutingError, mask
+from routing_engine.server.wire.common import Wire
+
+__all__ = [
+    "CODES",
+    "MEDIA_TYPE",
+    "TITLES",
+    "FieldProblem",
+    "ProblemDocument",
+    "ProblemError",
+    "counted",
+    "invalid",
+    "on_http_error",
+    "on_validation_error",
+    "problem_response",
+]
+
+_NUMBER = re.compile(r"(?!\d{4}-\d\d-\d\d\b)\+?\(?\d[\d ().-]{5,}\d")
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 100
+
+TITLES: Mapping[int, str] = {
+    400: "Bad request",
+    401: "No valid key",
+    403: "Scope missing",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    412: "Changed meanwhile",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+
+
+class FieldProblem(Wire):
+    """One thing wrong with one field.
+
+    Attributes:
+        path: dotted, ``handoffConfig.transferRules.0.destination``; empty for the whole.
+        pointer: the same as an RFC 6901 JSON pointer.
+    """
+
+    path: str
+    pointer: str
+    message: str
+
+
+class ProblemDocument(Wire):
+    """What every error answers (RFC 9457).
+
+    Attributes:
+        type: a URN of the kind of problem; ends in ``code``.
+        code: for programs: ``not_found``, ``no_published_version``, …
+        errors: the fields that are wrong, where some are.
+        report: of a publish that was blocked, why.
+        scope: that the key lacks.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:routing-engine:problem:not_found",
+                    "title": "Not found",
+                    "status": 404,
+                    "code": "not_found",
+                    "detail": "there is no such agent",
+                    "errors": [],
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: str
+    detail: str
+    errors: list[FieldProblem]
+    report: dict[str, Any] | None = None
+    scope: str | None = None
+
+
+CODES = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    412: "precondition_failed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "rate_limited",
+    500: "internal",
+    503: "unavailable",
+}
+
+
+class ProblemError(RoutingError, HTTPException):
+    """A request that is answered with a problem.
+
+    Attributes:
+        code: for programs.
+        errors: the fields that are wrong.
+        extra: further members of the document.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        code: str = "",
+        errors: Iterable[Problem] = (),
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        HTTPException.__init__(self, status, detail, dict(headers or {}))
+        self.code = code or CODES[status]
+        self.errors = tuple(errors)
+        self.extra = extra
+
+    def response(self) -> Response:
+        """The answer."""
+        return problem_response(
+            self.status_code,
+            self.detail,
+            code=self.code,
+            errors=self.errors,
+            headers=self.headers,
+            **self.extra,
+        )
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    errors: Iterable[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> Response:
+    """A problem document as a response."""
+    code = code or CODES.get(status, "bad_request")
+    shown = list(errors)
+    body = {
+        "type": f"urn:routing-engine:problem:{code}",
+        "title": TITLES.get(status, "Refused"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": [
+            {"path": item.path, "pointer": _pointer(item.path), "message": _masked(item.message)}
+            for item in shown[:MAX_ERRORS]
+        ],
+        **extra,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=True), status, dict(headers or {}), media_type=MEDIA_TYPE
+    )
+
+
+def _masked(message: str) -> str:
+    """A message without a number; a day is none."""
+    return _NUMBER.sub(lambda found: mask(found[0]), message)
+
+
+def _pointer(path: str) -> str:
+    parts = path.split(".") if path else []
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
+    """The problem that a wrong value is."""
+    problems = [
+        Problem(".".join(filter(None, (under, item.path))), item.message) for item in error.problems
+    ]
+    return ProblemError(422, counted(len(problems)), errors=problems)
+
+
+def counted(n: int) -> str:
+    """How many fields are wrong, in words."""
+    return "one field is wrong" if n == 1 else f"{n} fields are wrong"
+
+
+async def on_validation_error(_: Request, error: Exception) -> Response:
+    """What FastAPI finds wrong with a request; the values stay out of it."""
+    assert isinstance(error, RequestValidationError)
+    problems = []
+    for detail in error.errors():
+        where, *rest = [str(part) for part in detail["loc"]] or ["body"]
+        path = ".".join(rest if where == "body" else [where, *rest])
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, InvalidValueError):
+            problems += [Problem(path, item.message) for item in cause.problems]
+        else:
+            problems.append(Problem(path, detail["msg"].removeprefix("Value error, ")))
+    return problem_response(422, counted(len(problems)), errors=problems)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """What is raised on the way: ours as they are, others (404, 405) in our words."""
+    if isinstance(error, ProblemError):
+        return error.response()
+    assert isinstance(error, HTTPException)
+    details = {404: "there is nothing here", 405: f"{request.method} is not for this path"}
+    detail = details.get(error.status_code, "the request cannot be read")
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem_response(error.status_code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods of a path; the router names those of its first route alone."""
+    methods: set[str] = set()
+    for template, item in request.app.openapi()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, request.scope["path"]):
+            methods |= {method.upper() for method in item}
+    return sorted(methods) or ["GET"]

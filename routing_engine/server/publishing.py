@@ -1,0 +1,251 @@
+"""``/agents/{agentId}/publish``, versions, their differences, the report before, and back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from routing_engine.server.differences import differences
+from routing_engine.server.examining import Examined, examine
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.common import Envelope, Page
+from routing_engine.server.wire.publishing import (
+    Change,
+    Diff,
+    PrepublishReport,
+    Publish,
+    Rollback,
+    Version,
+    VersionSummary,
+)
+from routing_engine.server.writes import (
+    AgentId,
+    Cursor,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    Made,
+    etag_of,
+    once,
+    reading,
+)
+from routing_engine.store import Version as Kept
+from routing_engine.store import Work
+
+__all__ = ["published_version", "publishing"]
+
+publishing = router()
+
+VersionNumber = Annotated[int, Path(alias="version", ge=1, le=2**31 - 1, examples=[2])]
+
+
+def summary(version: Kept) -> dict[str, Any]:
+    """A version on the wire, without its snapshot."""
+    return {
+        "agentId": version.agent_id,
+        "version": version.number,
+        "note": version.note,
+        "forced": version.forced,
+        "createdAt": version.created_at.isoformat(),
+        "createdBy": version.created_by,
+    }
+
+
+def refuse_blocked(examined: Examined, *, force: bool) -> None:
+    """Stop a publish that the report speaks against.
+
+    Raises:
+        ProblemError: 422 where parts do not fit together, 409 where the report blocks.
+    """
+    if examined.compiled is None:
+        raise ProblemError(
+            422,
+            "the draft cannot be published: its parts do not fit together",
+            code="invalid_draft",
+            errors=examined.problems,
+        )
+    if examined.blocks and not force:
+        raise ProblemError(
+            409,
+            "the report speaks against it; publish with force and a reason, or mend the draft",
+            code="blocked",
+            report=examined.report,
+        )
+
+
+def frozen(
+    request: Request,
+    work: Work,
+    agent_id: str,
+    body: Publish | Rollback,
+    if_match: str | None = None,
+    seen: tuple[dict[str, Any], Examined] | None = None,
+) -> Made:
+    """Publish the draft as it is in this transaction.
+
+    Args:
+        seen: a draft that was examined before, while others could write.
+    """
+    draft = work.draft(agent_id)
+    if seen is not None and seen[0] == draft:
+        examined = seen[1]
+    else:
+        examined = examine(draft, plane_of(request).encoder)
+    refuse_blocked(examined, force=body.force)
+    assert examined.compiled is not None
+    version = work.publish(
+        agent_id,
+        snapshot=draft,
+        location=examined.compiled.location.model_dump_json(),
+        note=body.note,
+        forced=body.reason,
+        if_match=if_match,
+    )
+    return Made(summary(version), f"version {version.number} published", 201)
+
+
+def _followed(request: Request, response: Response, agent_id: str) -> Response:
+    """The response, once this process answers by what was published."""
+    plane_of(request).catch_up(agent_id, principal_of(request).organisation_id)
+    return response
+
+
+@publishing.post(
+    "/agents/{agentId}/publish",
+    status_code=201,
+    response_model=Envelope[VersionSummary],
+    openapi_extra=secured("agents:write"),
+    tags=["publishing"],
+)
+def publish(
+    request: Request,
+    agent_id: AgentId,
+    body: Publish | None = None,
+    if_match: IfMatch = None,
+    _: IdempotencyKey = None,
+) -> Response:
+    """Freeze the draft as the next version, and have callers get it, within two seconds."""
+    given = Publish() if body is None else body
+    with reading(request) as work:
+        draft = work.draft(agent_id)
+    seen = draft, examine(draft, plane_of(request).encoder)
+    response = once(
+        request,
+        lambda work: frozen(request, work, agent_id, given, etag_of(if_match), seen),
+    )
+    return _followed(request, response, agent_id)
+
+
+@publishing.post(
+    "/agents/{agentId}/rollback",
+    status_code=201,
+    response_model=Envelope[VersionSummary],
+    openapi_extra=secured("agents:write"),
+    tags=["publishing"],
+)
+def rollback(
+    request: Request,
+    agent_id: AgentId,
+    body: Rollback,
+    if_match: IfMatch = None,
+    _: IdempotencyKey = None,
+) -> Response:
+    """Make an earlier version the draft again, and publish it as a new version."""
+
+    def do(work: Work) -> Made:
+        work.restore(agent_id, body.version, if_match=etag_of(if_match))
+        return frozen(request, work, agent_id, body)
+
+    return _followed(request, once(request, do), agent_id)
+
+
+@publishing.get(
+    "/agents/{agentId}/prepublish-report",
+    response_model=Envelope[PrepublishReport],
+    openapi_extra=secured("agents:read"),
+    tags=["publishing"],
+)
+def prepublish_report(request: Request, agent_id: AgentId) -> Response:
+    """What publish would find: parts that do not fit, wording, and the agent's routing tests."""
+    with reading(request) as work:
+        draft = work.draft(agent_id)
+    report = examine(draft, plane_of(request).encoder).report
+    return answer(report, "publishable" if report["publishable"] else "publish would be refused")
+
+
+@publishing.get(
+    "/agents/{agentId}/versions",
+    response_model=Envelope[Page[VersionSummary]],
+    openapi_extra=secured("agents:read"),
+    tags=["publishing"],
+)
+def list_versions(
+    request: Request, agent_id: AgentId, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
+    """Published versions, newest first."""
+    with reading(request) as work:
+        work.agent(agent_id)
+        page = work.versions(agent_id, limit, cursor)
+    items = [summary(version) for version in page.items]
+    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} versions")
+
+
+@publishing.get(
+    "/agents/{agentId}/versions/{version}",
+    response_model=Envelope[Version],
+    openapi_extra=secured("agents:read"),
+    tags=["publishing"],
+)
+def get_version(request: Request, agent_id: AgentId, version: VersionNumber) -> Response:
+    """A version, and the draft that it froze."""
+    with reading(request) as work:
+        work.agent(agent_id)
+        found = work.version(agent_id, version)
+    return answer({**summary(found), "snapshot": found.snapshot}, f"version {version}")
+
+
+@publishing.get(
+    "/agents/{agentId}/versions/{version}/diff",
+    response_model=Envelope[Diff],
+    openapi_extra=secured("agents:read"),
+    tags=["publishing"],
+)
+def diff_version(
+    request: Request,
+    agent_id: AgentId,
+    version: VersionNumber,
+    against: Annotated[
+        int | None,
+        Query(ge=0, le=2**31 - 1, description="Another version; by default the one before."),
+    ] = None,
+) -> Response:
+    """What a version changed, field by field."""
+    base = version - 1 if against is None else against
+    with reading(request) as work:
+        work.agent(agent_id)
+        after = work.version(agent_id, version).snapshot
+        before = work.version(agent_id, base).snapshot if base else {}
+    changes = [
+        Change(path=path, before=old, after=new) for path, old, new in differences(before, after)
+    ]
+    data = Diff(fromVersion=base, toVersion=version, changes=changes)
+    return answer(data, f"{len(changes)} fields differ")
+
+
+def published_version(request: Request, agent_id: str) -> int:
+    """Number of the version that callers get of an agent.
+
+    Raises:
+        ProblemError: 409 where none is published.
+        NotFoundError: the organisation has no such agent.
+    """
+    with reading(request) as work:
+        number = work.agent(agent_id).version
+    if number is None:
+        raise ProblemError(
+            409, "no version of this agent is published", code="no_published_version"
+        )
+    return number

@@ -1,0 +1,278 @@
+"""What happens to a request before its endpoint sees it, and how an endpoint answers.
+
+In this order: the key (401), its scope (403), how often it asks (429), the kind of body (415), its
+size (413), the body itself (400, 422). Nothing is read for who may not send it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+import traceback
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from routing_engine.errors import InvalidValueError, Problem, RoutingError
+from routing_engine.server.problems import (
+    ProblemError,
+    counted,
+    invalid,
+    on_http_error,
+    on_validation_error,
+    problem_response,
+)
+from routing_engine.server.security import bearer
+from routing_engine.server.strict_json import is_text, read_json
+from routing_engine.server.wire.common import numbers_of
+
+if TYPE_CHECKING:
+    from routing_engine.server.plane import ControlPlane
+    from routing_engine.store import Principal
+
+__all__ = ["Endpoint", "answer", "plane_of", "principal_of", "router", "scope_of"]
+
+_logger = logging.getLogger(__name__)
+
+MAX_KEY_LENGTH = 200
+
+
+class _StrictRequest(Request):
+    """A request whose body has a limit, and is read strictly."""
+
+    limit = 0
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        n_bytes = 0
+        async for chunk in super().stream():
+            n_bytes += len(chunk)
+            if n_bytes > self.limit:
+                raise _too_large(self.limit)
+            yield chunk
+
+    async def json(self) -> Any:
+        return read_json(await self.body())
+
+
+class Endpoint(APIRoute):
+    """A route that knows its scope: ``openapi_extra={"security": [{"bearer": [scope]}]}``."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        scope = scope_of(self)
+        media_type = None
+        if self.body_field is not None:
+            media_type = getattr(self.body_field.field_info, "media_type", "application/json")
+        asked = {field.alias for field in self.dependant.query_params}
+
+        async def endpoint(request: Request) -> Response:
+            started_s = time.perf_counter()
+            plane = plane_of(request)
+            try:
+                _check_key(plane, await _principal(plane, request), scope)
+                _check_texts(request, asked)
+                response = await _handled(plane, request, media_type, handle)
+            except (ProblemError, HTTPException) as error:
+                response = await on_http_error(request, error)
+            except RequestValidationError as error:
+                response = await on_validation_error(request, error)
+            except RoutingError as error:
+                response = problem_of(error)
+            except Exception as error:  # noqa: BLE001  who asks is told no more than that
+                _log_bug(error)
+                response = problem_response(500, "this is a mistake of the server")
+            plane.metrics.observe(
+                request.method, self.path, response.status_code, time.perf_counter() - started_s
+            )
+            return response
+
+        return endpoint
+
+
+async def _principal(plane: ControlPlane, request: Request) -> Principal:
+    token = bearer(request.headers.get("authorization"))
+    principal = plane.keys.recent(token)
+    if principal is None:
+        principal = await run_in_threadpool(plane.keys.principal, token)
+    request.state.principal = principal
+    return principal
+
+
+def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
+    wait_s = plane.limiter.wait_s(principal.key_id)
+    if wait_s:
+        detail = f"this key asks too often; try again in {wait_s} s"
+        raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
+    if scope not in principal.scopes:
+        raise ProblemError(
+            403, f"this key lacks the scope {scope}", code="missing_scope", scope=scope
+        )
+
+
+def _check_texts(request: Request, asked: set[str]) -> None:
+    """Refuse what no database keeps, and what the endpoint does not ask for."""
+    if not is_text(request.scope["path"]):
+        raise ProblemError(404, "there is nothing here")
+    problems = [
+        Problem(f"query.{name}", "there is no such parameter")
+        for name in request.query_params
+        if name not in asked
+    ]
+    problems += [
+        Problem(f"query.{name}", "must not hold NUL or what is not UTF-8")
+        for name, value in request.query_params.multi_items()
+        if not is_text(value)
+    ]
+    problems += [
+        Problem(f"header.{name}", f"must be plain ASCII of at most {MAX_KEY_LENGTH} characters")
+        for name in ("idempotency-key", "if-match")
+        for value in request.headers.getlist(name)
+        if len(value) > MAX_KEY_LENGTH or not (value.isascii() and value.isprintable())
+    ]
+    if problems:
+        raise ProblemError(422, counted(len(problems)), errors=problems)
+
+
+async def _handled(
+    plane: ControlPlane,
+    request: Request,
+    media_type: str | None,
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Response:
+    strict = _StrictRequest(request.scope, request.receive)
+    is_upload = media_type is not None and media_type.startswith("multipart/")
+    settings = plane.settings
+    strict.limit = settings.max_upload_bytes if is_upload else settings.max_body_bytes
+    _check_headers(strict, media_type)
+    with numbers_of(settings.region):
+        return await handle(strict)
+
+
+def _check_headers(request: _StrictRequest, media_type: str | None) -> None:
+    """What can be refused before any of the body is read."""
+    length = request.headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > request.limit:
+        raise _too_large(request.limit)
+    if media_type is None:
+        return
+    if request.headers.get("content-encoding", "identity").casefold() != "identity":
+        raise ProblemError(415, "send the body as it is, without Content-Encoding")
+    given = request.headers.get("content-type")
+    if given is None and length == "0" and "transfer-encoding" not in request.headers:
+        return
+    kind = (given or "").partition(";")[0].strip().casefold()
+    allowed = (media_type,) if media_type != "application/json" else (
+        "application/json", "application/merge-patch+json",
+    )  # fmt: skip
+    if kind not in allowed:
+        raise ProblemError(415, f"send the body as {media_type}")
+
+
+def _too_large(limit: int) -> ProblemError:
+    return ProblemError(413, f"a body has at most {limit:,} bytes")
+
+
+def problem_of(error: RoutingError) -> Response:
+    """An error of the library as a problem."""
+    from routing_engine import errors
+
+    if isinstance(error, InvalidValueError):
+        return invalid(error).response()
+    for kind, status, code in (
+        (errors.UnknownLocationError, 409, "no_published_version"),
+        (errors.NotFoundError, 404, ""),
+        (errors.PreconditionFailedError, 412, ""),
+        (errors.IdempotencyConflictError, 409, "idempotency_conflict"),
+        (errors.ConflictError, 409, ""),
+        (errors.WrongSecretError, 409, "sealed"),
+        (errors.StoreUnavailableError, 503, ""),
+    ):
+        if isinstance(error, kind):
+            detail = str(error)
+            if status == 503:
+                detail = "the database does not answer; try again"
+            elif isinstance(error, errors.UnknownLocationError):
+                detail = "no version of this agent is published"
+            elif isinstance(error, errors.NotFoundError):
+                detail = f"there is no such {error.what}"
+            headers = {"Retry-After": "1"} if status == 503 else None
+            return problem_response(status, detail, code=code, headers=headers)
+    _log_bug(error)
+    return problem_response(500, "this is a mistake of the server")
+
+
+def _log_bug(error: BaseException) -> None:
+    """Where it happened. The message stays out: it may hold what a caller said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in frames[:-6:-1])
+    _logger.error("internal error %s at %s", type(error).__name__, place)
+
+
+def scope_of(route: APIRoute) -> str:
+    """The scope that an endpoint asks for."""
+    scope: str = (route.openapi_extra or {})["security"][0]["bearer"][0]
+    return scope
+
+
+def plane_of(request: Request) -> ControlPlane:
+    """What the application works on."""
+    plane: ControlPlane = request.app.state.plane
+    return plane
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def router() -> APIRouter:
+    """A router of endpoints."""
+    return APIRouter(prefix="/api/v1", route_class=Endpoint)
+
+
+def secured(scope: str) -> dict[str, Any]:
+    """What a route is declared with to ask for a scope."""
+    return {"security": [{"bearer": [scope]}]}
+
+
+def answer(
+    data: Any,
+    message: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A success."""
+    return Response(
+        envelope(data, message), status, dict(headers or {}), media_type="application/json"
+    )
+
+
+def envelope(data: Any, message: str) -> str:
+    """The body of a success."""
+    return json.dumps({"success": True, "data": _plain(data), "message": message}, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    return value
+
+
+def fingerprint(request: Request, body: bytes) -> str:
+    """What tells one request from another under one idempotency key."""
+    made = hashlib.sha256()
+    for part in (request.method, request.scope["path"], str(request.query_params)):
+        made.update(part.encode("utf-8", "surrogateescape") + b"\0")
+    made.update(body)
+    return made.hexdigest()

@@ -1,0 +1,111 @@
+"""``/agents/{agentId}/route`` and ``/simulate``: one decision."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from routing_engine.models import Decision
+from routing_engine.server.compiling import compile_draft
+from routing_engine.server.deciding import new_id, shown
+from routing_engine.server.examining import trial
+from routing_engine.server.publishing import published_version
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.calls import Decision as WireDecision
+from routing_engine.server.wire.calls import RouteRequest
+from routing_engine.server.wire.common import Envelope
+from routing_engine.server.writes import AgentId, IdempotencyKey, Made, once, reading
+
+__all__ = ["routing"]
+
+routing = router()
+
+
+def _options(body: RouteRequest) -> dict[str, Any]:
+    return {
+        "verified": body.verified,
+        "confirmed": body.confirmed,
+        "history": [(turn.speaker, turn.text) for turn in body.history],
+        "now": body.now,
+    }
+
+
+@routing.post(
+    "/agents/{agentId}/route",
+    response_model=Envelope[WireDecision],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+async def route(
+    request: Request, agent_id: AgentId, body: RouteRequest, _: IdempotencyKey = None
+) -> Response:
+    """Where a caller goes who needs a person, by the published version."""
+    plane = plane_of(request)
+    organisation_id = principal_of(request).organisation_id
+    if not plane.answers(agent_id, organisation_id):
+        # Not in the engine: not published, not there, another's, or published this moment.
+        await run_in_threadpool(published_version, request, agent_id)
+        await run_in_threadpool(plane.catch_up, agent_id, organisation_id)
+        await run_in_threadpool(published_version, request, agent_id)
+    decision = await plane.engine.aroute(agent_id, body.utterance, **_options(body))
+    made = _answered(request, agent_id, organisation_id, decision)
+    if request.headers.get("idempotency-key") is not None:
+        return await run_in_threadpool(once, request, lambda _: made)
+    assert made.then is not None
+    made.then()
+    return answer(made.data, made.message)
+
+
+def _answered(request: Request, agent_id: str, organisation_id: str, decision: Decision) -> Made:
+    """The decision as it is answered, and then stored."""
+    plane = plane_of(request)
+    decision_id = new_id("dec")
+    version = plane.version_of(agent_id, decision.catalog_version)
+    data = shown(
+        decision,
+        decision_id=decision_id,
+        agent_id=agent_id,
+        location_id=plane.location_id_of(agent_id),
+        version=version,
+    )
+    record = partial(
+        plane.recorder.add,
+        organisation_id,
+        decision,
+        decision_id=decision_id,
+        agent_id=agent_id,
+        version=version,
+    )
+    return Made(data, decision.outcome.value, then=record)
+
+
+@routing.post(
+    "/agents/{agentId}/simulate",
+    response_model=Envelope[WireDecision],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def simulate(
+    request: Request, agent_id: AgentId, body: RouteRequest, _: IdempotencyKey = None
+) -> Response:
+    """Where a caller would go by the draft. Changes nothing, and nothing is stored of it."""
+    with reading(request) as work:
+        draft = work.draft(agent_id)
+    location = compile_draft(draft).location
+    engine = trial(location, plane_of(request).encoder)
+    decision = engine.route(location.location_id, body.utterance, **_options(body))
+    data = shown(
+        decision,
+        decision_id=new_id("sim"),
+        agent_id=agent_id,
+        location_id=location.location_id,
+        version=None,
+    )
+    made = Made(data, f"{decision.outcome.value}, by the draft")
+    if request.headers.get("idempotency-key") is None:
+        return answer(made.data, made.message)
+    return once(request, lambda _: made)

@@ -1,0 +1,125 @@
+"""Who asks, and what they may: Bearer keys, scopes, and how often."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from routing_engine.errors import StoreUnavailableError
+from routing_engine.server.problems import ProblemError
+
+if TYPE_CHECKING:
+    from routing_engine.store import Principal
+
+__all__ = ["SCOPES", "KeyRing", "bearer"]
+
+SCOPES = (
+    *("agents:read", "agents:write", "skills:read", "skills:write"),
+    *("guardrails:read", "guardrails:write", "calls:read", "calls:write", "keys:write"),
+)
+
+MAX_TOKEN_LENGTH = 200
+MAX_KNOWN = 10_000
+KEPT_WITHOUT_DATABASE_S = 3600.0
+ASKED_AGAIN_S = 10.0
+
+
+def bearer(header: str | None) -> str:
+    """The token of an ``Authorization`` header.
+
+    Raises:
+        ProblemError: 401.
+    """
+    kind, _, token = (header or "").partition(" ")
+    token = token.strip()
+    if kind.casefold() != "bearer" or not token:
+        raise _unknown("send Authorization: Bearer <key>")
+    if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or not token.isprintable():
+        raise _unknown("there is no such key, or it has expired")
+    return token
+
+
+def _unknown(detail: str) -> ProblemError:
+    return ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class KeyRing:
+    """Keys that were seen a moment ago, so that a request need not ask the database.
+
+    While the database does not answer, keys that it knew go on working, for an hour at most: a
+    caller in the middle of a call is not turned away because a disk is full.
+
+    Args:
+        authenticate: token -> principal, or None.
+        seconds: for how long an answer is believed; a key deleted in another process goes on
+            working as long.
+    """
+
+    def __init__(self, authenticate: Callable[[str], Principal | None], seconds: float) -> None:
+        self._authenticate = authenticate
+        self._seconds = seconds
+        self._known: dict[bytes, _Known] = {}
+        # Of many requests with one key, one asks the database; others wait for what it says.
+        self._asking = tuple(threading.Lock() for _ in range(64))
+
+    def recent(self, token: str) -> Principal | None:
+        """The principal, if it was asked for a moment ago."""
+        return self._recent(_digest(token))
+
+    def _recent(self, digest: bytes) -> Principal | None:
+        found = self._known.get(digest)
+        return found.principal if found is not None and time.monotonic() < found.until else None
+
+    def principal(self, token: str) -> Principal:
+        """Whose key it is.
+
+        Raises:
+            ProblemError: 401.
+            StoreUnavailableError: the database does not answer, and did not know the key lately.
+        """
+        digest = _digest(token)
+        with self._asking[digest[0] % len(self._asking)]:
+            principal = self._recent(digest)
+            if principal is not None:
+                return principal
+            try:
+                principal = self._authenticate(token)
+            except StoreUnavailableError:
+                return self._remembered(digest)
+            now = time.monotonic()
+            if principal is None:
+                self._known.pop(digest, None)
+                raise _unknown("there is no such key, or it has expired")
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[digest] = _Known(principal, now + self._seconds, now)
+            return principal
+
+    def _remembered(self, digest: bytes) -> Principal:
+        """A key that the database knew before it went."""
+        found, now = self._known.get(digest), time.monotonic()
+        if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
+            raise StoreUnavailableError("the database does not answer")
+        self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
+        return found.principal
+
+    def forget(self, key_id: str) -> None:
+        """A key was deleted: it works no more, here."""
+        for digest, known in list(self._known.items()):
+            if known.principal.key_id == key_id:
+                self._known.pop(digest, None)
+
+
+class _Known(NamedTuple):
+    """A key, until when it is believed, and when the database was asked."""
+
+    principal: Principal
+    until: float
+    asked: float
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

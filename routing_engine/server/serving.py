@@ -1,0 +1,244 @@
+"""The server as processes: one that serves, or a parent of several that share a mapped snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import multiprocessing
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from fastapi import FastAPI
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.server.app import create_app
+from routing_engine.server.health import health_app
+from routing_engine.server.logs import start_logging
+from routing_engine.server.plane import ControlPlane
+from routing_engine.server.security import SCOPES
+from routing_engine.server.settings import Settings, read_settings
+from routing_engine.store import Store
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+__all__ = ["bootstrap", "serve"]
+
+_logger = logging.getLogger(__name__)
+
+BACKLOG = 2048
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; requests under way are finished, decisions stored.
+
+    Raises:
+        InvalidValueError: a setting is wrong.
+        StoreUnavailableError: the database does not answer.
+    """
+    start_logging(settings.log_level)
+    store = Store.open(settings.database, secret=settings.secret_bytes)
+    try:
+        bootstrap(store, settings)
+    finally:
+        store.close()
+    listening = _bound(settings)
+    host, port = listening.getsockname()[:2]
+    print(f"routing-engine serves on http://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+    if settings.workers == 1:
+        _run(open_plane(settings), settings, listening)
+    else:
+        _serve_with_workers(settings, listening)
+
+
+def bootstrap(store: Store, settings: Settings) -> None:
+    """On an empty store, make an organisation and its first key, with all scopes."""
+    if not store.is_empty():
+        return
+    given = settings.bootstrap_key
+    organisation_id = store.create_organisation("default")
+    with store.work(organisation_id, actor="bootstrap") as work:
+        _, token = work.create_key(
+            "bootstrap", SCOPES, token=None if given is None else given.get_secret_value()
+        )
+    if given is None:
+        # On stdout, apart from the logs, and this once.
+        print(token, flush=True)  # noqa: T201
+        print("above is the first key, with all scopes; it is not shown again", file=sys.stderr)  # noqa: T201
+
+
+def open_plane(settings: Settings) -> ControlPlane:
+    """The plane of one process."""
+    return ControlPlane(
+        settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False)
+    )
+
+
+def _bound(settings: Settings) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+    except OSError as error:
+        made.close()
+        raise InvalidValueError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from error
+    # From here on who connects waits, and is not refused.
+    made.listen(BACKLOG)
+    return made
+
+
+def with_health(plane: ControlPlane, settings: Settings) -> FastAPI:
+    """The API, and beside it on another port what orchestrators ask."""
+    app = create_app(plane)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def life(owner: FastAPI) -> AsyncGenerator[None, None]:
+        async with inner(owner):
+            server = _Beside(health_app(plane), settings)
+            running = asyncio.create_task(server.serve_beside())
+            try:
+                yield
+            finally:
+                server.should_exit = True
+                with suppress(asyncio.CancelledError):
+                    await running
+
+    app.router.lifespan_context = life
+    return app
+
+
+class _Beside(uvicorn.Server):
+    """A server within another's process, which leaves signals to the other."""
+
+    def __init__(self, app: Starlette, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        )
+        self._settings = settings
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def serve_beside(self) -> None:
+        """Serve on the first free port of those that the workers have."""
+        if self._settings.metrics_port == 0:
+            return
+        first = self._settings.metrics_port
+        for port in range(first, first + self._settings.workers):
+            made = socket.socket()
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                made.bind((self._settings.metrics_host, port))
+            except OSError:
+                made.close()
+                continue
+            await self.serve([made])
+            return
+        _logger.warning("no port for metrics from %d on", first)
+
+
+def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
+    """Build the engine once, save it, and have each worker map the same files."""
+    folder = Path(tempfile.mkdtemp(prefix="routing-engine-"))
+    try:
+        # Nothing is sealed by this process: its secret does not matter.
+        plane = open_plane(settings)
+        position = plane.save(folder)
+        plane.close()
+        os.environ.update(_environment(settings))
+        os.environ["ROUTING_ENGINE_SNAPSHOT"] = str(folder)
+        os.environ["ROUTING_ENGINE_SNAPSHOT_POSITION"] = str(position)
+        if settings.secret is None:
+            # Workers must open what another sealed.
+            made = base64.b64encode(secrets.token_bytes(32)).decode()
+            os.environ["ROUTING_ENGINE_SECRET"] = made
+        _Workers(settings.workers, listening).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Settings as the environment of a worker, which reads them from there."""
+    return {
+        f"ROUTING_ENGINE_{name.upper()}": str(value)
+        for name, value in settings.model_dump(
+            exclude={"secret", "bootstrap_key", "snapshot", "snapshot_position"}
+        ).items()
+        if value is not None
+    } | ({"ROUTING_ENGINE_REGION": "none"} if settings.region is None else {})
+
+
+class _Workers:
+    """Processes that take requests from one socket; one that dies is replaced.
+
+    Spawned, never forked: a fork would copy threads' locks without the threads.
+    """
+
+    def __init__(self, n_workers: int, listening: socket.socket) -> None:
+        self._listening = listening
+        self._told_to_stop = threading.Event()
+        self._spawn = multiprocessing.get_context("spawn")
+        self._workers = [self._started() for _ in range(n_workers)]
+
+    def _started(self) -> BaseProcess:
+        worker = self._spawn.Process(target=_work, args=(self._listening,))
+        worker.start()
+        return worker
+
+    def run(self) -> None:
+        """Keep the workers alive until told to stop; then let them finish."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._told_to_stop.set())
+        while not self._told_to_stop.wait(0.2):
+            for i, worker in enumerate(self._workers):
+                if not worker.is_alive():
+                    _logger.error("a worker ended with %s; another is started", worker.exitcode)
+                    # One that cannot start must not be started as fast as it fails.
+                    if self._told_to_stop.wait(1.0):
+                        break
+                    self._workers[i] = self._started()
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join()
+
+
+def _work(listening: socket.socket) -> None:
+    """What a worker process does."""
+    settings = read_settings()
+    start_logging(settings.log_level)
+    _run(open_plane(settings), settings, listening)
+
+
+def _run(plane: ControlPlane, settings: Settings, listening: socket.socket) -> None:
+    """Serve until a signal says stop."""
+    config = uvicorn.Config(
+        with_health(plane, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_s,
+        lifespan="on",
+    )
+    # uvicorn ends in good order on a signal, and then raises it again for whoever was there before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listening])
+    _logger.info("served, and stored what was decided")

@@ -1,0 +1,126 @@
+"""Settings: from the environment, each ``ROUTING_ENGINE_`` and its name in capitals."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from routing_engine.errors import InvalidValueError, Problem
+
+__all__ = ["Settings", "read_settings"]
+
+
+class Settings(BaseSettings):
+    """How the server runs.
+
+    Attributes:
+        database: SQLAlchemy URL, ``sqlite:///routing.db`` or ``postgresql://…``.
+        secret: 32 bytes in base64, by which callers' words, names and numbers are encrypted at
+            rest; without it a random one, so that none can be read once the process has ended.
+        bootstrap_key: the first key, on an empty database; without it one is made and printed.
+        metrics_host, metrics_port: where ``/healthz``, ``/readyz`` and ``/metrics`` are; of
+            several workers, each takes the next free port. 0 turns them off.
+        encoder: ``default``, ``hashing`` (no model, for tests), or a sentence-transformers model.
+        region: whose national numbers are read beside E.164; ``none`` for none.
+        store_transcripts: keep what was said, and by whom, after a call has ended.
+        retention_days: after as many days what was kept is deleted.
+        max_body_bytes, max_upload_bytes, max_rows: of a request, a sheet, and its rows.
+        rate_per_s, rate_burst: requests of one key; by each worker.
+        key_cache_s: seconds that a deleted key may go on working in another worker.
+        flush_s: seconds after which a decision is stored.
+        shutdown_s: seconds that requests have to finish in.
+        log_level: of the structured logs on stderr.
+        snapshot, snapshot_position: what ``serve`` hands to its workers.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ROUTING_ENGINE_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    database: str = "sqlite:///routing.db"
+    secret: SecretStr | None = None
+    bootstrap_key: SecretStr | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9464
+    encoder: str = "default"
+    region: str | None = "US"
+    store_transcripts: bool = False
+    retention_days: Annotated[float, Field(gt=0)] = 30.0
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
+    max_upload_bytes: Annotated[int, Field(ge=1024)] = 64 << 20
+    max_rows: Annotated[int, Field(ge=1)] = 1_000_000
+    rate_per_s: Annotated[float, Field(gt=0)] = 200.0
+    rate_burst: Annotated[int, Field(ge=1)] = 1000
+    key_cache_s: Annotated[float, Field(ge=0)] = 5.0
+    flush_s: Annotated[float, Field(gt=0)] = 0.2
+    shutdown_s: Annotated[int, Field(ge=1)] = 30
+    log_level: str = "info"
+    snapshot: Path | None = None
+    snapshot_position: int = 0
+
+    @field_validator("secret")
+    @classmethod
+    def _is_32_bytes(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None:
+            _decoded(secret)
+        return secret
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, region: str | None) -> str | None:
+        if region is None or region.casefold() == "none":
+            return None
+        import phonenumbers
+
+        if region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            raise ValueError("must be a two-letter country code such as US, or none")
+        return region.upper()
+
+    @property
+    def secret_bytes(self) -> bytes | None:
+        """The secret itself."""
+        return None if self.secret is None else _decoded(self.secret)
+
+
+def read_settings(**given: object) -> Settings:
+    """Settings of the environment; what is given, and not None, takes precedence.
+
+    Raises:
+        InvalidValueError: names every variable that is wrong, and not its value.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = [
+            Problem(
+                "ROUTING_ENGINE_" + "_".join(map(str, detail["loc"])).upper(),
+                detail["msg"].removeprefix("Value error, "),
+            )
+            for detail in error.errors(include_url=False, include_input=False)
+        ]
+        raise InvalidValueError(what="settings", problems=problems) from None
+
+
+def _decoded(secret: SecretStr) -> bytes:
+    try:
+        raw = base64.b64decode(secret.get_secret_value(), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raw = b""
+    if len(raw) != 32:
+        raise ValueError(
+            "must be 32 bytes in base64: "
+            "python -c 'import base64, os; print(base64.b64encode(os.urandom(32)).decode())'"
+        )
+    return raw

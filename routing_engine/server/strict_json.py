@@ -1,0 +1,97 @@
+"""JSON read strictly: what two readers could understand in two ways is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from routing_engine.errors import Problem
+from routing_engine.server.problems import ProblemError
+
+__all__ = ["is_text", "read_json"]
+
+MAX_DEPTH = 32
+MAX_INTEGER = 2**63 - 1
+
+
+def _refused_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is out of range")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError("a number is out of range")
+    return int(text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a name comes twice in one object")
+    return made
+
+
+def read_json(body: bytes) -> Any:
+    """The value of a request's body.
+
+    Raises:
+        ProblemError: 400 where it is not JSON in UTF-8, or has NaN, a repeated name, or a number
+            that does not fit; 422 where it is too deep or a text holds what no database keeps.
+    """
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            parse_constant=_refused_constant,
+            parse_float=_float,
+            parse_int=_int,
+            object_pairs_hook=_object,
+        )
+    except json.JSONDecodeError as error:
+        message = f"the body is not JSON (line {error.lineno}, column {error.colno})"
+        raise ProblemError(400, message, code="bad_json") from error
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "the body is not UTF-8", code="bad_json") from error
+    except RecursionError as error:
+        raise ProblemError(400, "the body is nested too deep", code="bad_json") from error
+    except ValueError as error:
+        raise ProblemError(400, f"the body is not JSON: {error}", code="bad_json") from error
+    _check(value)
+    return value
+
+
+def _check(value: Any) -> None:
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    while waiting:
+        path, item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise _refused(path, f"is nested deeper than {MAX_DEPTH}")
+        if isinstance(item, str):
+            if not is_text(item):
+                raise _refused(path, "must not hold NUL or half a surrogate pair")
+        elif isinstance(item, dict):
+            for name, inner in item.items():
+                if not is_text(name):
+                    raise _refused(path, "has a name with NUL or half a surrogate pair")
+                waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
+        elif isinstance(item, list):
+            waiting += [
+                (f"{path}.{i}" if path else str(i), inner, depth + 1)
+                for i, inner in enumerate(item)
+            ]
+
+
+def is_text(text: str) -> bool:
+    """Whether a database keeps this text, and JSON in UTF-8 can say it."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _refused(path: str, message: str) -> ProblemError:
+    return ProblemError(422, "one field is wrong", errors=[Problem(path, message)])

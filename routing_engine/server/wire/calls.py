@@ -1,0 +1,276 @@
+"""Decisions and live calls on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from routing_engine.conversation import TransferOutcome
+from routing_engine.models import Outcome, Reason
+from routing_engine.server.wire.common import Flag, Moment, Name, Page, ShortText, Wire
+
+__all__ = [
+    "Call",
+    "CallDetail",
+    "CallEnd",
+    "CallOpen",
+    "CallPage",
+    "Candidate",
+    "Decision",
+    "Opened",
+    "RouteRequest",
+    "Totals",
+    "Turn",
+    "Turned",
+]
+
+Words = Annotated[str, StringConstraints(max_length=20_000)]
+"""The engine reads the first 2,000 characters."""
+
+
+class Said(Wire):
+    """One turn of what was said before."""
+
+    speaker: Literal["agent", "caller"]
+    text: Words
+
+
+class RouteRequest(Wire):
+    """What a caller said who needs a person."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"utterance": "hi, there's a charge here I don't recognise"},
+                {
+                    "utterance": "yes, twice",
+                    "history": [{"speaker": "agent", "text": "were you charged twice?"}],
+                    "verified": True,
+                },
+            ]
+        }
+    )
+
+    utterance: Words
+    history: Annotated[list[Said], Field(max_length=200)] = Field(default_factory=list)
+    verified: Flag = False
+    confirmed: Flag = False
+    now: Moment | None = None
+
+
+class Candidate(Wire):
+    """One rule, as it did against what was said."""
+
+    label: str
+    confidence: float
+    similarity: float
+
+
+class Decision(Wire):
+    """Where a caller should go, and why.
+
+    Attributes:
+        version: the published version that answered; null for a draft.
+        destination: what to dial; null where nothing is to be dialled.
+        rule: label of the rule that the decision is about.
+        question: what the agent may ask, where the outcome is ``clarify`` or ``confirm``.
+        missing: details that the rule asks for and the agent has still to ask for.
+        verification_methods: where the outcome is ``verify``, those that count; empty for any.
+        ring_timeout_s: how long the destination may ring.
+        next_opening: where the location is closed, when it opens.
+        explanation: why, in words; nothing of what the caller said is in it.
+    """
+
+    decision_id: str
+    agent_id: str
+    location_id: str
+    version: int | None
+    outcome: Outcome
+    reason: Reason
+    destination: str | None
+    rule: str | None
+    confidence: float
+    threshold: float | None
+    question: str | None
+    missing: list[str]
+    verification_methods: list[str]
+    ring_timeout_s: int | None
+    next_opening: str | None
+    candidates: list[Candidate]
+    explanation: str
+
+
+CALLER = "+12025550188"
+
+
+class CallOpen(Wire):
+    """A call that came in.
+
+    Attributes:
+        caller_id: as the platform reports it; what is no number, or withheld, is nobody's.
+        caller_name: as the network or a customer record has it.
+        caller_verified: somebody trusted vouches for the number.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"callerId": CALLER}]})
+
+    caller_id: Annotated[str, Field(max_length=300, examples=[CALLER])] | None = None
+    caller_name: ShortText | None = None
+    caller_verified: Flag = False
+
+
+class Note(Wire):
+    """What the agent found out, for whoever picks up."""
+
+    name: ShortText | None = None
+    reason: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    details: Annotated[dict[str, ShortText], Field(max_length=16)] = Field(default_factory=dict)
+
+
+class Turn(Wire):
+    """What happened next: what the caller said (``text``), or an event.
+
+    ``agentSaid`` comes with ``text``, ``noted`` with ``note``, ``verified`` and ``notVerified``
+    with ``method``, ``transferFailed`` with ``outcome``. With ``final`` false the transcript may
+    still change: the decision is provisional, and nothing is kept.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "there's a charge on my card I don't recognise"},
+                {"event": "verified", "method": "pin"},
+                {"event": "noted", "note": {"name": "Ada", "details": {"account": "AB-12"}}},
+                {"event": "transferFailed", "outcome": "no_answer"},
+            ]
+        }
+    )
+
+    text: Words | None = None
+    final: Flag = True
+    event: (
+        Literal[
+            "noResponse", "agentFailed", "agentSaid", "noted", "verified", "notVerified",
+            "confirmed", "declined", "transferFailed",
+        ]
+        | None
+    ) = None  # fmt: skip
+    method: Name | None = None
+    outcome: TransferOutcome | None = None
+    note: Note | None = None
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Turn:
+        needs = {
+            None: "text",
+            "agentSaid": "text",
+            "noted": "note",
+            "verified": "method",
+            "notVerified": "method",
+            "transferFailed": "outcome",
+        }.get(self.event)
+        for name in ("text", "method", "outcome", "note"):
+            given = getattr(self, name) is not None
+            if given != (name == needs):
+                what = "a turn of the caller" if self.event is None else self.event
+                raise ValueError(f"{what} {'has no' if given else 'needs'} {name}")
+        if self.event is not None and not self.final:
+            raise ValueError("only what the caller says may be not final")
+        return self
+
+
+class Opened(Wire):
+    """A call that was opened."""
+
+    call_id: str
+    agent_id: str
+    version: int
+    opened_at: Moment
+
+
+class Turned(Wire):
+    """What to do now.
+
+    Attributes:
+        decision: null after ``agentSaid`` and ``noted``, which ask for nothing.
+        handoff: where the call is transferred, what the person who picks up gets, of the schema
+            ``handoff-v1``.
+        is_over: whether the caller has hung up.
+    """
+
+    call_id: str
+    decision: Decision | None
+    handoff: dict[str, Any] | None
+    is_over: bool
+
+
+class CallEnd(Wire):
+    """How a call ended."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "transferred"}]})
+
+    outcome: Literal["transferred", "contained", "failed", "abandoned"]
+
+
+class Call(Wire):
+    """A call as it is kept: nothing that was said, and no number.
+
+    Attributes:
+        outcome, reason, rule: of the last decision.
+    """
+
+    id: str
+    agent_id: str
+    version: int | None
+    opened_at: Moment
+    ended_at: Moment | None
+    outcome: str | None
+    reason: str | None
+    rule: str | None
+    transferred: bool
+    failed_transfers: int
+
+
+class CallDetail(Call):
+    """A call, with its handoff and what happened, where they are kept.
+
+    Attributes:
+        timeline: null once the call has ended, unless transcripts are kept.
+    """
+
+    handoff: dict[str, Any] | None
+    timeline: list[dict[str, Any]] | None
+
+
+class DayTotal(Wire):
+    """Calls of one UTC day."""
+
+    day: str
+    calls: int
+    contained: int
+    transferred: int
+
+
+class Totals(Wire):
+    """What came of the calls that the filters leave.
+
+    Attributes:
+        transfer_rate: transferred calls by all calls; 0 where there are none.
+        default_rate: calls that went to the default by all calls.
+    """
+
+    calls: int
+    contained: int
+    transferred: int
+    transfer_rate: float
+    default_rate: float
+    failed_transfers: int
+    by_rule: dict[str, int]
+    by_day: list[DayTotal]
+
+
+class CallPage(Page[Call]):
+    """Calls, newest first, and the totals of all that the filters leave."""
+
+    totals: Totals

@@ -1,0 +1,189 @@
+"""What all wire models share: names in camelCase, strict JSON types, checked texts and numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+
+from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination
+from routing_engine.errors import InvalidValueError
+from routing_engine.models import Label, Language, Probability, RuleSentence, TimeZone
+
+__all__ = [
+    "Count",
+    "Day",
+    "DestinationText",
+    "Envelope",
+    "Flag",
+    "LanguageCode",
+    "LocationKey",
+    "Moment",
+    "Name",
+    "Page",
+    "Sentence",
+    "Share",
+    "ShortText",
+    "Token",
+    "Url",
+    "Wire",
+    "Zone",
+    "numbers_of",
+]
+
+T = TypeVar("T")
+
+_region: ContextVar[str | None] = ContextVar("_region", default="US")
+
+
+@contextmanager
+def numbers_of(region: str | None) -> Iterator[None]:
+    """Read national numbers as of this region while the context lasts; None for E.164 only."""
+    token = _region.set(region)
+    try:
+        yield
+    finally:
+        _region.reset(token)
+
+
+def _normalised(written: str) -> str:
+    destination = Destination.parse(written, region=_region.get())
+    refusal = DEFAULT_DIAL_POLICY.refusal(destination)
+    if refusal is not None:
+        raise InvalidValueError(refusal)
+    return str(destination)
+
+
+def _text_only(value: Any) -> Any:
+    """Dates come as text: the number 0 is no date."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004  pydantic turns it into a problem
+    return value
+
+
+def _day(value: Any) -> Any:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", _text_only(value), re.ASCII):
+        raise ValueError("must be a date such as 2026-12-25")
+    return value
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError("must have an offset such as Z or -08:00")
+    if not 1970 <= moment.year <= 9000:
+        raise ValueError("must lie between the years 1970 and 9000")
+    return moment.astimezone(UTC)
+
+
+def _identifier(text: str) -> str:
+    stripped = text.strip()
+    if not stripped or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", stripped):
+        raise ValueError("must hold letters, and no control characters")
+    return stripped
+
+
+# As a schema says it: something to be seen, and no control characters. The model itself also folds
+# white space.
+_INNER = r"[ -~\u00a1-\u2027\u202a-\ud7ff]"
+_SEEN: JsonDict = {"pattern": f"^{_INNER}*[!-~\\u00a1-\\u167f]{_INNER}*$"}
+
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict()]
+Share = Annotated[Probability, Strict()]
+Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)]
+Sentence = Annotated[
+    RuleSentence,
+    Field(
+        min_length=1,
+        examples=["caller asks about an invoice, charge, or refund"],
+        json_schema_extra=_SEEN,
+    ),
+]
+LanguageCode = Annotated[Language, Field(max_length=64, examples=["es"])]
+Zone = Annotated[TimeZone, Field(max_length=64, examples=["America/Los_Angeles"])]
+LocationKey = Annotated[
+    str,
+    Field(min_length=1, max_length=256, examples=["store-0042"], json_schema_extra=_SEEN),
+    AfterValidator(_identifier),
+]
+ShortText = Annotated[str, StringConstraints(max_length=500)]
+Token = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"), Field(examples=["transfer"])
+]
+Url = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[^\s/?#\x00-\x1f]+[^\s\x00-\x1f]*$", max_length=2000),
+    Field(examples=["https://crm.example/calls"]),
+]
+DestinationText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=300,
+        examples=["+14155550111", "(415) 555-0111", "sip:desk@store-0042.example"],
+        description="An E.164 number, a national one of the server's region, either with an "
+        "extension (`;ext=12`), or a SIP URI. Kept as E.164.",
+    ),
+    AfterValidator(_normalised),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-12-25"]}),
+]
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_text_only),
+    AfterValidator(_aware),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-20T17:30:00Z"]}),
+]
+
+
+class Wire(BaseModel):
+    """A JSON object: camelCase names, no others."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        validate_by_name=False,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+    )
+
+
+class Page(Wire, Generic[T]):
+    """Some of a list.
+
+    Attributes:
+        items: in the order of the list.
+        next_cursor: what to give as ``cursor`` for those that follow; null at the end.
+    """
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class Envelope(Wire, Generic[T]):
+    """What every success answers."""
+
+    success: Literal[True] = True
+    data: T
+    message: str

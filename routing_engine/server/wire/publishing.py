@@ -1,0 +1,143 @@
+"""Versions, reports and imports on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+
+from routing_engine.server.wire.common import Count, Flag, Moment, Wire
+
+__all__ = [
+    "Change",
+    "Diff",
+    "Import",
+    "PrepublishReport",
+    "Publish",
+    "Rollback",
+    "Version",
+    "VersionSummary",
+]
+
+Note = Annotated[str, StringConstraints(max_length=1000)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"\S")]
+
+
+class _Forced(Wire):
+    note: Note = ""
+    force: Flag = False
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _says_why(self) -> _Forced:
+        if self.force != (self.reason is not None):
+            raise ValueError("force and reason go together")
+        return self
+
+
+class Publish(_Forced):
+    """Freeze the draft. ``force``, with a ``reason``, publishes what the report would block."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "new billing number"}]})
+
+
+class Rollback(_Forced):
+    """Make an earlier version the draft, and publish it as a new one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "note": "back"}]})
+
+    version: Annotated[Count, Field(ge=1, le=2**31 - 1)]
+
+
+class VersionSummary(Wire):
+    """A published version."""
+
+    agent_id: str
+    version: int
+    note: str
+    forced: str | None
+    created_at: Moment
+    created_by: str
+
+
+class Version(VersionSummary):
+    """A published version, and the draft that it froze."""
+
+    snapshot: dict[str, Any]
+
+
+class Change(Wire):
+    """One field that is another now."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Diff(Wire):
+    """What changed between two versions."""
+
+    from_version: int
+    to_version: int
+    changes: list[Change]
+
+
+class Finding(Wire):
+    """What publishing would trip over, or should know.
+
+    Attributes:
+        blocks: whether publish refuses because of it, unless forced.
+    """
+
+    kind: str
+    path: str
+    message: str
+    suggestion: str
+    blocks: bool
+
+
+class TestResult(Wire):
+    """A routing test, as the draft answers it."""
+
+    __test__ = False
+
+    index: int
+    expect: str | None
+    got: str | None
+    passed: bool
+    confidence: float
+
+
+class PrepublishReport(Wire):
+    """What publish would find.
+
+    Attributes:
+        publishable: nothing blocks.
+        findings: parts that do not fit together, then the wording of rules.
+        tests: the routing tests saved with the agent.
+    """
+
+    publishable: bool
+    findings: list[Finding]
+    tests: list[TestResult]
+
+
+class Import(Wire):
+    """An import of a sheet.
+
+    Attributes:
+        status: ``running``, ``done``, ``failed`` (nothing was changed) or ``checked`` (dry run).
+        report: what was read: counts, errors, warnings, repairs.
+        diff: what differs from the drafts there are.
+    """
+
+    id: str
+    status: str
+    dry_run: bool
+    published: bool
+    n_done: int
+    n_total: int
+    report: dict[str, Any] | None
+    diff: dict[str, Any] | None
+    created_at: Moment
+    updated_at: Moment

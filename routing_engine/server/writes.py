@@ -1,0 +1,115 @@
+"""Reading and writing in one transaction, and answering a repeated POST as before.
+
+An answer is kept for 24 hours in the transaction of the write that it speaks of, so that neither
+is ever there without the other. A request that failed changed nothing and is not kept: sent again,
+it is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Header, Path, Query, Request
+from starlette.responses import Response
+
+from routing_engine.server.requests import envelope, fingerprint, plane_of, principal_of
+from routing_engine.store import Work
+
+__all__ = [
+    "AgentId",
+    "Cursor",
+    "IdempotencyKey",
+    "IfMatch",
+    "Limit",
+    "Made",
+    "etag_of",
+    "once",
+    "reading",
+    "writing",
+]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The same key and body get the same answer, for 24 hours.",
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=200,
+        description="The ETag that the draft must still have, or 412.",
+    ),
+]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Items of a page.")]
+Cursor = Annotated[
+    str | None, Query(max_length=500, description="`nextCursor` of the page before.")
+]
+AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9vYmFyYmF6cXV4"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a write answers.
+
+    Attributes:
+        then: what is to be done once it is committed; nothing, where it was answered before.
+    """
+
+    data: Any
+    message: str
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    then: Callable[[], None] | None = None
+
+
+def reading(request: Request) -> AbstractContextManager[Work]:
+    """A transaction that reads what the organisation has that asks."""
+    return plane_of(request).store.read(principal_of(request).organisation_id)
+
+
+def writing(request: Request) -> AbstractContextManager[Work]:
+    """A transaction that writes."""
+    principal = principal_of(request)
+    return plane_of(request).store.work(principal.organisation_id, actor=principal.key_id)
+
+
+def etag_of(if_match: str | None) -> str | None:
+    """The etag of an ``If-Match`` header; None where any will do."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return if_match.strip().removeprefix("W/").strip('"')
+
+
+def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = None) -> Response:
+    """Do something in one transaction, or repeat what was answered when it was done.
+
+    Args:
+        request: its ``Idempotency-Key`` says whether this was asked before.
+        do: makes the answer.
+        body: what tells this request from another with the same key; None for its whole body.
+    """
+    key = request.headers.get("idempotency-key")
+    mark = ""
+    if key is not None:
+        mark = fingerprint(request, getattr(request, "_body", b"") if body is None else body)
+    with writing(request) as work:
+        if key is not None:
+            known = work.recall(key, mark)
+            if known is not None:
+                return Response(
+                    known.body, known.status, known.headers, media_type="application/json"
+                )
+        made = do(work)
+        text = envelope(made.data, made.message)
+        if key is not None:
+            work.remember(key, mark, made.status, text, made.headers)
+    if made.then is not None:
+        made.then()
+    return Response(text, made.status, made.headers, media_type="application/json")

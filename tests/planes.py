@@ -1,0 +1,112 @@
+"""A control plane for tests: two organisations on SQLite, an encoder without a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from routing_engine.encoders import HashingEncoder
+from routing_engine.server.app import create_app
+from routing_engine.server.plane import ControlPlane
+from routing_engine.server.security import SCOPES
+from routing_engine.server.settings import Settings
+from routing_engine.store import Store
+
+MAIN = "+14155550100"
+BILLING = "+14155550111"
+CANCEL = "+14155550113"
+CONFIG = {
+    "handoffConfig": {
+        "transferDestination": MAIN,
+        "transferRules": [
+            {
+                "label": "Billing",
+                "when": "caller asks about an invoice, charge, or refund",
+                "examples": ["I was charged twice", "my invoice is wrong"],
+                "destination": BILLING,
+            },
+            {
+                "label": "Cancel",
+                "when": "caller wants to end the membership",
+                "examples": ["cancel my membership"],
+                "destination": CANCEL,
+                "requiresVerification": True,
+            },
+        ],
+    }
+}
+
+
+@dataclass
+class Served:
+    """An application, and a client for each of two organisations."""
+
+    plane: ControlPlane
+    client: TestClient
+    organisation_id: str
+    token: str
+    other_token: str
+
+    def __call__(self, method: str, path: str, *, token: str | None = None, **options: Any):
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        headers |= options.pop("headers", {})
+        return self.client.request(method, f"/api/v1{path}", headers=headers, **options)
+
+    def data(self, method: str, path: str, **options: Any) -> Any:
+        response = self(method, path, **options)
+        assert response.status_code < 300, response.text
+        body = response.json()
+        assert set(body) == {"success", "data", "message"}
+        assert body["success"] is True
+        return body["data"]
+
+    def agent(self, location_id: str | None = None, **fields: Any) -> str:
+        body = {"name": "Oakland", **CONFIG, **fields}
+        if location_id is not None:
+            body["locationId"] = location_id
+        return self.data("POST", "/agents", json=body)["id"]
+
+    def published(self, **fields: Any) -> str:
+        agent_id = self.agent(**fields)
+        self.data("POST", f"/agents/{agent_id}/publish")
+        return agent_id
+
+    def key(self, *scopes: str) -> str:
+        return self.data("POST", "/keys", json={"name": "k", "scopes": list(scopes)})["key"]
+
+    def imported(self, content: bytes, name: str = "stores.csv", **form: str) -> Any:
+        """An import that has come to its end."""
+        made = self.data("POST", "/imports", files={"file": (name, content)}, data=form)
+        return self.ended(made["id"])
+
+    def ended(self, import_id: str) -> Any:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            found = self.data("GET", f"/imports/{import_id}")
+            if found["status"] != "running":
+                return found
+            time.sleep(0.02)
+        raise AssertionError("the import does not end")
+
+
+@contextmanager
+def served(folder: Path, **settings: Any) -> Iterator[Served]:
+    """An application on an empty database; SQLite in the folder, unless it is given."""
+    usual = {"database": f"sqlite:///{folder / 'routing.db'}", "rate_per_s": 1e6}
+    made = Settings(**{**usual, **settings})
+    store = Store.open(made.database)
+    tokens = []
+    for name in ("ours", "theirs"):
+        organisation_id = store.create_organisation(name)
+        with store.work(organisation_id) as work:
+            tokens.append((organisation_id, work.create_key("all", SCOPES)[1]))
+    plane = ControlPlane(made, store, encoder=HashingEncoder())
+    # Closing the application closes the plane.
+    with TestClient(create_app(plane), raise_server_exceptions=False) as client:
+        yield Served(plane, client, tokens[0][0], tokens[0][1], tokens[1][1])
