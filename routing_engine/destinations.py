@@ -20,6 +20,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from routing_engine.errors import InvalidValueError, mask
+from routing_engine.values import CHECKED
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -29,6 +30,9 @@ __all__ = ["DEFAULT_DIAL_POLICY", "Destination", "DialPolicy", "parse_destinatio
 MAX_EXTENSION_DIGITS = 11
 MAX_SIP_LENGTH = 255
 
+_CHECKED_NUMBER = re.compile(
+    rf"(\+[1-9][0-9]{{6,14}})(?:;ext=([0-9]{{1,{MAX_EXTENSION_DIGITS}}}))?", re.ASCII
+)
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
 # What a written phone number may hold besides digits and an extension: no letters. A number
@@ -154,16 +158,20 @@ class Destination:
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        def validate(value: Any) -> Destination:
+        def validate(value: Any, info: core_schema.ValidationInfo) -> Destination:
             if isinstance(value, Destination):
                 return value
             if isinstance(value, str):
+                if info.context is CHECKED:
+                    number = _CHECKED_NUMBER.fullmatch(value)
+                    if number is not None:
+                        return cls._trusted(number[1], number[2])
                 return parse_destination(value)
             raise InvalidValueError(
                 f"a destination is a str or a Destination, not {type(value).__name__}"
             )
 
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             validate,
             json_schema_input_schema=core_schema.str_schema(),
             serialization=core_schema.plain_serializer_function_ser_schema(

@@ -15,6 +15,7 @@ from routing_engine.models import Location
 from routing_engine.store.database import CHANNEL, Database
 from routing_engine.store.rows import ALL, All, Rows
 from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
+from routing_engine.values import CHECKED
 
 if TYPE_CHECKING:
     import psycopg
@@ -125,7 +126,7 @@ class Feed:
                 removed[name] = None
                 continue
             try:
-                location = Location.model_validate_json(text or "")
+                location = Location.model_validate_json(text or "", context=CHECKED)
                 if location.location_id != name:
                     location = location.model_copy(update={"location_id": name})
                 locations[name] = location
