@@ -25,7 +25,7 @@ from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.explanation import Grounds, explain
 from routing_engine.languages import language_code
 from routing_engine.schedule import BusinessHours, is_zone
-from routing_engine.values import CHECKED, Value
+from routing_engine.values import Value
 
 __all__ = [
     "Action",
@@ -99,10 +99,8 @@ class Reason(StrEnum):
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def _clean(text: str, info: ValidationInfo) -> str:
+def _clean(text: str) -> str:
     """White space folded to single spaces; control characters and lone surrogates refused."""
-    if info.context is CHECKED:
-        return text
     folded = " ".join(text.split())
     if not folded:
         raise ValueError("must not be empty")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from routing_engine.errors import InvalidValueError, Problem, mask
 
-__all__ = ["CHECKED", "Value", "shown"]
+__all__ = ["Value", "shown"]
 
 _NUMBER: Final = re.compile(
     r"\+\d[\d ().-]*|\d{5,}|(?:\(?\d[\d ().-]*)?\d{3}[ .-]?\d{4}|(?:\d\d[ .]){3,}\d\d"
@@ -40,14 +40,6 @@ def _problems(error: pydantic.ValidationError, *, is_private: bool) -> Iterator[
         ):
             message += f", not {value if isinstance(value, float) else shown(value, 60)}"
         yield Problem(path, message)
-
-
-CHECKED: Final = {"checked": "before"}
-"""Context to validate by what this library wrote itself, having checked it.
-
-What takes long is not checked again: white space and control characters in texts, and whether a
-number is assigned. The dial policy asks that of every number before it is dialled.
-"""
 
 
 class Value(BaseModel):
