@@ -11,12 +11,14 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
+    crash,
     fuzz_headers,
     importing,
     languages,
     latency,
     peer,
     scale,
+    serving,
     soak,
     store,
     throughput,
@@ -44,6 +46,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        serving.BENCHMARK,
+        crash.BENCHMARK,
     )
 }
 
