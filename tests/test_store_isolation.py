@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased, joinedload, relationship, selectinload
+from sqlalchemy.orm import Session, aliased
 
 from routing_engine.errors import NotFoundError
 from routing_engine.store import CallRow, DecisionRow
@@ -81,31 +81,24 @@ def test_every_table_but_two_is_owned_and_keyed_by_its_owner():
         assert row.__table__.primary_key.columns.keys()[0] == "organisation_id"
 
 
-@pytest.mark.parametrize("row", OWNED, ids=lambda row: row.__tablename__)
-def test_each_table_shows_changes_and_deletes_only_ones_own(store, organisations, row):
+def test_each_table_shows_changes_and_deletes_only_ones_own(store, organisations):
     mine = organisations[0][0]
-    count = sa.select(sa.func.count()).select_from(row)
-    with store._database.transaction(ALL, writing=False) as everything:
-        n = everything.scalar(count)
-        n_mine = everything.scalar(count.where(row.organisation_id == mine))
-    assert 0 < n_mine < n
-    with store._database.transaction(mine, writing=True) as rows:
-        assert {found.organisation_id for found in rows.scalars(sa.select(row))} == {mine}
-        assert rows.scalar(count) == n_mine
-        assert rows.scalars(sa.select(row.organisation_id).distinct()).all() == [mine]
-        assert rows.scalar(sa.select(sa.func.count(row.organisation_id))) == n_mine
-        rows.expunge_all()
-        if row is not VersionRow:
-            assert rows.execute(sa.update(row).values(organisation_id=mine)).rowcount == n_mine
-            assert rows.execute(sa.delete(row)).rowcount == n_mine
-        rows.flush()
-    with store._database.transaction(ALL, writing=False) as everything:
-        left = everything.scalar(count)
-    assert left == (n if row is VersionRow else n - n_mine)
-
-
-def names_of(found):
-    return sorted(found)
+    for row in OWNED:
+        count = sa.select(sa.func.count()).select_from(row)
+        with store._database.transaction(ALL, writing=False) as everything:
+            n = everything.scalar(count)
+            n_mine = everything.scalar(count.where(row.organisation_id == mine))
+        assert 0 < n_mine < n, row
+        with store._database.transaction(mine, writing=True) as rows:
+            assert {found.organisation_id for found in rows.scalars(sa.select(row))} == {mine}
+            assert rows.scalar(count) == n_mine
+            assert rows.scalars(sa.select(row.organisation_id).distinct()).all() == [mine]
+            assert rows.scalar(sa.select(sa.func.count(row.organisation_id))) == n_mine
+            if row is not VersionRow:
+                change = sa.update(row).values(organisation_id=mine)
+                assert rows.execute(change).rowcount == n_mine
+                assert rows.execute(sa.delete(row)).rowcount == n_mine
+            rows.rollback()
 
 
 READS = {
@@ -131,7 +124,7 @@ READS = {
     ),
     "union": lambda: sa.union_all(sa.select(AgentRow.name), sa.select(KeyRow.name)),
     "union as entity": lambda: sa.select(
-        aliased(AgentRow, sa.union(sa.select(AgentRow), sa.select(AgentRow)).subquery()).name
+        aliased(AgentRow, sa.union_all(sa.select(AgentRow), sa.select(AgentRow)).subquery()).name
     ),
     "from statement": lambda: sa.select(AgentRow).from_statement(sa.select(AgentRow)),
     "lateral": lambda: sa.select(sa.select(AgentRow.name).lateral().c.name),
@@ -146,58 +139,43 @@ READS = {
 }
 
 
-@pytest.mark.parametrize("name", READS)
-def test_no_way_of_reading_shows_what_is_theirs(rows, name):
-    try:
-        found = rows.execute(READS[name]()).all()
-    except UnownedError:
-        return
-    except sa.exc.DBAPIError:
-        assert name == "lateral"  # which SQLite does not know
-        assert rows.get_bind().dialect.name == "sqlite"
-        return
-    shown = [row[0].name if isinstance(row[0], AgentRow) else row[0] for row in found]
-    assert set(shown) <= {"mine"}, shown
+def test_no_way_of_reading_shows_what_is_theirs(store, rows):
+    for name, read in READS.items():
+        if name == "lateral" and store._database.is_sqlite:
+            continue  # which SQLite does not know
+        try:
+            found = rows.execute(read()).all()
+        except UnownedError:
+            continue
+        shown = {row[0].name if isinstance(row[0], AgentRow) else row[0] for row in found}
+        assert shown <= {"mine"}, name
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        sa.text("SELECT name FROM agents"),
-        sa.select(sa.text("name")).select_from(AgentRow),
-        sa.select(AgentRow).where(sa.text("1 = 1 OR 1 = 1")),
-        sa.select(AgentRow).from_statement(sa.text("SELECT * FROM agents")),
-        sa.select(AgentRow.__table__),
-        sa.select(AgentRow.__table__.c.name),
-        sa.select(KeyRow.name, AgentRow.__table__.c.name),
-        sa.select(KeyRow.name).join(AgentRow.__table__, sa.true()),
-        sa.select(KeyRow.name).select_from(sa.join(KeyRow, AgentRow.__table__, sa.true())),
-        sa.select(KeyRow.name).where(sa.exists(sa.select(AgentRow.__table__.c.id))),
-        sa.select(sa.func.count()).select_from(AgentRow.__table__),
-        sa.select(KeyRow.name, sa.column("name")).select_from(KeyRow, sa.table("agents")),
-        sa.select(sa.literal_column("(SELECT name FROM agents)")).select_from(KeyRow),
-        sa.update(AgentRow.__table__).values(name="x"),
-        sa.delete(AgentRow.__table__),
-        sa.select(sa.delete(AgentRow).returning(AgentRow.name).cte().c.name),
-        sa.insert(AgentRow).values(organisation_id="org_theirs"),
-        sa.insert(KeyRow).from_select(["name"], sa.select(AgentRow.name)),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_kept_within_an_organisation_is_refused(rows, statement):
-    with pytest.raises(UnownedError):
-        rows.execute(statement)
-
-
-def test_what_is_theirs_is_not_found_by_its_key(rows, organisations):
-    theirs = organisations[1]
-    assert rows.get(AgentRow, theirs) is None
-    assert rows.get(AgentRow, organisations[0]).name == "mine"
-    rows.expunge_all()
-    merged = rows.merge(AgentRow(organisation_id=theirs[0], id=theirs[1], name="taken"))
-    with pytest.raises(UnownedError):
-        rows.flush()
-    rows.expunge(merged)
+def test_what_cannot_be_kept_within_an_organisation_is_refused(rows):
+    for i, statement in enumerate(
+        (
+            sa.text("SELECT name FROM agents"),
+            sa.select(sa.text("name")).select_from(AgentRow),
+            sa.select(AgentRow).where(sa.text("1 = 1 OR 1 = 1")),
+            sa.select(AgentRow).from_statement(sa.text("SELECT * FROM agents")),
+            sa.select(AgentRow.__table__),
+            sa.select(AgentRow.__table__.c.name),
+            sa.select(KeyRow.name, AgentRow.__table__.c.name),
+            sa.select(KeyRow.name).join(AgentRow.__table__, sa.true()),
+            sa.select(KeyRow.name).select_from(sa.join(KeyRow, AgentRow.__table__, sa.true())),
+            sa.select(KeyRow.name).where(sa.exists(sa.select(AgentRow.__table__.c.id))),
+            sa.select(sa.func.count()).select_from(AgentRow.__table__),
+            sa.select(KeyRow.name, sa.column("name")).select_from(KeyRow, sa.table("agents")),
+            sa.select(sa.literal_column("(SELECT name FROM agents)")).select_from(KeyRow),
+            sa.update(AgentRow.__table__).values(name="x"),
+            sa.delete(AgentRow.__table__),
+            sa.select(sa.delete(AgentRow).returning(AgentRow.name).cte().c.name),
+            sa.insert(AgentRow).values(organisation_id="org_theirs"),
+            sa.insert(KeyRow).from_select(["name"], sa.select(AgentRow.name)),
+        )
+    ):
+        with pytest.raises(UnownedError):
+            pytest.fail(f"statement {i} gave {rows.execute(statement)}")
 
 
 def test_a_statement_that_names_the_other_organisation_finds_nothing(rows, organisations):
@@ -216,16 +194,20 @@ def test_a_change_by_way_of_another_table_changes_only_ones_own(store, organisat
             sa.update(AgentRow)
             .where(AgentRow.id.in_(sa.select(SkillRow.agent_id)))
             .values(name="changed")
+            .execution_options(synchronize_session=False)
         )
         assert changed.rowcount == 1
         seen = sa.select(sa.func.max(KeyRow.name)).scalar_subquery()
-        rows.execute(sa.update(AgentRow).values(name=seen))
+        change = sa.update(AgentRow).values(name=seen)
+        rows.execute(change.execution_options(synchronize_session=False))
         assert rows.scalars(sa.select(AgentRow.name)).all() == ["mine"]
-        by_update = sa.update(SkillRow).values(id="skl_x").where(AgentRow.name == "theirs")
-        try:
-            assert rows.execute(by_update).rowcount == 0
-        except UnownedError:
-            pass
+        by_update = sa.update(SkillRow).values(id="skl_x")
+        # Their agent has one version, and my skill the place before that.
+        theirs_only = AgentRow.name == "theirs"
+        by_update = by_update.where(SkillRow.place == AgentRow.n_versions - 1, theirs_only)
+        by_update = by_update.execution_options(synchronize_session=False)
+        with pytest.raises(UnownedError):
+            rows.execute(by_update)
     with store.read(theirs) as work:
         assert [agent.name for agent in work.agents().items] == ["theirs"]
 
@@ -233,7 +215,7 @@ def test_a_change_by_way_of_another_table_changes_only_ones_own(store, organisat
 def test_rows_by_primary_key_in_bulk_are_refused_for_others(rows, organisations):
     theirs, agent_id = organisations[1]
     row = {"organisation_id": theirs, "id": agent_id, "name": "x"}
-    with pytest.raises((UnownedError, sa.exc.InvalidRequestError, sa.orm.exc.StaleDataError)):
+    with pytest.raises(UnownedError):
         rows.execute(sa.update(AgentRow), [row])
 
 
@@ -259,7 +241,7 @@ def test_an_insert_for_another_organisation_is_refused(rows, organisations, give
 def test_objects_of_another_organisation_are_not_written(store, rows, organisations):
     (mine, _), (theirs, agent_id) = organisations
     with store._database.transaction(theirs, writing=False) as their_rows:
-        agent = their_rows.get(AgentRow, (theirs, agent_id))
+        agent = their_rows.scalar(sa.select(AgentRow).where(AgentRow.id == agent_id))
         their_rows.expunge(agent)
     rows.add(agent)
     for change in ({"name": "x"}, {"organisation_id": mine}):
@@ -299,6 +281,7 @@ def test_a_row_cannot_refer_to_another_organisations(store, organisations):
     "way",
     [
         lambda rows: rows.connection(),
+        lambda rows: rows.get(AgentRow, ("org", "agt")),
         lambda rows: rows.bulk_save_objects([]),
         lambda rows: rows.bulk_insert_mappings(AgentRow, []),
         lambda rows: rows.bulk_update_mappings(AgentRow, []),
@@ -309,26 +292,8 @@ def test_the_ways_round_are_closed(rows, way):
         way(rows)
 
 
-def test_relations_load_only_ones_own(store, organisations):
-    """There are none in the tables; were there any, they would be within the organisation."""
-
-    class Shelf(Owned, Base):
-        __tablename__ = "agents"
-        __table_args__ = {"extend_existing": True}  # noqa: RUF012
-        skills = relationship(
-            SkillRow,
-            primaryjoin=lambda: sa.orm.foreign(SkillRow.place) >= 0,
-            viewonly=True,
-            uselist=True,
-        )
-
-    try:
-        for options in ((), (joinedload(Shelf.skills),), (selectinload(Shelf.skills),)):
-            with store._database.transaction(organisations[0][0], writing=False) as rows:
-                [shelf] = rows.scalars(sa.select(Shelf).options(*options)).unique().all()
-                assert [skill.document for skill in shelf.skills] == [{"of": "mine"}]
-    finally:
-        Base.registry._dispose_cls(Shelf)
+def test_there_are_no_relations_to_follow():
+    assert [mapper for mapper in Base.registry.mappers if mapper.relationships] == []
 
 
 def test_a_session_needs_an_organisation(store):

@@ -10,11 +10,22 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final, NoReturn
 
-from sqlalchemy import Column, Engine, Join, Select, Table, TextClause, event, func, inspect, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    Join,
+    Select,
+    TableClause,
+    TextClause,
+    event,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import Insert, UpdateBase
-from sqlalchemy.sql.selectable import TextualSelect
+from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 
 from routing_engine.errors import StoreError
 from routing_engine.store.tables import Owned
@@ -76,9 +87,13 @@ def _only_its_own(state: ORMExecuteState) -> None:
     if state.is_insert:
         _refuse_inserts_for_others(rows, state)
         return
+    if state.parameters and not state.is_select:
+        raise UnownedError("a change by primary keys is not asked whose they are")
     statement: Any = state.statement
     for node in visitors.iterate(statement):
         _refuse_bare(node, statement)
+    if not state.is_select:
+        _refuse_others_beside(state.bind_mapper, statement)
     if rows.organisation is not ALL:
         organisation_id = rows.organisation
         state.statement = state.statement.options(
@@ -91,19 +106,29 @@ def _only_its_own(state: ORMExecuteState) -> None:
 
 
 def _refuse_bare(node: Any, statement: Any) -> None:
-    if isinstance(node, (TextClause, TextualSelect)):
+    """Refuse what names a table other than by its class; what comes from one carries its mark."""
+    is_literal = getattr(node, "is_literal", False) and node.name != "*"  # that of count(*)
+    if is_literal or isinstance(node, (TextClause, TextualSelect)):
         raise UnownedError("SQL text cannot be kept within an organisation")
     if isinstance(node, UpdateBase) and node is not statement:
         raise UnownedError("a statement within a statement cannot be kept within an organisation")
-    # The criteria go where a mapped class is; what comes from a class carries its mark.
-    bare: list[Any] = [node] if isinstance(node, (Column, Join)) else []
+    named: list[Any] = [node] if isinstance(node, (Column, Join)) else []
     if isinstance(node, Select):
-        bare = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
-    for part in bare:
-        sides = (part.left, part.right) if isinstance(part, Join) else (part,)
-        for side in sides:
-            if isinstance(side, (Column, Table)) and "parententity" not in side._annotations:
+        named = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
+    for part in named:
+        for side in (part.left, part.right) if isinstance(part, Join) else (part,):
+            if isinstance(side, (Column, TableClause)) and "parententity" not in side._annotations:
                 raise UnownedError(f"{side} is bare: use its mapped class")
+
+
+def _refuse_others_beside(mapper: Any, statement: Any) -> None:
+    """Refuse ``UPDATE … FROM``: the organisation is added to the table that changes, and no other."""
+    parts = [statement]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Column) and part._annotations["parententity"] is not mapper:
+            raise UnownedError(f"{part} in a change of another table: use a subquery")
+        parts += [child for child in part.get_children() if not isinstance(child, SelectBase)]
 
 
 def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
