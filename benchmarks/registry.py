@@ -10,12 +10,14 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
+    crash,
     fuzz_headers,
     importing,
     languages,
     latency,
     peer,
     scale,
+    serving,
     soak,
     throughput,
 )
@@ -40,6 +42,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        serving.BENCHMARK,
+        crash.BENCHMARK,
     )
 }
 
