@@ -30,6 +30,7 @@ _DISTRIBUTIONS = (
     "pydantic",
     "semantic-router",
     "sentence-transformers",
+    "schemathesis",
     "sipmessage",
     "tokenizers",
     "torch",

@@ -97,11 +97,10 @@ class Served:
 
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[Served]:
-    """An application on an empty database."""
-    made = Settings(
-        database=f"sqlite:///{folder / 'routing.db'}", **{"rate_per_s": 1e6, **settings}
-    )
-    store = Store.open(made.database)
+    """An application on an empty database: SQLite, unless ``database`` names another."""
+    usual = {"database": f"sqlite:///{folder / 'routing.db'}", "rate_per_s": 1e6}
+    made = Settings(**{**usual, **settings})
+    store = Store.open(made.database, secret=made.secret_bytes)
     tokens = []
     for name in ("ours", "theirs"):
         organisation_id = store.create_organisation(name)

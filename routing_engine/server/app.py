@@ -46,6 +46,7 @@ def create_app(plane: ControlPlane) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.plane = plane
     for part in (agents, skills, publishing, routing, calls, imports, keys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
@@ -21,8 +22,20 @@ a change that another made meanwhile is not undone (412). A POST with an `Idempo
 sent again: it is answered as before, for 24 hours.
 """
 
+_PARAMETER = re.compile(r"{(\w+)}")
 _BODY = (400, 413, 415)
-_WRITES = ("post", "put", "patch", "delete")
+_MADE = {
+    "create_agent": {"agentId": "$response.body#/data/id"},
+    "create_skill": {"agentId": "$request.path.agentId", "skillId": "$response.body#/data/id"},
+    "publish": {
+        "agentId": "$response.body#/data/agentId",
+        "version": "$response.body#/data/version",
+    },
+    "open_call": {"callId": "$response.body#/data/callId"},
+    "create_import": {"importId": "$response.body#/data/id"},
+    "create_key": {"keyId": "$response.body#/data/id"},
+}
+"""Operations that make something -> where their answer says what later ones are asked about."""
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -51,10 +64,28 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
     }
     components["responses"] = {f"Problem{status}": _response(status) for status in TITLES}
+    operations = {}
     for path, item in made["paths"].items():
         for method, operation in item.items():
             _complete(path, method, operation)
+            operations[operation["operationId"]] = path, operation
+    _link(operations)
     return made
+
+
+def _link(operations: dict[str, tuple[str, dict[str, Any]]]) -> None:
+    """Say with what of an answer which operations can be called next."""
+    for source, known in _MADE.items():
+        responses = operations[source][1]["responses"]
+        success = next(status for status in responses if status.startswith("2"))
+        links = responses[success].setdefault("links", {})
+        for name, (path, _) in operations.items():
+            needed = _PARAMETER.findall(path)
+            if needed and set(needed) <= set(known):
+                links[name] = {
+                    "operationId": name,
+                    "parameters": {item: known[item] for item in needed},
+                }
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
