@@ -17,16 +17,19 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Protocol
 from uuid import uuid4
 
 from pydantic import ConfigDict, Field
 
+from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.destinations import Destination, DialPolicy
-from routing_engine.errors import InvalidValueError
+from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.handoff import MAX_DETAILS, MAX_NAME, Event, Handoff, HandoffPolicy
 from routing_engine.models import (
     ContextRule,
     Decision,
@@ -36,10 +39,11 @@ from routing_engine.models import (
     RingSeconds,
 )
 from routing_engine.signals import frustration, wants_person
-from routing_engine.turns import SPEAKERS
+from routing_engine.text import cut, one_line, same_name
+from routing_engine.turns import SPEAKERS, in_their_words
 from routing_engine.values import Value
 
-__all__ = ["Call", "CallPolicy", "Event", "Router", "TransferOutcome"]
+__all__ = ["Call", "CallPolicy", "Router", "TransferOutcome"]
 
 MAX_TURNS = 200
 """Turns that a call keeps; the oldest go first."""
@@ -73,6 +77,7 @@ class CallPolicy(Value):
             its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
             ``"newest"``.
+        handoff: what of the call the person who picks up does not get.
     """
 
     max_silences: Annotated[int, Field(ge=1)] = 2
@@ -82,24 +87,7 @@ class CallPolicy(Value):
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
     ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened in a call.
-
-    Attributes:
-        at: when.
-        kind: ``"caller"``, ``"agent"``, ``"silence"``, ``"agent_failed"``, ``"verified"``,
-            ``"not_verified"``, ``"confirmed"``, ``"declined"``, ``"decided"``, ``"failed"``.
-        text: the words of a turn; otherwise what the kind leaves open: the method, the reason.
-        number: what was dialled, where something was.
-    """
-
-    at: datetime
-    kind: str
-    text: str = ""
-    number: str | None = None
+    handoff: HandoffPolicy = HandoffPolicy()
 
 
 class _Record(Value):
@@ -109,7 +97,7 @@ class _Record(Value):
 
     call_id: str
     location_id: str
-    caller_id: str | None
+    caller: Caller
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
@@ -117,6 +105,9 @@ class _Record(Value):
     answers: dict[str, bool] = Field(default_factory=dict)
     tried: list[str] = Field(default_factory=list)
     rule: str | None = None
+    reason: str = ""
+    details: dict[str, str] = Field(default_factory=dict)
+    n_decisions: int = 0
     ringing: str | None = None
     impatience: int = 0
     failed_verifications: int = 0
@@ -175,20 +166,24 @@ class Call:
         router: Router,
         location_id: str,
         *,
-        caller_id: str | None = None,
+        caller_id: str | Caller | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
         """A new call; as ``engine.open_call``."""
         router.location(location_id)
-        if caller_id is not None:
-            caller_id = str(Destination.parse(caller_id))
+        if caller_id is None or isinstance(caller_id, str):
+            caller_id = Caller.reported(caller_id or "")
+        elif not isinstance(caller_id, Caller):
+            raise InvalidValueError(
+                f"caller_id is a str, a Caller or None, not {type(caller_id).__name__}"
+            )
         return cls(
             router,
             _Record(
                 call_id=uuid4().hex,
                 location_id=location_id,
-                caller_id=caller_id,
+                caller=replace(caller_id, name=one_line(caller_id.name, MAX_NAME)),
                 opened_at=_moment(now),
                 catalog_version=router.catalog_version,
                 policy=CallPolicy() if policy is None else policy,
@@ -219,9 +214,14 @@ class Call:
         return self._record.location_id
 
     @property
+    def caller(self) -> Caller:
+        """Who is on the line, as reported or noted; with the number, even if it is withheld."""
+        return self._record.caller
+
+    @property
     def caller_id(self) -> str | None:
-        """The caller's own number, E.164, or None where it is withheld."""
-        return self._record.caller_id
+        """The caller's own number, E.164, or None where it is withheld or not known."""
+        return self._record.caller.shown
 
     @property
     def catalog_version(self) -> int:
@@ -232,6 +232,16 @@ class Call:
     def timeline(self) -> tuple[Event, ...]:
         """Everything that happened, in order."""
         return tuple(self._record.events)
+
+    @property
+    def details(self) -> dict[str, str]:
+        """What the agent collected, by name."""
+        return dict(self._record.details)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the rule that was decided about last asks for, and the agent did not collect."""
+        return self._missing_of(self._labelled(self._record.rule))
 
     @property
     def is_over(self) -> bool:
@@ -263,15 +273,91 @@ class Call:
         moment = _moment(now)
         decision = self._decide(utterance, moment, self._turns)
         if not final:
-            return self._timed(decision)
+            return self._completed(decision)
         self._record.impatience += frustration(utterance)
-        self._note("caller", moment, text=utterance[:MAX_TURN_LENGTH])
+        self._note("caller", moment, text=utterance)
         return self._settle(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
         self._check_open()
-        self._note("agent", _moment(now), text=text[:MAX_TURN_LENGTH])
+        self._note("agent", _moment(now), text=text)
+
+    def note(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        reason: str | None = None,
+        **details: str | float | None,
+    ) -> None:
+        """Keep what the agent found out, for whoever picks up.
+
+        Names are the same in any case, spaces and punctuation: ``order_number`` is what a rule
+        asks for as "Order number". What is noted later replaces what was noted under that name;
+        None is passed over, an empty text removes it. Texts are cut at 200 characters; of more than 16 details the
+        oldest go.
+
+        Args:
+            name: the caller's.
+            reason: why they call.
+            details: whatever else, texts or numbers.
+
+        Raises:
+            InvalidValueError: neither text nor number, or a name without a letter or digit.
+        """
+        for text in (name, reason, *details.values()):
+            if text is not None and not isinstance(text, (str, int, float)):
+                raise InvalidValueError(
+                    f"what is noted is a text or a number, not {type(text).__name__}"
+                )
+        named = {one_line(key, MAX_DETAIL_NAME): text for key, text in details.items()}
+        if not all(map(same_name, named)):
+            raise InvalidValueError("the name of a detail has a letter or digit in it")
+        record = self._record
+        if name is not None:
+            record.caller = replace(record.caller, name=one_line(str(name), MAX_NAME))
+        if reason is not None:
+            record.reason = cut(one_line(str(reason), MAX_TURN_LENGTH), MAX_TURN_LENGTH)
+        for key, text in named.items():
+            if text is None:
+                continue
+            for old in [old for old in record.details if same_name(old) == same_name(key)]:
+                del record.details[old]
+            if told := cut(one_line(str(text), MAX_TURN_LENGTH), MAX_TEXT):
+                record.details[key] = told
+        record.details = dict(list(record.details.items())[-MAX_DETAILS:])
+
+    def handoff(self, decision: Decision) -> Handoff:
+        """What the person who picks up gets, as the call stands now.
+
+        Args:
+            decision: a decision of this call.
+
+        Raises:
+            InvalidValueError: it is not one, or only a provisional one.
+        """
+        record = self._record
+        if not decision.decision_id.startswith(f"{record.call_id}-"):
+            raise InvalidValueError("not a decision of this call, or only a provisional one")
+        try:
+            location_name = self._location().name or ""
+        except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
+            location_name = ""
+        rule = self._concerned(decision)
+        return Handoff.made(
+            replace(decision, _missing=self._missing_of(rule)),
+            call_id=record.call_id,
+            caller=record.caller,
+            location_name=location_name,
+            rule="" if rule is None else rule.label,
+            said=in_their_words(self._turns),
+            noted=record.reason,
+            details=self._details_by(rule),
+            verified_by=self._verifications(record.events[-1].at),
+            timeline=record.events,
+            policy=record.policy.handoff,
+        )
 
     def no_response(self, *, now: datetime | None = None) -> Decision:
         """The caller was silent when it was their turn."""
@@ -337,13 +423,13 @@ class Call:
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         if known is TransferOutcome.CALLER_HUNG_UP:
             self._record.is_over = True
-            return self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT)
+            return self._settle(self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT), moment)
         for destination in self._chain(moment):
             if str(destination) not in self._record.tried:
                 return self._settle(
                     self._plain(Outcome.TRANSFER, Reason.FALLBACK, destination), moment
                 )
-        return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+        return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), moment)
 
     # ---------------------------------------------------------------- deciding
 
@@ -428,27 +514,37 @@ class Call:
             if str(destination) in self._record.tried:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
-                    return self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+                    return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), now)
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
             self._record.tried.append(str(destination))
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return self._timed(decision)
+        return self._completed(decision, decision_id=self._decision_id)
 
-    def _timed(self, decision: Decision) -> Decision:
-        """The decision, with how long its destination rings: as the rule says, or the policy."""
-        if decision.destination is None:
-            return decision
-        own = None
-        if decision.outcome is Outcome.TRANSFER:
-            rule = self._rule() if decision.reason is Reason.FALLBACK else decision.rule
+    @property
+    def _decision_id(self) -> str:
+        """Of the decision that was noted last."""
+        return f"{self._record.call_id}-{self._record.n_decisions}"
+
+    def _completed(self, decision: Decision, *, decision_id: str = "") -> Decision:
+        """The decision with all that a call knows: an id, how long to ring, what is missing."""
+        rule = self._concerned(decision)
+        timeout_s = None
+        if decision.destination is not None:
+            timeout_s = self._record.policy.ring_timeout_s
             chain = () if rule is None else (rule.destination, *rule.fallback)
-            if rule is not None and decision.destination in chain:
+            if decision.outcome is Outcome.TRANSFER and decision.destination in chain:
+                assert rule is not None
                 own = rule.ring_timeout_s(chain.index(decision.destination))
-        usual = self._record.policy.ring_timeout_s
-        return replace(decision, _ring_timeout_s=usual if own is None else own)
+                timeout_s = timeout_s if own is None else own
+        return replace(
+            decision,
+            decision_id=decision_id,
+            _missing=self._missing_of(rule),
+            _ring_timeout_s=timeout_s,
+        )
 
     def _again(
         self, kind: str, text: str, now: datetime | None, at: datetime | None = None
@@ -463,7 +559,7 @@ class Call:
         turns = self._turns
         last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
         if last is None:
-            return self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE)
+            return self._settle(self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE), moment)
         decision = self._decide(turns[last][1], moment, turns[:last], again=True)
         return self._settle(decision, moment)
 
@@ -486,7 +582,7 @@ class Call:
             count = sum(event.kind == kind for event in self._record.events)
             most = policy.max_agent_failures
         if count < most:
-            return self._plain(Outcome.CONTAIN, reason)
+            return self._settle(self._plain(Outcome.CONTAIN, reason), moment)
         return self._settle(self._default(reason, moment), moment)
 
     # ---------------------------------------------------------------- what is known
@@ -496,9 +592,44 @@ class Call:
 
     def _rule(self) -> ContextRule | None:
         """The rule whose phones are being tried."""
-        label = self._record.ringing
-        rules = self._location().rules
+        return self._labelled(self._record.ringing)
+
+    def _labelled(self, label: str | None) -> ContextRule | None:
+        if label is None:
+            return None
+        try:
+            rules = self._location().rules
+        except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
+            return None
         return next((rule for rule in rules if rule.label == label), None)
+        return next((rule for rule in rules if rule.label == label), None)
+
+    def _concerned(self, decision: Decision) -> ContextRule | None:
+        """The rule that a decision is about, also where it is no longer on its way there."""
+        if decision.reason is Reason.FALLBACK:
+            return self._rule()
+        if decision.reason is Reason.VERIFICATION_FAILED:
+            return self._labelled(self._record.rule)
+        return decision.rule
+
+    def _missing_of(self, rule: ContextRule | None) -> tuple[str, ...]:
+        if rule is None or not rule.required_details:
+            return ()
+        known = set(map(_key, self._record.details))
+        known |= {"name"} if self._record.caller.name else set()
+        known |= {"reason"} if self._record.reason else set()
+        return tuple(detail for detail in rule.required_details if _key(detail) not in known)
+
+    def _details_by(self, rule: ContextRule | None) -> dict[str, str]:
+        """What the agent collected: what the rule asks for comes first, as the rule calls it."""
+        left = {_key(name): (name, text) for name, text in self._record.details.items()}
+        asked = () if rule is None else rule.required_details
+        first = {
+            detail: left.pop(key)[1]
+            for detail, key in ((detail, _key(detail)) for detail in asked)
+            if key in left
+        }
+        return first | dict(left.values())
 
     def _chain(self, now: datetime) -> list[Destination]:
         """Whom to try, in order; last, where a caller goes whom no rule takes at this hour."""
@@ -510,14 +641,15 @@ class Call:
         allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
 
+    def _verifications(self, now: datetime) -> list[Event]:
+        """Those that hold at this moment."""
+        since = now - timedelta(seconds=self._record.policy.verified_for_s)
+        events = self._record.events
+        return [e for e in events if e.kind == "verified" and since <= e.at <= now]
+
     def _verified_by(self, now: datetime) -> list[str]:
         """The methods by which the caller is verified at this moment."""
-        since = now - timedelta(seconds=self._record.policy.verified_for_s)
-        return [
-            event.text
-            for event in self._record.events
-            if event.kind == "verified" and since <= event.at <= now
-        ]
+        return [event.text for event in self._verifications(now)]
 
     def _is_out_of_attempts(self) -> bool:
         return self._record.failed_verifications >= self._record.policy.max_verifications
@@ -548,8 +680,9 @@ class Call:
             raise InvalidValueError("the call is over")
 
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        events = self._record.events
+        events, text = self._record.events, cut(text, MAX_TURN_LENGTH)
         events.append(Event(at, kind, text, number))
+        self._record.n_decisions += kind == "decided"
         if kind in SPEAKERS:
             self._turns.append((kind, text))
         if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
@@ -564,6 +697,12 @@ def _dialling(decision: Decision) -> Decision:
     if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
         return replace(decision, outcome=Outcome.CONTAIN)
     return decision
+
+
+@lru_cache(maxsize=1024)
+def _key(detail: str) -> str:
+    """What the name of a detail is known by."""
+    return same_name(one_line(detail, MAX_DETAIL_NAME))
 
 
 def _moment(now: datetime | None) -> datetime:

@@ -52,6 +52,7 @@ from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
 from routing_engine.turns import affirmed, gist
 
 if TYPE_CHECKING:
+    from routing_engine.caller import Caller
     from routing_engine.cases import CaseSource
     from routing_engine.conversation import Call, CallPolicy, Router
     from routing_engine.evaluation import Evaluation
@@ -184,7 +185,8 @@ class _Evidence:
     """Keeps what a decision was made from and materialises it when asked."""
 
     __slots__ = (
-        "_columns", "_confidences", "_heard", "_layout", "_location", "_similarities", "_table",
+        "_columns", "_confidences", "_heard", "_layout", "_location", "_made", "_similarities",
+        "_table",
     )  # fmt: skip
 
     def __init__(
@@ -204,9 +206,13 @@ class _Evidence:
         self._heard = heard
         self._confidences = confidences
         self._similarities = similarities
+        self._made: tuple[int, ContextRule] | None = None
 
     def rule(self, number: int) -> ContextRule:
-        return self._columns.rule(self._location, number)
+        # A turn of a call asks four times for the same one.
+        if self._made is None or self._made[0] != number:
+            self._made = (number, self._columns.rule(self._location, number))
+        return self._made[1]
 
     def candidates(self) -> tuple[Candidate, ...]:
         nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
@@ -725,7 +731,7 @@ class RoutingEngine:
         self,
         location_id: str,
         *,
-        caller_id: str | None = None,
+        caller_id: str | Caller | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
@@ -733,13 +739,17 @@ class RoutingEngine:
 
         Args:
             location_id: who was called.
-            caller_id: the caller's own number, E.164; None where it is withheld.
+            caller_id: the caller's own number, as :meth:`Caller.reported
+                <routing_engine.caller.Caller.reported>` reads it: what cannot be read is an
+                unknown number. Or a ``Caller``, with what else the network says; None where it
+                says nothing.
             policy: when a call that no rule takes goes to a person.
             now: when the call began; None for the present moment.
 
         Raises:
             UnknownLocationError: no such location.
-            InvalidValueError: the caller id is no number, or the moment has no time zone.
+            InvalidValueError: the caller id is neither str nor ``Caller``, or the moment has no
+                time zone.
         """
         from routing_engine.conversation import Call, CallPolicy
 

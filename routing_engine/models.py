@@ -421,6 +421,7 @@ class Decision:
         catalog_version: the version of the catalog that answered.
         next_opening: where the location is closed, when it opens, in its own time zone; None
             where it is open, or does not open within 400 days.
+        decision_id: a name of its own, of a decision of a call; otherwise empty.
     """
 
     outcome: Outcome
@@ -437,6 +438,7 @@ class Decision:
     _closed: bool = field(default=False, repr=False)
     _missing: tuple[str, ...] | None = field(default=None, repr=False)
     _ring_timeout_s: int | None = field(default=None, repr=False)
+    decision_id: str = ""
 
     @property
     def rule(self) -> ContextRule | None:
@@ -501,6 +503,7 @@ class Decision:
             "next_opening": None if self.next_opening is None else self.next_opening.isoformat(),
             "location_id": self.location_id,
             "catalog_version": self.catalog_version,
+            "decision_id": self.decision_id,
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 

@@ -13,10 +13,10 @@ model's sight, and only to what that location's own table holds::
 A number in the caller's words, the model's reason or a rule's label is text and nothing else.
 
 An id is letters: when it expires, and an HMAC-SHA256 (RFC 2104, its first 16 bytes) of that, the
-location, the call and its last decision, the destination and how the table leads there. Nothing
-about a number can be read out of it, or tried out, without the secret; and it stands for nothing
-any more once the call has gone on, the location has opened or closed, or the table has changed in
-what concerns that destination.
+location, the call, the destination and how the table leads there. Nothing about a number can be
+read out of it, or tried out, without the secret; and it stands for nothing any more once the call
+has gone on, the location has opened or closed, or the table has changed in what concerns that
+destination. A call decides on a number once, so that its id and the number name the decision.
 """
 
 from __future__ import annotations
@@ -302,17 +302,18 @@ class Skill:
         action = _ACTION[decision.outcome]
         destination_id = None
         if action == "transfer":
-            destination, step = decision.destination, self._step()
-            if self._call is not None and (step is None or step.number != str(destination)):
+            destination = decision.destination
+            if self._call is not None and _dialled(self._step()) != str(destination):
                 raise InvalidValueError("not the last decision of the call")
             terms = None if destination is None else self._offered(moment).get(destination)
             if destination is None or terms is None:
                 return _error(_NO_TRANSFERS)
             expires_ms = _milliseconds(moment) + math.ceil(self._lifetime_s * 1000)
-            raw = expires_ms.to_bytes(6) + self._tag(destination, terms, step, expires_ms)
+            raw = expires_ms.to_bytes(6) + self._tag(destination, terms, expires_ms)
             destination_id = raw.hex().translate(_TO_LETTERS)
-        if self._call is not None:
-            self._last = self._step(), self._said(), decision
+        step = self._step()
+        if self._call is not None and (self._last is None or step is not self._last[0]):
+            self._last = step, self._said(), decision
         label = None if decision.rule is None else decision.rule.label
         rule = None if label is None else _plain(label, MAX_NAME_LENGTH) or None
         return {
@@ -327,9 +328,10 @@ class Skill:
 
     @property
     def decision(self) -> Decision | None:
-        """The call's decision that was answered last: its rule, how long it may ring.
+        """The decision that the call goes by, once it was answered: its rule, its ring time.
 
-        None without a call, and before the first answer in this process.
+        A silence that is waited out leaves it as it is. None without a call, and before the first
+        answer in this process.
         """
         return None if self._last is None else self._last[2]
 
@@ -353,15 +355,14 @@ class Skill:
             raise refused
         raw = bytes.fromhex(destination_id.translate(_FROM_LETTERS))
         expires_ms, tag = int.from_bytes(raw[:6]), raw[6:]
-        step = self._step()
-        if self._call is not None and (step is None or self._call.is_over):
-            raise refused
         meant = None
         for destination, terms in self._offered(moment).items():
-            is_it = hmac.compare_digest(tag, self._tag(destination, terms, step, expires_ms))
-            if is_it and (step is None or step.number == str(destination)):
+            is_it = hmac.compare_digest(tag, self._tag(destination, terms, expires_ms))
+            if is_it:
                 meant = destination
         if meant is None:
+            raise refused
+        if self._call is not None and _dialled(self._step()) != str(meant):
             raise refused
         if _milliseconds(moment) >= expires_ms:
             raise InvalidValueError("the destination id has expired; ask the skill again")
@@ -376,7 +377,7 @@ class Skill:
             step, said, decision = self._last
             # Models repeat a call of a tool. Heard anew, the number that is being dialled would
             # count as tried, and the next in line would be dialled beside it.
-            if step is not None and step.number and step is self._step() and said == words:
+            if _dialled(step) and step is self._step() and said == words:
                 return self.answer(decision, now=now)
         return self.answer(call.hear(words, now=now), now=now)
 
@@ -408,17 +409,18 @@ class Skill:
                 offered.setdefault(destination, [opened]).append(terms)
         return offered
 
-    def _tag(
-        self, destination: Destination, terms: list[str], step: Event | None, expires_ms: int
-    ) -> bytes:
-        made = None
-        if self._call is not None and step is not None:
-            made = [self._call.call_id, _milliseconds(step.at)]
-        signed = [_PURPOSE, self.location_id, made, str(destination), terms, expires_ms]
+    def _tag(self, destination: Destination, terms: list[str], expires_ms: int) -> bytes:
+        call_id = None if self._call is None else self._call.call_id
+        signed = [_PURPOSE, self.location_id, call_id, str(destination), terms, expires_ms]
         return hmac.digest(self._secret, json.dumps(signed).encode(), "sha256")[:16]
 
     def __repr__(self) -> str:
         return f"<Skill {self.name} of {self.location_id}>"
+
+
+def _dialled(step: Event | None) -> str | None:
+    """What is being dialled since this event of a call."""
+    return None if step is None or step.kind != "decided" else step.number
 
 
 def _ways(location: Location) -> Iterator[tuple[Destination, str]]:
@@ -524,7 +526,7 @@ def _say(decision: Decision, rule: str | None, now: datetime) -> str:
     if outcome is Outcome.CLOSED:
         again = "" if opening is None else f" We open again {_spoken(opening, now)}."
         return f"We are closed just now.{again}"
-    if decision.reason is Reason.NOBODY_ANSWERED:
+    if decision.reason in (Reason.NOBODY_ANSWERED, Reason.DESTINATION_REFUSED):
         return "I am sorry, nobody could take the call just now."
     if decision.reason is Reason.DECLINED:
         return "All right, I will not transfer you."

@@ -19,8 +19,9 @@ import re
 from collections.abc import Iterable
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.signals import frustration, wants_person
 
-__all__ = ["SPEAKERS", "affirmed", "gist"]
+__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -28,6 +29,9 @@ SHORT_ANSWER = 3
 """Words that say something, of an answer that needs the question."""
 SHORTEST_QUESTION = 2
 """Words that say something, of the agent's turn that an answer is put after."""
+
+WORDS_BESIDE_A_PERSON = 8
+"""Words that say something, of which those who only want a person, or are fed up, use no more."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
@@ -102,6 +106,30 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
             break
         kept.append(piece.strip())
     return " ".join(reversed(kept)) or affirmed(utterance)
+
+
+def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
+    """The last thing a caller said that tells somebody else why they call.
+
+    The turn that decided, that is, unless another one says more than it: before a short answer
+    ("the second one"), and that before no more than wanting a person, or having had enough. Empty
+    where the caller said nothing.
+
+    Raises:
+        InvalidValueError: a turn is not such a pair as :func:`gist` takes.
+    """
+    best, most = "", -1
+    for speaker, text in map(_checked, turns):
+        if speaker == "caller":
+            n_words = len(_telling(_words(text)))
+            is_plain = not wants_person(text) and not frustration(text)
+            if n_words > (SHORT_ANSWER if is_plain else WORDS_BESIDE_A_PERSON):
+                telling = 3
+            else:
+                telling = 0 if n_words == 0 else 1 + is_plain
+            if telling >= most:
+                best, most = text, telling
+    return best
 
 
 def affirmed(text: str) -> str:

@@ -18,6 +18,7 @@ from routing_engine.cli import ExitCode, app
 from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
+from routing_engine.handoff import Handoff
 from routing_engine.scoring import DEFAULT_THRESHOLD
 from routing_engine.sheets import write_sheet
 from tests.labelled import labelled_cases, live_engine, noise_cases
@@ -729,26 +730,47 @@ def test_a_call_is_played_turn_by_turn(snapshot):
     assert answered[2].split()[1] != "+12125550111"
     assert "':dance' is no command" in result.stderr
     assert "'soon' is not how a transfer ends" in result.stderr
-    assert answered[-1].startswith(":agent WORDS")
+    end = answered.index("")
+    assert answered[end - 1].startswith(":agent WORDS")
+    assert answered[end + 1] == "handoff"
+    assert "  rule      Billing" in answered[end:]
+    assert any("They said: my invoice is wrong." in line for line in answered[end:])
 
 
 def test_a_script_gives_the_whole_call(snapshot, tmp_path):
     script = tmp_path / "call.txt"
-    script.write_text("hello\n\n:agent hi\nmy invoice is wrong\n", encoding="utf-8")
+    script.write_text(
+        "# a comment\n:at 2026-03-02T10:00-05:00\nhello\n\n:agent hi\n:name Jane Doe\n"
+        ":note Order Number = 7\n:partial my inv\nmy invoice is wrong\n",
+        encoding="utf-8",
+    )
     result = run(
         "call", snapshot, "store-1", "--encoder", "hashing", "--json",
         "--script", script, "--caller-id", "+12025550188",
     )  # fmt: skip
     played = json.loads(result.stdout)
-    assert [decision["outcome"] for decision in played["decisions"]] == ["contain", "transfer"]
-    assert played["call"]["caller_id"] == "+12025550188"
+    assert [decision["outcome"] for decision in played["decisions"]] == [
+        "contain", "contain", "transfer",
+    ]  # fmt: skip
+    assert played["call"]["caller"]["number"] == "+12025550188"
     said = [event["text"] for event in played["call"]["events"] if event["kind"] == "caller"]
     assert said == ["hello", "my invoice is wrong"]
+    assert {event["at"] for event in played["call"]["events"]} == {"2026-03-02T10:00:00-05:00"}
+    handoff = Handoff.from_json(json.dumps(played["handoff"]))
+    assert handoff.decision_id == played["decisions"][-1]["decision_id"] != ""
+    assert (handoff.caller.name, handoff.details) == ("Jane Doe", {"Order Number": "7"})
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [(":jump", "turn 2: ':jump' is no command"), (":failed busy", "nothing was being dialled")],
+    [
+        (":jump", "line 2: ':jump' is no command"),
+        (":failed busy", "nothing was being dialled"),
+        (":at noon", "'noon' is no moment with a time zone"),
+        (":at 2026-03-02T10:00", "is no moment with a time zone"),
+        (":note 7", "a note is a name and a value"),
+        (":note", "':note' is no command, or has too little"),
+    ],
 )
 def test_a_wrong_line_of_a_script_is_named(snapshot, tmp_path, line, message):
     script = tmp_path / "call.txt"
@@ -761,7 +783,7 @@ def test_a_wrong_line_of_a_script_is_named(snapshot, tmp_path, line, message):
 def test_the_caller_who_hangs_up_ends_the_call(snapshot):
     lines = ["my invoice is wrong", ":failed caller_hung_up", "hello"]
     result = run("call", snapshot, "store-1", "--encoder", "hashing", stdin="\n".join(lines))
-    assert len(result.stdout.splitlines()) == 2
+    assert result.stdout.splitlines()[1:3] == ["contain  -  -  0.00  caller_left", ""]
     assert run("call", snapshot, "nowhere", stdin="hi").exit_code == ExitCode.UNKNOWN_LOCATION
 
 

@@ -398,7 +398,7 @@ def test_odd_arguments(engine):
     with pytest.raises(UnknownLocationError):
         engine.open_call("store-2")
     with pytest.raises(InvalidValueError):
-        engine.open_call("store-1", caller_id="12")
+        engine.open_call("store-1", caller_id=12025550188)
     with pytest.raises(InvalidValueError, match="time zone"):
         engine.open_call("store-1", now=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(InvalidValueError):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from routing_engine import InvalidValueError
 from routing_engine.integrations import Caller, Context
-from routing_engine.integrations.text import ascii_line, one_line
+from routing_engine.text import ascii_line, one_line
 
 NUMBER = "+12025550188"
 HIDDEN = Caller(NUMBER, anonymous=True)

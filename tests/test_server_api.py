@@ -83,9 +83,7 @@ def test_the_published_wire_example_works_as_it_stands(api: Served):
 
 def test_a_patch_merges_null_removes_and_lists_replace(api: Served):
     agent_id = api.agent()
-    api.data(
-        "PATCH", f"/agents/{agent_id}", json={"handoffConfig": {"escalationThreshold": 0.4}}
-    )
+    api.data("PATCH", f"/agents/{agent_id}", json={"handoffConfig": {"escalationThreshold": 0.4}})
     kept = api.data("GET", f"/agents/{agent_id}")["handoffConfig"]
     assert (kept["escalationThreshold"], len(kept["transferRules"])) == (0.4, 2)
     api.data(
@@ -165,13 +163,9 @@ def test_an_error_holds_no_number(api: Served):
 def test_a_lost_update_is_412(api: Served):
     agent_id = api.agent()
     etag = api("GET", f"/agents/{agent_id}").headers["etag"]
-    fresh = api(
-        "PATCH", f"/agents/{agent_id}", json={"name": "One"}, headers={"If-Match": etag}
-    )
+    fresh = api("PATCH", f"/agents/{agent_id}", json={"name": "One"}, headers={"If-Match": etag})
     assert fresh.status_code == 200
-    stale = api(
-        "PATCH", f"/agents/{agent_id}", json={"name": "Two"}, headers={"If-Match": etag}
-    )
+    stale = api("PATCH", f"/agents/{agent_id}", json={"name": "Two"}, headers={"If-Match": etag})
     assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
     assert api.data("GET", f"/agents/{agent_id}")["name"] == "One"
     again = api(
@@ -293,9 +287,7 @@ def test_a_draft_whose_parts_do_not_fit_is_refused_at_publish_with_paths(api: Se
         "handoffConfig": {"transferDestination": MAIN}, "businessHours": None})  # fmt: skip
     api.data("PUT", f"/agents/{agent_id}/guardrails", json={})
     response = api("POST", f"/agents/{agent_id}/publish")
-    assert [item["path"] for item in response.json()["errors"]] == [
-        "handoffConfig.transferRules.1"
-    ]
+    assert [item["path"] for item in response.json()["errors"]] == ["handoffConfig.transferRules.1"]
 
 
 def test_a_failing_test_blocks_unless_forced_with_a_reason(api: Served):

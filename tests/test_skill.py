@@ -543,6 +543,14 @@ def test_an_id_from_behind_a_gate_is_of_no_use_to_another_call(engine, call, ski
     assert refuses(engine.skill("store-1"), given)
 
 
+def test_an_id_is_the_calls_own_where_another_decided_the_same(engine, call, skill):
+    other = engine.skill("store-1", call=engine.open_call("store-1", now=NOON))
+    given, others = at(skill)(INVOICE)["destination_id"], at(other)(INVOICE)["destination_id"]
+    assert skill.resolve(given, now=NOON) == other.resolve(others, now=NOON)
+    assert refuses(other, given)
+    assert refuses(skill, others)
+
+
 def test_a_confirmed_transfer_is_answered_with_an_id(call, skill):
     assert at(skill)(LEAVE)["say"] == "Shall I connect you with Cancel?"
     answer = skill.answer(call.confirmed(now=NOON), now=NOON)
@@ -583,8 +591,10 @@ def test_a_failed_transfer_ends_its_id_and_gives_the_next(call, skill):
     answer = skill.answer(call.transfer_failed("busy", now=NOON), now=NOON)
     assert refuses(skill, first)
     assert skill.resolve(answer["destination_id"], now=NOON) == Destination(SECOND)
-    skill.answer(call.transfer_failed("busy", now=NOON), now=NOON)
+    last = skill.answer(call.transfer_failed("busy", now=NOON), now=NOON)["destination_id"]
+    assert skill.resolve(last, now=NOON) == Destination(DEFAULT)
     answer = skill.answer(call.transfer_failed("busy", now=NOON), now=NOON)
+    assert refuses(skill, last)
     assert answer == {
         "action": "contain", "say": "I am sorry, nobody could take the call just now.",
         "destination_id": None, "rule": None, "missing": [],
@@ -594,6 +604,7 @@ def test_a_failed_transfer_ends_its_id_and_gives_the_next(call, skill):
 def test_a_tool_call_that_is_repeated_dials_the_same_number(call, skill):
     first = at(skill)(INVOICE)
     call.agent_said("one moment please", now=NOON)
+    skill.answer(call.no_response(now=NOON), now=NOON)
     again = at(skill)(INVOICE)
     assert again == first
     assert call.turns == (("caller", INVOICE), ("agent", "one moment please"))
@@ -833,3 +844,47 @@ def test_an_id_stands_for_its_own_locations_table_and_nothing_else(made, sayings
                     if other is not location:
                         assert refuses(engine.skill(other.location_id), given_id, now)
                 assert refuses(skill, given_id[:-1] + ("a" if given_id[-1] != "a" else "b"), now)
+
+
+SAID = (INVOICE, NAME, LEAVE, "representative", "how are you doing today", *SAYINGS[-8:])
+HAPPENED = (
+    lambda call: call.verified(method="pin", now=NOON),
+    lambda call: call.not_verified(method="pin", now=NOON),
+    lambda call: call.confirmed(now=NOON),
+    lambda call: call.declined(now=NOON),
+    lambda call: call.transfer_failed("busy", now=NOON),
+    lambda call: call.transfer_failed("caller_hung_up", now=NOON),
+    lambda call: call.no_response(now=NOON),
+    lambda call: call.agent_failed(now=NOON),
+    lambda call: call.hear(INVOICE, now=NOON),
+    lambda call: call.agent_said("one moment", now=NOON),
+)
+
+
+@given(st.lists(st.sampled_from((*SAID, *HAPPENED)), min_size=1, max_size=20))
+def test_of_all_ids_of_a_call_only_the_one_last_decided_on_resolves(engine_of_twins, steps):
+    call = engine_of_twins.open_call("store-1", now=NOON)
+    skill = engine_of_twins.skill("store-1", call=call)
+    ringing, given_ids = None, {}
+    for step in steps:
+        if isinstance(step, str):
+            answer = at(skill)(step)
+            assert is_answer(answer)
+        else:
+            try:
+                decision = step(call)
+            except InvalidValueError:  # nothing was asked, or dialled, or the call is over
+                continue
+            if decision is None:  # the agent spoke
+                continue
+            answer = skill.answer(decision, now=NOON)
+        if answer.get("destination_id") is not None:
+            ringing = str(skill.decision.destination)
+            given_ids[answer["destination_id"]] = ringing
+        elif step not in (HAPPENED[6], HAPPENED[7]):  # an agent who waits takes nothing back
+            ringing = None
+        for given_id, number in given_ids.items():
+            if number == ringing:
+                assert skill.resolve(given_id, now=NOON) == Destination(number)
+            else:
+                assert refuses(skill, given_id)

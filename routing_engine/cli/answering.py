@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,6 +18,7 @@ from routing_engine.errors import InvalidValueError
 if TYPE_CHECKING:
     from routing_engine.conversation import Call
     from routing_engine.engine import RoutingEngine
+    from routing_engine.handoff import Handoff
     from routing_engine.models import Decision
 
 __all__ = ["CallSession", "Session", "show_decision", "typed_lines"]
@@ -126,63 +128,120 @@ class Session:
 
 
 CALL_COMMANDS = (
-    ":agent WORDS  :silence  :stuck  :verified METHOD  :unverified METHOD  :yes  :no  "
-    ":failed OUTCOME  :help  :quit"
+    ":agent WORDS  :partial WORDS  :silence  :stuck  :verified METHOD  :unverified METHOD  :yes  "
+    ":no  :failed OUTCOME  :name WORDS  :note KEY=VALUE  :at TIME  :help  :quit"
 )
 
 
 @dataclass(slots=True)
 class CallSession:
-    """A call that is played in a terminal, or from a script."""
+    """A call that is played in a terminal, or from a script.
+
+    Attributes:
+        engine: that decides.
+        call: what is played.
+        explain: say why, after every decision.
+        now: the moment it is in the call; None for the present one.
+        silent: print nothing.
+        decisions: all so far, provisional ones too.
+        dialled: the last of them that dialled somebody.
+    """
 
     engine: RoutingEngine
     call: Call
     explain: bool
-    decisions: list[Decision] = field(default_factory=list)
+    now: datetime | None = None
     silent: bool = False
+    decisions: list[Decision] = field(default_factory=list)
+    dialled: Decision | None = None
+
+    @property
+    def handoff(self) -> Handoff | None:
+        """What the person who was dialled last gets, as the call stands now."""
+        return None if self.dialled is None else self.call.handoff(self.dialled)
 
     def play(self, line: str) -> bool:
-        """One line: the caller's words, or a command; whether to go on.
+        """One line: the caller's words, a command or a comment; whether to go on.
 
         Raises:
             InvalidValueError: no such command, or not now.
         """
+        if line.startswith("#"):
+            return True
         if not line.startswith(":"):
-            self._show(self.call.hear(line))
+            self._show(self.call.hear(line, now=self.now))
             return not self.call.is_over
         name, _, rest = line[1:].partition(" ")
         rest = rest.strip()
-        does: dict[str, Callable[[], Decision]] = {
-            "silence": self.call.no_response,
-            "stuck": self.call.agent_failed,
-            "yes": self.call.confirmed,
-            "no": self.call.declined,
+        call, now = self.call, self.now
+        decides: dict[str, Callable[[], Decision]] = {
+            "silence": lambda: call.no_response(now=now),
+            "stuck": lambda: call.agent_failed(now=now),
+            "yes": lambda: call.confirmed(now=now),
+            "no": lambda: call.declined(now=now),
         }
-        takes: dict[str, Callable[[], Decision]] = {
-            "verified": lambda: self.call.verified(method=rest),
-            "unverified": lambda: self.call.not_verified(method=rest),
-            "failed": lambda: self.call.transfer_failed(rest),
+        decides_on: dict[str, Callable[[], Decision]] = {
+            "partial": lambda: call.hear(rest, final=False, now=now),
+            "verified": lambda: call.verified(method=rest, now=now),
+            "unverified": lambda: call.not_verified(method=rest, now=now),
+            "failed": lambda: call.transfer_failed(rest, now=now),
+        }
+        keeps: dict[str, Callable[[], None]] = {
+            "agent": lambda: call.agent_said(rest, now=now),
+            "name": lambda: call.note(name=rest),
+            "note": lambda: self._note(rest),
+            "at": lambda: self._go_to(rest),
         }
         if name in ("quit", "q", "exit"):
             return False
         if name == "help":
             typer.echo(CALL_COMMANDS)
-        elif name == "agent" and rest:
-            self.call.agent_said(rest)
-        elif name in does and not rest:
-            self._show(does[name]())
-        elif name in takes and rest:
-            self._show(takes[name]())
+        elif name in decides and not rest:
+            self._show(decides[name]())
+        elif name in decides_on and rest:
+            self._show(decides_on[name]())
+        elif name in keeps and rest:
+            keeps[name]()
         else:
             raise InvalidValueError(
                 f"{':' + name!r} is no command, or has too little or too much; :help lists them"
             )
         return not self.call.is_over
 
+    def _note(self, said: str) -> None:
+        name, equals, text = said.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise InvalidValueError("a note is a name and a value: order number=1234")
+        self.call.note(**{name: text.strip()})
+
+    def _go_to(self, written: str) -> None:
+        try:
+            moment = datetime.fromisoformat(written)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise InvalidValueError(
+                f"{written!r} is no moment with a time zone, such as 2026-03-08T22:00-05:00"
+            )
+        self.now = moment
+
     def _show(self, decision: Decision) -> None:
         self.decisions.append(decision)
+        if decision.decision_id and decision.outcome in ("transfer", "default"):
+            self.dialled = decision
         if self.silent:
             return
         show_decision(self.engine, decision, explain=self.explain)
         if decision.question is not None:
             typer.echo(f"  ask: {plain(decision.question)}")
+        if decision.missing:
+            typer.echo(f"  ask for: {plain(', '.join(decision.missing))}")
+
+    def show_handoff(self) -> None:
+        """Print what the person who was dialled last gets, if anybody was."""
+        handoff = self.handoff
+        if handoff is not None:
+            typer.echo("\nhandoff")
+            for line in str(handoff).splitlines():
+                typer.echo(f"  {plain(line)}")

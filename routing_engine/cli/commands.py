@@ -492,7 +492,8 @@ def call(
     directory: SnapshotArgument,
     location: LocationArgument,
     caller_id: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="The caller's own number.")
+        str | None,
+        typer.Option(metavar="NUMBER", help="The caller's own number, or anonymous."),
     ] = None,
     script: Annotated[
         Path | None,
@@ -506,11 +507,16 @@ def call(
 ) -> None:
     """Play a call, one turn of the caller a line.
 
-    :agent WORDS is what the agent says; :silence, :stuck (the agent failed),
-    :verified METHOD, :unverified METHOD, :yes, :no and :failed OUTCOME (busy,
-    no_answer, declined, unreachable, voicemail, caller_hung_up) are what else
-    happens in a call; :quit, or the end of the input, leaves. --json prints the
-    decisions and the whole call at the end.
+    :agent WORDS is what the agent says; :partial WORDS a transcript that may
+    still change; :silence, :stuck (the agent failed), :verified METHOD,
+    :unverified METHOD, :yes, :no and :failed OUTCOME (busy, no_answer, declined,
+    unreachable, voicemail, caller_hung_up) are what else happens in a call;
+    :name WORDS and :note KEY=VALUE what the agent finds out; :at TIME, such as
+    2026-03-08T22:00-05:00, is the time from there on. A line that begins with #
+    is a comment; :quit, or the end of the input, leaves.
+
+    At the end comes the handoff: what the person who was dialled last gets.
+    --json prints the decisions, the handoff and the whole call.
     """
     engine = open_engine(directory, encoder, location)
     played = CallSession(
@@ -519,20 +525,28 @@ def call(
     lines = typed_lines(lambda: location)
     if script is not None:
         text = script.read_text(encoding="utf-8-sig", errors="replace")
-        lines = filter(None, map(str.strip, text.splitlines()))
+        lines = map(str.strip, text.splitlines())
     for number, line in enumerate(lines, start=1):
         try:
-            goes_on = played.play(line)
+            goes_on = not line or played.play(line)
         except InvalidValueError as error:
             if script is not None:
-                raise InvalidValueError(f"{script.name}, turn {number}: {error}") from error
+                raise InvalidValueError(f"{script.name}, line {number}: {error}") from error
             complain(str(error))
             continue
         if not goes_on:
             break
-    if json_output:
-        decisions = [decision.to_dict() for decision in played.decisions]
-        emit_json({"decisions": decisions, "call": json.loads(played.call.to_json())})
+    if not json_output:
+        played.show_handoff()
+        return
+    handoff = played.handoff
+    emit_json(
+        {
+            "decisions": [decision.to_dict() for decision in played.decisions],
+            "handoff": None if handoff is None else json.loads(handoff.to_json()),
+            "call": json.loads(played.call.to_json()),
+        }
+    )
 
 
 @app.command(

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from routing_engine.caller import Caller, Context
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.integrations.caller import Caller, Context
 from routing_engine.integrations.headers import (
     Dialog,
     Header,

@@ -6,14 +6,18 @@ next one. Two turns that come at once are taken one after the other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
+from routing_engine.caller import Caller
 from routing_engine.conversation import Call
 from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.models import Decision, Outcome
@@ -53,7 +57,7 @@ UNENDED = timedelta(hours=24)
 """After which a call that nobody ended is forgotten, where transcripts are not kept."""
 
 CallId = Annotated[
-    str, Path(alias="callId", max_length=64, examples=["cal_0123456789abcdef0123456789abcdef"])
+    str, Path(alias="callId", max_length=64, examples=["0123456789abcdef0123456789abcdef"])
 ]
 
 
@@ -104,16 +108,18 @@ def open_call(
     plane.catch_up(agent_id, principal_of(request).organisation_id)
 
     def do(work: Work) -> Made:
-        caller_id = None if body is None else body.caller_id
+        given = CallOpen() if body is None else body
+        caller = replace(
+            Caller.reported(given.caller_id or ""),
+            name=given.caller_name or "",
+            verified=given.caller_verified,
+        )
         version = plane.version_of(agent_id, plane.engine.catalog_version)
         policy = plane.call_policy(work, agent_id, version)
-        try:
-            call = plane.engine.open_call(agent_id, caller_id=caller_id, policy=policy)
-        except InvalidValueError as error:
-            raise ProblemError(422, "callerId is no phone number") from error
+        call = plane.engine.open_call(agent_id, caller_id=caller, policy=policy)
         now = datetime.now(UTC)
         row = CallRow(
-            id=f"cal_{call.call_id}",
+            id=call.call_id,
             agent_id=agent_id,
             version=version,
             opened_at=now,
@@ -137,13 +143,23 @@ class _Taken:
 
     row: CallRow
     decision: Decision | None
-    handoff: dict[str, Any] | None
+    handoff: str | None
     is_over: bool
+
+
+def _note(call: Call, turn: Turn) -> None:
+    assert turn.note is not None
+    given: dict[str, Any] = {**turn.note.details}
+    for name in ("name", "reason"):
+        if (text := getattr(turn.note, name)) is not None:
+            given[name] = text
+    call.note(**given)
 
 
 _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
     None: lambda call, turn: call.hear(turn.text or "", final=turn.final),
     "agentSaid": lambda call, turn: call.agent_said(turn.text or ""),
+    "noted": _note,
     "noResponse": lambda call, _: call.no_response(),
     "agentFailed": lambda call, _: call.agent_failed(),
     "verified": lambda call, turn: call.verified(method=turn.method or ""),
@@ -171,8 +187,8 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     except InvalidValueError as error:
         raise ProblemError(409, str(error), code="out_of_turn") from error
     handoff = None
-    if decision is not None and is_transfer(decision):
-        handoff = plane.handoff(call, decision)
+    if decision is not None and decision.decision_id and is_transfer(decision):
+        handoff = call.handoff(decision).to_json()
     changed = row
     if turn.final:
         changed = replace(row, record=call.to_json())
@@ -187,7 +203,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
                 rule=row.rule if rule is None and turn.event == "transferFailed"
                 else None if rule is None else rule.label,
                 transferred=is_transfer(decision),
-                handoff=row.handoff if handoff is None else plane.dumped(handoff),
+                handoff=row.handoff if handoff is None else handoff,
             )  # fmt: skip
         if call.is_over:
             changed = replace(changed, ended_at=datetime.now(UTC))
@@ -200,9 +216,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     openapi_extra=secured("calls:write"),
     tags=["calls"],
 )
-def take_turn(
-    request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None
-) -> Response:
+def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None) -> Response:
     """What to do, now that this was said or happened; with the handoff where it transfers."""
     for attempt in range(MAX_ATTEMPTS):
         # Decided before the transaction, in which others would wait for the encoder.
@@ -214,13 +228,11 @@ def take_turn(
         except ProblemError as error:
             # Told only after it is known that this turn was not taken before.
             taken = error
-        decision_id = new_id("dec")
 
         def do(
             work: Work,
             seen: CallRow = seen,
             taken: _Taken | ProblemError = taken,
-            decision_id: str = decision_id,
             is_last: bool = attempt == MAX_ATTEMPTS - 1,
         ) -> Made:
             row = work.call(call_id)
@@ -232,19 +244,18 @@ def take_turn(
                 raise taken
             if body.final:
                 work.put_call(taken.row)
-            return _turned(request, taken, decision_id)
+            return _turned(request, taken)
 
-        try:
+        with suppress(_ChangedError):
             return once(request, do)
-        except _ChangedError:
-            continue
     raise AssertionError("the last attempt ends it")
 
 
-def _turned(request: Request, taken: _Taken, decision_id: str) -> Made:
+def _turned(request: Request, taken: _Taken) -> Made:
     plane, row, decision = plane_of(request), taken.row, taken.decision
-    made = None
+    made = stored = None
     if decision is not None:
+        decision_id = decision.decision_id or new_id("dec")
         made = shown(
             decision,
             decision_id=decision_id,
@@ -252,18 +263,23 @@ def _turned(request: Request, taken: _Taken, decision_id: str) -> Made:
             location_id=plane.location_id_of(row.agent_id),
             version=plane.version_of(row.agent_id, decision.catalog_version),
         )
-        plane.recorder.add(
-            principal_of(request).organisation_id,
-            decision,
-            decision_id=decision_id,
-            agent_id=row.agent_id,
-            version=made["version"],
-            call_id=row.id,
-        )
+        if decision.decision_id:
+            stored = partial(
+                plane.recorder.add,
+                principal_of(request).organisation_id,
+                decision,
+                decision_id=decision_id,
+                agent_id=row.agent_id,
+                version=made["version"],
+                call_id=row.id,
+            )
     data = {
-        "callId": row.id, "decision": made, "handoff": taken.handoff, "isOver": taken.is_over,
-    }  # fmt: skip
-    return Made(data, "noted" if decision is None else decision.outcome.value)
+        "callId": row.id,
+        "decision": made,
+        "handoff": None if taken.handoff is None else json.loads(taken.handoff),
+        "isOver": taken.is_over,
+    }
+    return Made(data, "noted" if decision is None else decision.outcome.value, then=stored)
 
 
 @calls.post(
@@ -295,18 +311,17 @@ def end_call(
             ),
         )
         work.put_call(row)
-        return Made(detail(request, row), f"call ended: {body.outcome}")
+        return Made(detail(row), f"call ended: {body.outcome}")
 
     return once(request, do)
 
 
-def detail(request: Request, row: CallRow) -> dict[str, Any]:
+def detail(row: CallRow) -> dict[str, Any]:
     """A call on the wire, with what is still kept of what was said."""
-    plane = plane_of(request)
     return {
         **summary(row),
-        "handoff": None if row.handoff is None else plane.loaded(row.handoff),
-        "timeline": None if row.record is None else plane.loaded(row.record)["events"],
+        "handoff": None if row.handoff is None else json.loads(row.handoff),
+        "timeline": None if row.record is None else json.loads(row.record)["events"],
     }
 
 
@@ -320,7 +335,7 @@ def get_call(request: Request, call_id: CallId) -> Response:
     """A call, and what is kept of what was said."""
     with reading(request) as work:
         row = work.call(call_id)
-    return answer(detail(request, row), "call")
+    return answer(detail(row), "call")
 
 
 @calls.get(

@@ -97,7 +97,9 @@ class _Compilation:
         handoff, hours, control = config.handoff_config, config.business_hours, config.call_control
         default = None if handoff is None else handoff.transfer_destination
         if default is None:
-            self._wrong("handoffConfig.transferDestination", "is needed: where callers go whom no rule fits")
+            self._wrong(
+                "handoffConfig.transferDestination", "is needed: where callers go whom no rule fits"
+            )
         for i, rule in enumerate((handoff and handoff.transfer_rules) or ()):
             self._add(f"handoffConfig.transferRules.{i}", **_fields(rule))
         for item in draft.get("skills") or ():
@@ -211,7 +213,9 @@ class _Compilation:
             for i, label in enumerate(getattr(guardrails, field)):
                 found = [at for at, known in enumerate(labels) if known == label.casefold()]
                 if not found:
-                    self._wrong(f"guardrails.{_camel(field)}.{i}", "no rule or skill has this label")
+                    self._wrong(
+                        f"guardrails.{_camel(field)}.{i}", "no rule or skill has this label"
+                    )
                 for at in found:
                     self.rules[at] = self.rules[at].model_copy(update={field: True})
         if verification.methods:
@@ -234,8 +238,8 @@ class _Compilation:
             number, _, field = rest.partition(".")
             path = ".".join(filter(None, (self.paths[int(number)], _camel(field))))
             return Problem(path, problem.message)
-        path = {"name": "name", "location_id": "locationId", "timezone": "businessHours.timezone"}
-        return Problem(path.get(first, "handoffConfig"), problem.message)
+        of = {"name": "name", "location_id": "locationId", "timezone": "businessHours.timezone"}
+        return Problem(of.get(first, "handoffConfig"), problem.message)
 
 
 def _fields(rule: TransferRule) -> dict[str, Any]:

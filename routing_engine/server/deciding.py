@@ -9,7 +9,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from routing_engine.errors import RoutingError
+from routing_engine.errors import StoreUnavailableError
 from routing_engine.models import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ def shown(
         "confidence": decision.confidence,
         "threshold": decision.threshold,
         "question": decision.question,
+        "missing": list(decision.missing),
+        "verificationMethods": list(decision.verification_methods),
+        "ringTimeoutS": decision.ring_timeout_s,
         "nextOpening": (
             None if decision.next_opening is None else decision.next_opening.isoformat()
         ),
@@ -122,24 +125,34 @@ class Recorder:
         )
 
     def flush(self) -> bool:
-        """Store all that waits now; False where the database does not take it."""
+        """Store all that waits now; False where the database does not answer."""
         with self._writing:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
                 try:
-                    self._store.add_decisions(batch)
-                except RoutingError as error:
-                    _logger.warning("decisions wait for the database: %s", type(error).__name__)
+                    self._store_all(batch)
+                except StoreUnavailableError:
+                    _logger.warning("decisions wait for the database")
                     self._waiting.extendleft(reversed(batch))
                     return False
         return True
 
+    def _store_all(self, batch: list[DecisionRow]) -> None:
+        try:
+            self._store.add_decisions(batch)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  one that cannot be stored takes no other with it
+            if len(batch) == 1:
+                _logger.warning("a decision cannot be stored: %s", type(error).__name__)
+                self._metrics.lost.inc()
+                return
+            for row in batch:
+                self._store_all([row])
+
     def _run(self) -> None:
         while not self._is_over.wait(self._flush_s):
-            try:
-                self.flush()
-            except Exception as error:  # noqa: BLE001  the thread must go on
-                _logger.error("decisions lost: %s", type(error).__name__)
+            self.flush()
 
     def close(self) -> None:
         """Store what is left and end."""

@@ -30,7 +30,9 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Change]:
     if named is not None:
         old, new = named
         for name in dict.fromkeys([*old, *new]):
-            yield from _compared(old.get(name, _MISSING), new.get(name, _MISSING), f"{path}[{name}]")
+            yield from _compared(
+                old.get(name, _MISSING), new.get(name, _MISSING), f"{path}[{name}]"
+            )
         kept = [name for name in old if name in new]
         moved = [name for name in new if name in old]
         if kept != moved:
@@ -63,6 +65,8 @@ def _named(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
 
 def _by(items: list[Any], name: str) -> dict[str, Any] | None:
     made = {
-        item[name]: item for item in items if isinstance(item, dict) and isinstance(item.get(name), str)
+        item[name]: item
+        for item in items
+        if isinstance(item, dict) and isinstance(item.get(name), str)
     }
     return made if len(made) == len(items) else None

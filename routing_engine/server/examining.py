@@ -62,7 +62,9 @@ def examine(draft: Mapping[str, Any], encoder: Encoder) -> Examined:
         compiled = compile_draft(draft)
         engine = trial(compiled.location, encoder)
     except InvalidValueError as error:
-        findings = [_finding("invalid", item.path, item.message, blocks=True) for item in error.problems]
+        findings = [
+            _finding("invalid", item.path, item.message, blocks=True) for item in error.problems
+        ]
         return Examined(None, error.problems, _report(findings, []))
     location = compiled.location
     findings = [

@@ -198,7 +198,7 @@ def _run(plane: ControlPlane, job: _Job) -> None:
     try:
         status, report, compared = _Importing(plane, job).run()
     except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
-        _logger.error("import failed: %s", type(error).__name__)
+        _logger.warning("import failed: %s", type(error).__name__)
         status, compared = "failed", None
         report = {"problems": ["this is a mistake of the server"]}
     finally:
@@ -207,12 +207,10 @@ def _run(plane: ControlPlane, job: _Job) -> None:
         with plane.store.work(job.organisation_id, actor=job.actor) as work:
             _finish(work, job, status, report, compared)
     except RoutingError as error:
-        _logger.error("the end of an import is not noted: %s", type(error).__name__)
+        _logger.warning("the end of an import is not noted: %s", type(error).__name__)
 
 
-def _finish(
-    work: Work, job: _Job, status: str, report: Mapping[str, Any], compared: Any
-) -> None:
+def _finish(work: Work, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
     work.update_import(
         job.import_id,
         status=status,

@@ -12,13 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from routing_engine.conversation import Call, CallPolicy
 from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
-from routing_engine.models import Decision
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.limiting import Limiter
@@ -132,7 +130,8 @@ class _Watched:
     def load(self, text: str) -> None:
         """Who answers in a snapshot."""
         self.answering = {
-            name: _Answering(*item, since=0, before=None) for name, item in json.loads(text).items()
+            name: _Answering(organisation_id, location_id, version, 0, None)
+            for name, (organisation_id, location_id, version) in json.loads(text).items()
         }
 
 
@@ -260,21 +259,6 @@ class ControlPlane:
             raise ProblemError(
                 409, "no version of this agent is published", code="no_published_version"
             ) from error
-
-    @staticmethod
-    def handoff(call: Call, decision: Decision) -> dict[str, Any] | None:
-        """What the person who picks up gets."""
-        return None
-
-    @staticmethod
-    def dumped(document: dict[str, Any]) -> str:
-        """A document as text."""
-        return json.dumps(document)
-
-    @staticmethod
-    def loaded(text: str) -> Any:
-        """And back."""
-        return json.loads(text)
 
     def problems(self) -> list[str]:
         """Why this process is not ready, if it is not; or answers by an older catalog."""

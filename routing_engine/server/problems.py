@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -23,6 +23,7 @@ __all__ = [
     "FieldProblem",
     "ProblemDocument",
     "ProblemError",
+    "counted",
     "invalid",
     "on_http_error",
     "on_validation_error",
@@ -72,10 +73,11 @@ class ProblemDocument(Wire):
         code: for programs: ``not_found``, ``no_published_version``, …
         errors: the fields that are wrong, where some are.
         report: of a publish that was blocked, why.
+        scope: that the key lacks.
     """
 
-    model_config = {
-        "json_schema_extra": {
+    model_config = ConfigDict(
+        json_schema_extra={
             "examples": [
                 {
                     "type": "urn:routing-engine:problem:not_found",
@@ -87,7 +89,7 @@ class ProblemDocument(Wire):
                 }
             ]
         }
-    }
+    )
 
     type: str
     title: str
@@ -96,6 +98,7 @@ class ProblemDocument(Wire):
     detail: str
     errors: list[FieldProblem]
     report: dict[str, Any] | None = None
+    scope: str | None = None
 
 
 CODES = {
@@ -195,10 +198,11 @@ def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
     problems = [
         Problem(".".join(filter(None, (under, item.path))), item.message) for item in error.problems
     ]
-    return ProblemError(422, _counted(len(problems)), errors=problems)
+    return ProblemError(422, counted(len(problems)), errors=problems)
 
 
-def _counted(n: int) -> str:
+def counted(n: int) -> str:
+    """How many fields are wrong, in words."""
     return "one field is wrong" if n == 1 else f"{n} fields are wrong"
 
 
@@ -214,7 +218,7 @@ async def on_validation_error(_: Request, error: Exception) -> Response:
             problems += [Problem(path, item.message) for item in cause.problems]
         else:
             problems.append(Problem(path, detail["msg"].removeprefix("Value error, ")))
-    return problem_response(422, _counted(len(problems)), errors=problems)
+    return problem_response(422, counted(len(problems)), errors=problems)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-
 from routing_engine.server.differences import differences
 from routing_engine.server.examining import Examined, examine
 from routing_engine.server.problems import ProblemError
@@ -119,9 +118,7 @@ def publish(
     """Freeze the draft as the next version, and have callers get it, within two seconds."""
     given = Publish() if body is None else body
     warm(request, agent_id)
-    response = once(
-        request, lambda work: frozen(request, work, agent_id, given, etag_of(if_match))
-    )
+    response = once(request, lambda work: frozen(request, work, agent_id, given, etag_of(if_match)))
     return _followed(request, response, agent_id)
 
 
@@ -242,5 +239,3 @@ def published_version(request: Request, agent_id: str) -> int:
             409, "no version of this agent is published", code="no_published_version"
         )
     return number
-
-

@@ -25,13 +25,14 @@ from starlette.responses import Response
 from routing_engine.errors import InvalidValueError, Problem, RoutingError
 from routing_engine.server.problems import (
     ProblemError,
+    counted,
     invalid,
     on_http_error,
     on_validation_error,
     problem_response,
 )
 from routing_engine.server.security import bearer
-from routing_engine.server.strict_json import read_json
+from routing_engine.server.strict_json import is_text, read_json
 from routing_engine.server.wire.common import numbers_of
 
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ class Endpoint(APIRoute):
         media_type = None
         if self.body_field is not None:
             media_type = getattr(self.body_field.field_info, "media_type", "application/json")
+        asked = {field.alias for field in self.dependant.query_params}
 
         async def endpoint(request: Request) -> Response:
             started_s = time.perf_counter()
             plane = plane_of(request)
             try:
-                response = await self._guarded(plane, request, scope, media_type, handle)
+                _check_key(plane, request, await _principal(plane, request), scope)
+                _check_texts(request, asked)
+                response = await _handled(plane, request, media_type, handle)
             except (ProblemError, HTTPException) as error:
                 response = await on_http_error(request, error)
             except RequestValidationError as error:
@@ -93,51 +97,64 @@ class Endpoint(APIRoute):
 
         return endpoint
 
-    @staticmethod
-    async def _guarded(
-        plane: ControlPlane,
-        request: Request,
-        scope: str,
-        media_type: str | None,
-        handle: Callable[[Request], Coroutine[Any, Any, Response]],
-    ) -> Response:
-        token = bearer(request.headers.get("authorization"))
-        principal = plane.keys.recent(token)
-        if principal is None:
-            principal = await run_in_threadpool(plane.keys.principal, token)
-        request.state.principal = principal
-        wait_s = plane.limiter.wait_s(principal.key_id)
-        if wait_s:
-            detail = f"this key asks too often; try again in {wait_s} s"
-            raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
-        if scope not in principal.scopes:
-            raise ProblemError(
-                403, f"this key lacks the scope {scope}", code="missing_scope", scope=scope
-            )
-        if b"\0" in request.scope["path"].encode("utf-8", "surrogateescape") or (
-            "\0" in str(request.query_params)
-        ):
-            raise ProblemError(404, "there is nothing here")
-        for name in ("idempotency-key", "if-match"):
-            value = request.headers.get(name, "")
-            if len(value) > MAX_KEY_LENGTH or not (value.isascii() and value.isprintable()):
-                raise ProblemError(
-                    422,
-                    "one field is wrong",
-                    errors=[
-                        Problem(
-                            f"header.{name}",
-                            f"must be plain ASCII of at most {MAX_KEY_LENGTH} characters",
-                        )
-                    ],
-                )
-        strict = _StrictRequest(request.scope, request.receive)
-        is_upload = media_type is not None and media_type.startswith("multipart/")
-        settings = plane.settings
-        strict.limit = settings.max_upload_bytes if is_upload else settings.max_body_bytes
-        _check_headers(strict, media_type)
-        with numbers_of(settings.region):
-            return await handle(strict)
+
+async def _principal(plane: ControlPlane, request: Request) -> Principal:
+    token = bearer(request.headers.get("authorization"))
+    principal = plane.keys.recent(token)
+    if principal is None:
+        principal = await run_in_threadpool(plane.keys.principal, token)
+    request.state.principal = principal
+    return principal
+
+
+def _check_key(plane: ControlPlane, request: Request, principal: Principal, scope: str) -> None:
+    wait_s = plane.limiter.wait_s(principal.key_id)
+    if wait_s:
+        detail = f"this key asks too often; try again in {wait_s} s"
+        raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
+    if scope not in principal.scopes:
+        raise ProblemError(
+            403, f"this key lacks the scope {scope}", code="missing_scope", scope=scope
+        )
+
+
+def _check_texts(request: Request, asked: set[str]) -> None:
+    """Refuse what no database keeps, and what the endpoint does not ask for."""
+    if not is_text(request.scope["path"]):
+        raise ProblemError(404, "there is nothing here")
+    problems = [
+        Problem(f"query.{name}", "there is no such parameter")
+        for name in request.query_params
+        if name not in asked
+    ]
+    problems += [
+        Problem(f"query.{name}", "must not hold NUL or what is not UTF-8")
+        for name, value in request.query_params.multi_items()
+        if not is_text(value)
+    ]
+    problems += [
+        Problem(f"header.{name}", f"must be plain ASCII of at most {MAX_KEY_LENGTH} characters")
+        for name in ("idempotency-key", "if-match")
+        for value in request.headers.getlist(name)
+        if len(value) > MAX_KEY_LENGTH or not (value.isascii() and value.isprintable())
+    ]
+    if problems:
+        raise ProblemError(422, counted(len(problems)), errors=problems)
+
+
+async def _handled(
+    plane: ControlPlane,
+    request: Request,
+    media_type: str | None,
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Response:
+    strict = _StrictRequest(request.scope, request.receive)
+    is_upload = media_type is not None and media_type.startswith("multipart/")
+    settings = plane.settings
+    strict.limit = settings.max_upload_bytes if is_upload else settings.max_body_bytes
+    _check_headers(strict, media_type)
+    with numbers_of(settings.region):
+        return await handle(strict)
 
 
 def _check_headers(request: _StrictRequest, media_type: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -51,34 +52,35 @@ async def route(
         await run_in_threadpool(plane.catch_up, agent_id, organisation_id)
         await run_in_threadpool(published_version, request, agent_id)
     decision = await plane.engine.aroute(agent_id, body.utterance, **_options(body))
-    if request.headers.get("idempotency-key") is None:
-        return answer(_recorded(request, agent_id, decision), decision.outcome.value)
-    return await run_in_threadpool(
-        once,
-        request,
-        lambda _: Made(_recorded(request, agent_id, decision), decision.outcome.value),
-    )
+    made = _answered(request, agent_id, organisation_id, decision)
+    if request.headers.get("idempotency-key") is not None:
+        return await run_in_threadpool(once, request, lambda _: made)
+    assert made.then is not None
+    made.then()
+    return answer(made.data, made.message)
 
 
-def _recorded(request: Request, agent_id: str, decision: Decision) -> dict[str, Any]:
-    """The decision as it is answered; it will be stored."""
+def _answered(request: Request, agent_id: str, organisation_id: str, decision: Decision) -> Made:
+    """The decision as it is answered, and then stored."""
     plane = plane_of(request)
     decision_id = new_id("dec")
     version = plane.version_of(agent_id, decision.catalog_version)
-    plane.recorder.add(
-        principal_of(request).organisation_id,
-        decision,
-        decision_id=decision_id,
-        agent_id=agent_id,
-        version=version,
-    )
-    return shown(
+    data = shown(
         decision,
         decision_id=decision_id,
         agent_id=agent_id,
         location_id=plane.location_id_of(agent_id),
         version=version,
     )
+    record = partial(
+        plane.recorder.add,
+        organisation_id,
+        decision,
+        decision_id=decision_id,
+        agent_id=agent_id,
+        version=version,
+    )
+    return Made(data, decision.outcome.value, then=record)
 
 
 @routing.post(

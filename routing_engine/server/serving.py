@@ -82,7 +82,9 @@ def bootstrap(store: Store, settings: Settings) -> None:
 
 def open_plane(settings: Settings) -> ControlPlane:
     """The plane of one process."""
-    return ControlPlane(settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False))
+    return ControlPlane(
+        settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False)
+    )
 
 
 def _bound(settings: Settings) -> socket.socket:
@@ -176,7 +178,9 @@ def _environment(settings: Settings) -> dict[str, str]:
     """Settings as the environment of a worker, which reads them from there."""
     return {
         f"ROUTING_ENGINE_{name.upper()}": str(value)
-        for name, value in settings.model_dump(exclude={"secret", "bootstrap_key", "snapshot", "snapshot_position"}).items()
+        for name, value in settings.model_dump(
+            exclude={"secret", "bootstrap_key", "snapshot", "snapshot_position"}
+        ).items()
         if value is not None
     } | ({"ROUTING_ENGINE_REGION": "none"} if settings.region is None else {})
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from routing_engine.errors import Problem
 from routing_engine.server.problems import ProblemError
 
-__all__ = ["read_json"]
+__all__ = ["is_text", "read_json"]
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63 - 1
@@ -74,20 +74,22 @@ def _check(value: Any) -> None:
         if depth > MAX_DEPTH:
             raise _refused(path, f"is nested deeper than {MAX_DEPTH}")
         if isinstance(item, str):
-            if not _is_text(item):
+            if not is_text(item):
                 raise _refused(path, "must not hold NUL or half a surrogate pair")
         elif isinstance(item, dict):
             for name, inner in item.items():
-                if not _is_text(name):
+                if not is_text(name):
                     raise _refused(path, "has a name with NUL or half a surrogate pair")
                 waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
         elif isinstance(item, list):
             waiting += [
-                (f"{path}.{i}" if path else str(i), inner, depth + 1) for i, inner in enumerate(item)
+                (f"{path}.{i}" if path else str(i), inner, depth + 1)
+                for i, inner in enumerate(item)
             ]
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
+    """Whether a database keeps this text, and JSON in UTF-8 can say it."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 

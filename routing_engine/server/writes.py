@@ -18,7 +18,18 @@ from starlette.responses import Response
 from routing_engine.server.requests import envelope, fingerprint, plane_of, principal_of
 from routing_engine.store import Work
 
-__all__ = ["AgentId", "Cursor", "IdempotencyKey", "IfMatch", "Limit", "Made", "etag_of", "once", "reading", "writing"]
+__all__ = [
+    "AgentId",
+    "Cursor",
+    "IdempotencyKey",
+    "IfMatch",
+    "Limit",
+    "Made",
+    "etag_of",
+    "once",
+    "reading",
+    "writing",
+]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -45,12 +56,17 @@ AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a write answers."""
+    """What a write answers.
+
+    Attributes:
+        then: what is to be done once it is committed; nothing, where it was answered before.
+    """
 
     data: Any
     message: str
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    then: Callable[[], None] | None = None
 
 
 def reading(request: Request) -> AbstractContextManager[Work]:
@@ -71,9 +87,7 @@ def etag_of(if_match: str | None) -> str | None:
     return if_match.strip().removeprefix("W/").strip('"')
 
 
-def once(
-    request: Request, do: Callable[[Work], Made], *, body: bytes | None = None
-) -> Response:
+def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = None) -> Response:
     """Do something in one transaction, or repeat what was answered when it was done.
 
     Args:
@@ -96,4 +110,6 @@ def once(
         text = envelope(made.data, made.message)
         if key is not None:
             work.remember(key, mark, made.status, text, made.headers)
+    if made.then is not None:
+        made.then()
     return Response(text, made.status, made.headers, media_type="application/json")

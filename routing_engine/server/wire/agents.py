@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -121,7 +121,7 @@ class Config(Wire):
     routing_tests: Annotated[list[RoutingTest], Field(max_length=MAX_TESTS)] | None = None
 
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "name": "Fernwick Oakland",
     "handoffConfig": {
         "warm": True,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from routing_engine.conversation import TransferOutcome
 from routing_engine.models import Outcome, Reason
-from routing_engine.server.wire.common import Flag, Moment, Page, Token, Wire
+from routing_engine.server.wire.common import Flag, Moment, Name, Page, ShortText, Wire
 
 __all__ = [
     "Call",
@@ -75,6 +75,9 @@ class Decision(Wire):
         destination: what to dial; null where nothing is to be dialled.
         rule: label of the rule that the decision is about.
         question: what the agent may ask, where the outcome is ``clarify`` or ``confirm``.
+        missing: details that the rule asks for and the agent has still to ask for.
+        verification_methods: where the outcome is ``verify``, those that count; empty for any.
+        ring_timeout_s: how long the destination may ring.
         next_opening: where the location is closed, when it opens.
         explanation: why, in words; nothing of what the caller said is in it.
     """
@@ -90,6 +93,9 @@ class Decision(Wire):
     confidence: float
     threshold: float | None
     question: str | None
+    missing: list[str]
+    verification_methods: list[str]
+    ring_timeout_s: int | None
     next_opening: str | None
     candidates: list[Candidate]
     explanation: str
@@ -99,21 +105,35 @@ CALLER = "+12025550188"
 
 
 class CallOpen(Wire):
-    """A call that came in. Without ``callerId`` the number is withheld."""
+    """A call that came in.
+
+    Attributes:
+        caller_id: as the platform reports it; what is no number, or withheld, is nobody's.
+        caller_name: as the network or a customer record has it.
+        caller_verified: somebody trusted vouches for the number.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"callerId": CALLER}]})
 
-    caller_id: (
-        Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", examples=[CALLER])] | None
-    ) = None
+    caller_id: Annotated[str, Field(max_length=300, examples=[CALLER])] | None = None
+    caller_name: ShortText | None = None
+    caller_verified: Flag = False
+
+
+class Note(Wire):
+    """What the agent found out, for whoever picks up."""
+
+    name: ShortText | None = None
+    reason: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    details: Annotated[dict[str, ShortText], Field(max_length=16)] = Field(default_factory=dict)
 
 
 class Turn(Wire):
     """What happened next: what the caller said (``text``), or an event.
 
-    ``agentSaid`` comes with ``text``, ``verified`` and ``notVerified`` with ``method``,
-    ``transferFailed`` with ``outcome``. With ``final`` false the transcript may still change: the
-    decision is provisional, and nothing is kept.
+    ``agentSaid`` comes with ``text``, ``noted`` with ``note``, ``verified`` and ``notVerified``
+    with ``method``, ``transferFailed`` with ``outcome``. With ``final`` false the transcript may
+    still change: the decision is provisional, and nothing is kept.
     """
 
     model_config = ConfigDict(
@@ -121,6 +141,7 @@ class Turn(Wire):
             "examples": [
                 {"text": "there's a charge on my card I don't recognise"},
                 {"event": "verified", "method": "pin"},
+                {"event": "noted", "note": {"name": "Ada", "details": {"account": "AB-12"}}},
                 {"event": "transferFailed", "outcome": "no_answer"},
             ]
         }
@@ -130,24 +151,26 @@ class Turn(Wire):
     final: Flag = True
     event: (
         Literal[
-            "noResponse", "agentFailed", "agentSaid", "verified", "notVerified", "confirmed",
-            "declined", "transferFailed",
+            "noResponse", "agentFailed", "agentSaid", "noted", "verified", "notVerified",
+            "confirmed", "declined", "transferFailed",
         ]
         | None
     ) = None  # fmt: skip
-    method: Token | None = None
+    method: Name | None = None
     outcome: TransferOutcome | None = None
+    note: Note | None = None
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Turn:
         needs = {
             None: "text",
             "agentSaid": "text",
+            "noted": "note",
             "verified": "method",
             "notVerified": "method",
             "transferFailed": "outcome",
         }.get(self.event)
-        for name in ("text", "method", "outcome"):
+        for name in ("text", "method", "outcome", "note"):
             given = getattr(self, name) is not None
             if given != (name == needs):
                 what = "a turn of the caller" if self.event is None else self.event
@@ -170,8 +193,9 @@ class Turned(Wire):
     """What to do now.
 
     Attributes:
-        decision: null after ``agentSaid``, which asks for nothing.
-        handoff: where the call is transferred, what the person who picks up gets.
+        decision: null after ``agentSaid`` and ``noted``, which ask for nothing.
+        handoff: where the call is transferred, what the person who picks up gets, of the schema
+            ``handoff-v1``.
         is_over: whether the caller has hung up.
     """
 

@@ -18,7 +18,15 @@ from pydantic_core import CoreSchema
 from routing_engine.errors import InvalidValueError
 from routing_engine.schedule import Holiday as ScheduleHoliday
 from routing_engine.schedule import TimeRange, parse_weekly
-from routing_engine.server.wire.common import Day, DestinationText, Flag, ShortText, Token, Wire, Zone
+from routing_engine.server.wire.common import (
+    Day,
+    DestinationText,
+    Flag,
+    ShortText,
+    Token,
+    Wire,
+    Zone,
+)
 
 __all__ = ["DAYS", "AfterHours", "Holiday", "Hours", "Week"]
 

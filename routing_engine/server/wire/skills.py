@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
-from routing_engine.server.wire.common import Count, DestinationText, Flag, Moment, Name, Sentence, Token, Wire
+from routing_engine.server.wire.common import (
+    Count,
+    DestinationText,
+    Flag,
+    Moment,
+    Name,
+    Sentence,
+    Token,
+    Wire,
+)
 
 __all__ = ["CallerVerification", "Guardrails", "Skill", "SkillCreate", "SkillPatch"]
 
@@ -36,7 +53,7 @@ def _normalised(config: dict[str, Any]) -> dict[str, Any]:
 
 ExecutionConfig = Annotated[JsonObject, AfterValidator(_normalised)]
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "name": "Cancel Membership",
     "description": "caller wants to end the membership",
     "skillType": "transfer",
@@ -120,9 +137,11 @@ Labels = Annotated[list[Name], Field(max_length=256)]
 class Guardrails(Wire):
     """Rules, by label, that ask for more than they say themselves."""
 
-    model_config = ConfigDict(json_schema_extra={
+    model_config = ConfigDict(
+        json_schema_extra={
             "examples": [{"requiresVerification": ["Billing"], "requiresConfirmation": []}]
-        })
+        }
+    )
 
     requires_verification: Labels = Field(default_factory=list)
     requires_confirmation: Labels = Field(default_factory=list)
@@ -137,12 +156,10 @@ class CallerVerification(Wire):
         max_attempts: after as many failures the caller is not asked again.
     """
 
-    model_config = ConfigDict(json_schema_extra={
-            "examples": [{"methods": ["pin"], "ttlSeconds": 900, "maxAttempts": 3}]
-        })
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"methods": ["pin"], "ttlSeconds": 900, "maxAttempts": 3}]}
+    )
 
     methods: Annotated[list[Token], Field(max_length=16)] = Field(default_factory=list)
     ttl_seconds: Annotated[Count, Field(ge=1, le=86_400)] = 900
     max_attempts: Annotated[Count, Field(ge=1, le=20)] = 3
-
-

@@ -1,10 +1,11 @@
-"""Text of a caller or a model made fit for one line of a message."""
+"""Text of a caller or a model, made fit for one line of a message or for a record."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["ascii_line", "one_line"]
+__all__ = ["ascii_line", "cut", "one_line", "same_name"]
 
 _LONGEST_READ = 4096
 """Characters of a text that are looked at; what follows would be cut anyway."""
@@ -42,3 +43,27 @@ def ascii_line(text: str, limit: int) -> str:
     folded = unicodedata.normalize("NFKD", text[:_LONGEST_READ].translate(_ASCII))
     kept = "".join(" " if c.isspace() else c for c in folded if "!" <= c <= "~" or c.isspace())
     return " ".join(kept.split())[:limit].rstrip()
+
+
+_BROKEN_NUMBER = re.compile(r"\d[\d\W_]*$")
+
+
+def cut(text: str, limit: int) -> str:
+    """The beginning of a text, without half a number at its end.
+
+    Half a card number is no longer told for one, and half a phone number is of no use.
+
+    Args:
+        text: anything; lone surrogates become question marks.
+        limit: most characters that are returned.
+    """
+    text = text.encode(errors="replace").decode()
+    if len(text) <= limit:
+        return text
+    return _BROKEN_NUMBER.sub("", text[:limit]).rstrip()
+
+
+def same_name(name: str) -> str:
+    """A name without what does not tell it from another: case, white space, punctuation."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(character for character in folded if character.isalnum())

@@ -8,15 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from routing_engine.errors import InvalidValueError, mask
-from routing_engine.integrations.text import one_line
+from routing_engine.text import one_line
 
 __all__ = ["Caller", "Context"]
 
 MAX_TEXT = 200
 """Characters of a reason or detail; about fifteen seconds of speech."""
 
+MAX_DETAIL_NAME = 64
+
+TAKEN = frozenset(("id", "loc", "why"))
+"""Names that no detail of a context has."""
+
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
-_REPORTED = re.compile(r"(?:(?:sips?|tel):)?(\+[1-9][0-9]{1,14})(?:[;@].*)?", re.ASCII | re.DOTALL)
+_REPORTED = re.compile(
+    r"(?:(?:sips?|tel):)?(\+[1-9][0-9 ().\-]{1,40})(?:[;@].*)?", re.ASCII | re.DOTALL
+)
 _NAMED = re.compile(r"(?:sips?:)?([a-z0-9+]+)(?:@.*)?", re.ASCII | re.DOTALL)
 
 # The numbers are the words on a telephone keypad, as Twilio wrote them for years.
@@ -72,8 +79,9 @@ class Caller:
         """Read what a platform reports as the caller, in the middle of a call: never fails.
 
         Args:
-            text: an E.164 number, a SIP or tel URI of one, or a word such as ``anonymous``,
-                ``restricted`` or ``unavailable``. What is none of these is an unknown number.
+            text: an E.164 number, with spaces and punctuation in it or not; a SIP or tel URI of
+                one; or a word such as ``anonymous``, ``restricted`` or ``unavailable``. What is
+                none of these is an unknown number.
             name: display name, if the platform gives one.
             privacy: the ``Privacy`` header of the call that came in (RFC 3323), if it had one.
             verified: see the attribute.
@@ -86,9 +94,10 @@ class Caller:
         asked = {value.strip() for value in privacy.casefold().split(";")}
         anonymous = not asked.isdisjoint(_PRIVATE)
         found = None if word in _UNAVAILABLE else _REPORTED.fullmatch(folded)
-        if found is None:
+        number = None if found is None else re.sub("[ ().-]", "", found[1])
+        if number is None or not _E164.fullmatch(number):
             return cls(name=name, anonymous=anonymous)
-        return cls(found[1], name, anonymous, verified)
+        return cls(number, name, anonymous, verified)
 
     @property
     def shown(self) -> str | None:
@@ -124,6 +133,7 @@ class Context:
         decision_id: under which everything about this decision can be looked up.
         details: what else is known, most important first; ``"id"``, ``"loc"`` and ``"why"``
             are taken.
+        whisper: what is said to whoever picks up; the reason where it is empty.
 
     Raises:
         InvalidValueError: not str, or a detail has no name or one that is taken.
@@ -133,17 +143,19 @@ class Context:
     location_id: str = ""
     decision_id: str = ""
     details: Mapping[str, str] = field(default_factory=dict, hash=False)
+    whisper: str = ""
 
     def __post_init__(self) -> None:
-        texts = (self.reason, self.location_id, self.decision_id)
+        texts = (self.reason, self.location_id, self.decision_id, self.whisper)
         if not all(isinstance(text, str) for text in (*texts, *self.details.values())):
             raise InvalidValueError("every text of a context is a str")
-        for name in ("reason", "location_id", "decision_id"):
+        for name in ("reason", "location_id", "decision_id", "whisper"):
             object.__setattr__(self, name, one_line(getattr(self, name), MAX_TEXT))
         details = {
-            one_line(key, 40): one_line(text, MAX_TEXT) for key, text in self.details.items()
+            one_line(key, MAX_DETAIL_NAME): one_line(text, MAX_TEXT)
+            for key, text in self.details.items()
         }
-        if wrong := {"", "id", "loc", "why"} & details.keys():
+        if wrong := {"", *TAKEN} & details.keys():
             raise InvalidValueError(
                 f"a detail cannot be named {min(wrong)!r}; give it a name of its own"
             )
@@ -161,9 +173,11 @@ class Context:
             details={
                 caller.redacted(key): caller.redacted(text) for key, text in self.details.items()
             },
+            whisper=caller.redacted(self.whisper),
         )
 
     @property
     def spoken(self) -> str:
-        """The reason, safe to put into a platform's message: braces would be its templates."""
-        return self.reason.translate({ord("{"): None, ord("}"): None}).strip()
+        """What is said, safe to put into a platform's message: braces would be its templates."""
+        said = self.whisper or self.reason
+        return said.translate({ord("{"): None, ord("}"): None}).strip()
