@@ -259,6 +259,7 @@ def test_a_path_that_is_not_there_and_a_method_that_is_not_for_it_are_problems(a
     missing = api("GET", "/nothing")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     wrong = api("PUT", "/agents")
+    assert wrong.headers["allow"] == "GET, POST"
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     for path in ("/agents/%00", "/agents/a%00b", "/agents/%ff", "/agents/" + "x" * 300):
         response = api("GET", path)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -46,7 +47,11 @@ def create_app(plane: ControlPlane) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+<<<<<<< HEAD
         generate_unique_id_function=lambda route: route.name,
+=======
+        generate_unique_id_function=lambda route: to_camel(route.name),
+>>>>>>> server
     )
     app.state.plane = plane
     for part in (agents, skills, publishing, routing, calls, imports, keys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
@@ -22,20 +21,8 @@ a change that another made meanwhile is not undone (412). A POST with an `Idempo
 sent again: it is answered as before, for 24 hours.
 """
 
-_PARAMETER = re.compile(r"{(\w+)}")
 _BODY = (400, 413, 415)
-_MADE = {
-    "create_agent": {"agentId": "$response.body#/data/id"},
-    "create_skill": {"agentId": "$request.path.agentId", "skillId": "$response.body#/data/id"},
-    "publish": {
-        "agentId": "$response.body#/data/agentId",
-        "version": "$response.body#/data/version",
-    },
-    "open_call": {"callId": "$response.body#/data/callId"},
-    "create_import": {"importId": "$response.body#/data/id"},
-    "create_key": {"keyId": "$response.body#/data/id"},
-}
-"""Operations that make something -> where their answer says what later ones are asked about."""
+_WRITES = ("post", "put", "patch", "delete")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -64,28 +51,47 @@ def document(app: FastAPI) -> dict[str, Any]:
         }
     }
     components["responses"] = {f"Problem{status}": _response(status) for status in TITLES}
-    operations = {}
     for path, item in made["paths"].items():
         for method, operation in item.items():
             _complete(path, method, operation)
-            operations[operation["operationId"]] = path, operation
-    _link(operations)
+    _link(made["paths"])
     return made
 
 
-def _link(operations: dict[str, tuple[str, dict[str, Any]]]) -> None:
-    """Say with what of an answer which operations can be called next."""
-    for source, known in _MADE.items():
-        responses = operations[source][1]["responses"]
-        success = next(status for status in responses if status.startswith("2"))
-        links = responses[success].setdefault("links", {})
-        for name, (path, _) in operations.items():
-            needed = _PARAMETER.findall(path)
-            if needed and set(needed) <= set(known):
-                links[name] = {
-                    "operationId": name,
-                    "parameters": {item: known[item] for item in needed},
+_LINKS = {
+    "createAgent": ("agentId", "id"),
+    "createSkill": ("skillId", "id"),
+    "openCall": ("callId", "callId"),
+    "createImport": ("importId", "id"),
+    "createKey": ("keyId", "id"),
+    "publish": ("version", "version"),
+}
+"""What makes an object: the parameter that its id is for, and where in the answer it stands."""
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """Say which operations an answer leads to."""
+    operations = [operation for item in paths.values() for operation in item.values()]
+    for made in operations:
+        if made["operationId"] not in _LINKS:
+            continue
+        parameter, field = _LINKS[made["operationId"]]
+        links = {}
+        for to in operations:
+            wanted = {p["name"] for p in to.get("parameters", ()) if p["in"] == "path"}
+            known = {p["name"] for p in made.get("parameters", ()) if p["in"] == "path"}
+            if parameter in wanted and wanted <= known | {parameter}:
+                links[to["operationId"]] = {
+                    "operationId": to["operationId"],
+                    "parameters": {
+                        name: f"$response.body#/data/{field}"
+                        if name == parameter
+                        else f"$request.path.{name}"
+                        for name in sorted(wanted)
+                    },
                 }
+        success = next(status for status in made["responses"] if status.startswith("2"))
+        made["responses"][success]["links"] = links
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -39,7 +39,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="ROUTING_ENGINE_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="ROUTING_ENGINE_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     database: str = "sqlite:///routing.db"
