@@ -47,11 +47,7 @@ def create_app(plane: ControlPlane) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
-<<<<<<< HEAD
-        generate_unique_id_function=lambda route: route.name,
-=======
         generate_unique_id_function=lambda route: to_camel(route.name),
->>>>>>> server
     )
     app.state.plane = plane
     for part in (agents, skills, publishing, routing, calls, imports, keys):
