@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from routing_engine.server.problems import ProblemError
@@ -75,7 +76,11 @@ class KeyRing:
                 raise _unknown("there is no such key, or it has expired")
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            self._known[_digest(token)] = principal, time.monotonic() + self._seconds
+            seconds = self._seconds
+            if principal.expires_at is not None:
+                left = principal.expires_at - datetime.now(UTC)
+                seconds = min(seconds, left.total_seconds())
+            self._known[_digest(token)] = principal, time.monotonic() + seconds
         return principal
 
     def forget(self, key_id: str) -> None:
