@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     ablation,
     accuracy,
+    calls,
     cold_start,
     compiling,
     conversations,
@@ -20,6 +21,7 @@ from benchmarks import (
     scale,
     serving,
     soak,
+    store,
     throughput,
 )
 from benchmarks.benchmark import Benchmark
@@ -35,11 +37,13 @@ BENCHMARKS: dict[str, Benchmark] = {
         accuracy.BENCHMARK,
         ablation.BENCHMARK,
         conversations.BENCHMARK,
+        calls.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
+        store.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,

@@ -32,6 +32,7 @@ _DISTRIBUTIONS = (
     "sentence-transformers",
     "schemathesis",
     "sipmessage",
+    "sqlalchemy",
     "tokenizers",
     "torch",
     "transformers",

@@ -16,6 +16,7 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from uuid import uuid4
 from pydantic import ConfigDict, Field
 
 from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
+from routing_engine.decision import USUAL, Terms
 from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.handoff import MAX_DETAILS, MAX_NAME, Event, Handoff, HandoffPolicy
@@ -37,10 +39,11 @@ from routing_engine.models import (
     Outcome,
     Reason,
     RingSeconds,
+    contained,
 )
-from routing_engine.signals import frustration, wants_person
+from routing_engine.signals import NEITHER, Signals, chosen, signals
 from routing_engine.text import cut, one_line, same_name
-from routing_engine.turns import SPEAKERS, in_their_words
+from routing_engine.turns import SPEAKERS, in_their_words, tells
 from routing_engine.values import Value
 
 __all__ = ["Call", "CallPolicy", "Router", "TransferOutcome"]
@@ -49,6 +52,10 @@ MAX_TURNS = 200
 """Turns that a call keeps; the oldest go first."""
 
 MAX_TURN_LENGTH = 2000
+
+_OFFER = re.compile(
+    r"\b(?:connect|transfer|put you|pass you|hand you|get you|speak|talk)", re.IGNORECASE
+)
 
 _LEAVES_IT_OPEN = (Outcome.DEFAULT, Outcome.CLOSED)
 
@@ -64,6 +71,9 @@ class TransferOutcome(StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
 
 
+Odds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
 class CallPolicy(Value):
     """When a call that no rule takes goes to a person, and for how long a verification holds.
 
@@ -73,6 +83,10 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
+        patience: by how much the odds of a rule must be better than at the engine's threshold for
+            it to take the call: when the caller has said one thing, two, and more, each > 0. The
+            first words are often only the beginning, and of a longer story one is less sure than
+            one may be. A location's or a rule's own threshold stays as it is.
         ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
             its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
@@ -85,6 +99,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.28)
     ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
     handoff: HandoffPolicy = HandoffPolicy()
@@ -94,6 +109,7 @@ class _Record(Value):
     """All that a call knows; changed in place, a turn of a call being no time to copy it."""
 
     model_config = ConfigDict(frozen=False)
+    is_private = True
 
     call_id: str
     location_id: str
@@ -108,7 +124,12 @@ class _Record(Value):
     reason: str = ""
     details: dict[str, str] = Field(default_factory=dict)
     n_decisions: int = 0
+    told: int = 0
+    asked: tuple[str, str] | None = None
+    has_asked: bool = False
+    chosen: str | None = None
     ringing: str | None = None
+    dialling: str | None = None
     impatience: int = 0
     failed_verifications: int = 0
     is_over: bool = False
@@ -136,8 +157,9 @@ class Router(Protocol):
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        terms: Terms = USUAL,
     ) -> Decision:
-        """As :meth:`routing_engine.RoutingEngine.route`."""
+        """As :meth:`routing_engine.RoutingEngine.route`, on a call's terms."""
         ...
 
     def location(self, location_id: str) -> Location:
@@ -271,10 +293,29 @@ class Call:
         """
         self._check_open()
         moment = _moment(now)
-        decision = self._decide(utterance, moment, self._turns)
+        if not isinstance(utterance, str):
+            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        record = self._record
+        told = record.told + tells(self._turns, utterance)
+        heard = signals(utterance)
+        impatience = record.impatience + heard.frustration
+        choice = None if record.asked is None else chosen(utterance, *record.asked)
+        label = None
+        if choice is not None and choice != NEITHER and record.asked is not None:
+            label = record.asked[choice]
+        if choice == NEITHER and not heard.wants_person:
+            decision = self._plain(Outcome.CONTAIN, Reason.DECLINED)
+        else:
+            decision = self._decide(utterance, moment, self._turns, label, told, impatience, heard)
         if not final:
             return self._completed(decision)
-        self._record.impatience += frustration(utterance)
+        # Setting what does not change takes as long as what does.
+        if label != record.chosen:
+            record.chosen = label
+        if told != record.told:
+            record.told = told
+        if heard.frustration:
+            record.impatience = impatience
         self._note("caller", moment, text=utterance)
         return self._settle(decision, moment)
 
@@ -421,6 +462,7 @@ class Call:
             raise InvalidValueError("nothing was being dialled")
         moment = _moment(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
+        self._record.dialling = None
         if known is TransferOutcome.CALLER_HUNG_UP:
             self._record.is_over = True
             return self._settle(self._plain(Outcome.CONTAIN, Reason.CALLER_LEFT), moment)
@@ -438,10 +480,34 @@ class Call:
         utterance: str,
         now: datetime,
         history: Sequence[tuple[str, str]],
+        label: str | None,
+        told: int,
+        impatience: int,
+        heard: Signals,
         *,
         again: bool = False,
     ) -> Decision:
+        """What to do about an utterance.
+
+        Args:
+            utterance: what the caller says.
+            now: when.
+            history: the turns before.
+            label: of the rule that the caller chooses by it, or None.
+            told: how many turns of the caller said something, this one included.
+            impatience: signs of it, this turn included.
+            heard: the utterance's own signals.
+            again: it was decided before.
+        """
         record = self._record
+        is_wish = heard.wants_person
+        is_nothing = heard.asks_nothing and not (again or is_wish or label is not None)
+        if is_nothing and not _offered(history):
+            return self._plain(Outcome.CONTAIN, Reason.NOTHING_ASKED)
+        # Who wants a person gets one anyhow, and rather the default than the wrong one. One
+        # question a call: what is unclear after that goes to the better of the two rules.
+        odds = record.policy.patience[min(max(told - 1, 0), 2)]
+        terms = Terms(max(odds, 1.0) if is_wish else odds, not (is_wish or record.has_asked), label)
         methods = self._verified_by(now)
 
         def ask(*, verified: bool, confirmed: bool = False) -> Decision:
@@ -452,6 +518,7 @@ class Call:
                 confirmed=confirmed,
                 history=history,
                 now=now,
+                terms=terms,
             )
 
         decision = ask(verified=bool(methods))
@@ -468,7 +535,7 @@ class Call:
                 decision = ask(verified=bool(methods), confirmed=True)
             elif record.answers.get(rule.label) is False:
                 # Who says no and asks for a person later is not sent back to the agent for ever.
-                wish = None if again else self._wish(utterance, again=False)
+                wish = None if again else self._wish(is_wish, impatience)
                 if wish is not None:
                     return self._default(wish, now)
                 return replace(
@@ -480,52 +547,59 @@ class Call:
             return decision
         if decision.reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
             return decision
-        wish = self._wish(utterance, again=again)
+        wish = self._wish(is_wish, impatience)
         if decision.reason is Reason.DESTINATION_REFUSED:
             if wish is not None or (rule is not None and rule.action == "transfer"):
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
             return replace(decision, outcome=Outcome.CONTAIN, reason=why)
         if wish is None:
-            return replace(decision, outcome=Outcome.CONTAIN, destination=None)
+            return contained(decision)
         # What the engine says of a caller whom no rule takes knows the hour already.
         return replace(decision, reason=wish)
 
-    def _wish(self, utterance: str, *, again: bool) -> Reason | None:
+    def _wish(self, is_wish: bool, impatience: int) -> Reason | None:
         """Why a caller whom no rule takes is to have a person all the same, or None."""
-        if wants_person(utterance):
+        if is_wish:
             return Reason.PERSON_REQUESTED
-        record = self._record
-        # What is decided again has been counted.
-        impatience = record.impatience + (0 if again else frustration(utterance))
-        return Reason.FRUSTRATED if impatience >= record.policy.max_frustration else None
+        most = self._record.policy.max_frustration
+        return Reason.FRUSTRATED if impatience >= most else None
 
     def _settle(self, decision: Decision, now: datetime) -> Decision:
         """Keep what was decided, and do not dial what was dialled in vain."""
         rule = decision.rule
+        record = self._record
         if rule is not None:
-            self._record.rule = rule.label
+            record.rule = rule.label
+        if record.asked is not None:
+            record.asked = None
+        if decision.outcome is Outcome.CLARIFY and (choices := decision.choices):
+            record.asked = (choices[0].label, choices[1].label)
+            record.has_asked = True
         destination = decision.destination
         if decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT) and destination is not None:
             if decision.reason is not Reason.FALLBACK:
                 # Whoever is sent to the default does not end up at a rule whose gate is shut.
                 is_rules = rule is not None and decision.outcome is Outcome.TRANSFER
                 self._record.ringing = self._record.rule if is_rules else None
-            if str(destination) in self._record.tried:
+            # Who goes on talking while it rings, or before, is still on the way to that number.
+            if str(destination) in record.tried and str(destination) != record.dialling:
                 left = [d for d in self._chain(now) if str(d) not in self._record.tried]
                 if not left:
-                    return self._settle(self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED), now)
+                    nobody = self._plain(Outcome.CONTAIN, Reason.NOBODY_ANSWERED)
+                    return self._completed(nobody, decision_id=self._new_id())
                 decision = self._plain(Outcome.TRANSFER, Reason.FALLBACK, left[0])
                 destination = left[0]
-            self._record.tried.append(str(destination))
+            if str(destination) != record.dialling:
+                record.dialling = str(destination)
+                record.tried.append(record.dialling)
             self._note("decided", now, text=decision.reason.value, number=str(destination))
         else:
             self._note("decided", now, text=decision.reason.value)
-        return self._completed(decision, decision_id=self._decision_id)
+        return self._completed(decision, decision_id=self._new_id())
 
-    @property
-    def _decision_id(self) -> str:
-        """Of the decision that was noted last."""
+    def _new_id(self) -> str:
+        self._record.n_decisions += 1
         return f"{self._record.call_id}-{self._record.n_decisions}"
 
     def _completed(self, decision: Decision, *, decision_id: str = "") -> Decision:
@@ -556,11 +630,20 @@ class Call:
         self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
         if kind == "not_verified":
             self._record.failed_verifications += 1
-        turns = self._turns
+        record, turns = self._record, self._turns
         last = max((i for i, (who, _) in enumerate(turns) if who == "caller"), default=None)
         if last is None:
             return self._settle(self._plain(Outcome.CONTAIN, Reason.EMPTY_UTTERANCE), moment)
-        decision = self._decide(turns[last][1], moment, turns[:last], again=True)
+        decision = self._decide(
+            turns[last][1],
+            moment,
+            turns[:last],
+            record.chosen,
+            record.told,
+            record.impatience,
+            signals(turns[last][1]),
+            again=True,
+        )
         return self._settle(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
@@ -582,7 +665,8 @@ class Call:
             count = sum(event.kind == kind for event in self._record.events)
             most = policy.max_agent_failures
         if count < most:
-            return self._settle(self._plain(Outcome.CONTAIN, reason), moment)
+            # No step of the call: whoever is being dialled still is.
+            return self._completed(self._plain(Outcome.CONTAIN, reason), decision_id=self._new_id())
         return self._settle(self._default(reason, moment), moment)
 
     # ---------------------------------------------------------------- what is known
@@ -601,7 +685,6 @@ class Call:
             rules = self._location().rules
         except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
             return None
-        return next((rule for rule in rules if rule.label == label), None)
         return next((rule for rule in rules if rule.label == label), None)
 
     def _concerned(self, decision: Decision) -> ContextRule | None:
@@ -682,7 +765,6 @@ class Call:
     def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
         events, text = self._record.events, cut(text, MAX_TURN_LENGTH)
         events.append(Event(at, kind, text, number))
-        self._record.n_decisions += kind == "decided"
         if kind in SPEAKERS:
             self._turns.append((kind, text))
         if len(events) > MAX_TURNS and events.pop(0).kind in SPEAKERS:
@@ -690,6 +772,13 @@ class Call:
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} of {self.location_id}: {len(self._turns)} turns>"
+
+
+def _offered(history: Sequence[tuple[str, str]]) -> bool:
+    """Whether a "great, thanks" says yes: the agent has just offered to pass the caller on."""
+    if not history or history[-1][0] == "caller":
+        return False
+    return _OFFER.search(history[-1][1]) is not None
 
 
 def _dialling(decision: Decision) -> Decision:

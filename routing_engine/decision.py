@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from routing_engine.models import Outcome, Reason, RoutingPolicy, RuleText
 
-__all__ = ["Verdict", "decide"]
+__all__ = ["USUAL", "Terms", "Verdict", "decide"]
 
 MORE_LIKELY_THAN_NOT = 0.5
 
@@ -29,6 +29,24 @@ class Verdict(NamedTuple):
     threshold: float
 
 
+class Terms(NamedTuple):
+    """What a call asks of a decision beside the gates.
+
+    Attributes:
+        odds: by how much the odds of a rule that sends the caller on must be better than at the
+            threshold; a rule's or a location's own threshold stays as it is.
+        asks: whether the caller may be asked which of two rules is meant.
+        chosen: label of the rule that the caller has named, or None.
+    """
+
+    odds: float = 1.0
+    asks: bool = True
+    chosen: str | None = None
+
+
+USUAL = Terms()
+
+
 def decide(
     confidences: Sequence[float],
     rules: Sequence[RuleText],
@@ -39,6 +57,7 @@ def decide(
     open_now: bool = True,
     verified: bool = False,
     confirmed: bool = False,
+    terms: Terms = USUAL,
 ) -> Verdict:
     """Choose a rule, or none, for a caller who needs a person.
 
@@ -51,6 +70,7 @@ def decide(
         open_now: the location is open.
         verified: the caller's identity has been verified.
         confirmed: the caller has confirmed the transfer.
+        terms: of the call it is asked in.
 
     Returns:
         The verdict. Gates run in the order enabled, hours, verification, confirmation. Where the
@@ -66,6 +86,7 @@ def decide(
         open_now=open_now,
         verified=verified,
         confirmed=confirmed,
+        terms=terms,
     )
     if open_now or verdict.outcome is not Outcome.DEFAULT:
         return verdict
@@ -83,6 +104,7 @@ def _match(
     open_now: bool,
     verified: bool,
     confirmed: bool,
+    terms: Terms,
 ) -> Verdict:
     """As :func:`decide`, where a location that is closed has a default all the same."""
     top = max(confidences)
@@ -96,11 +118,13 @@ def _match(
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
     in_hours = _applies(rule, open_now=open_now)
-    asks = policy.margin > 0.0 and policy.on_ambiguous == "clarify"
+    asks = terms.asks and policy.margin > 0.0 and policy.on_ambiguous == "clarify"
     if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
         if rival is not None:
             return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
+    if terms.odds != 1.0 and rule.threshold is None and rule.action == "transfer":
+        least = terms.odds * least / (1.0 + (terms.odds - 1.0) * least)
     if not top >= least:
         return Verdict(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, None, least)
     if not rule.enabled:

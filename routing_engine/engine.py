@@ -18,7 +18,7 @@ import numpy.typing as npt
 from routing_engine import scoring
 from routing_engine.catalog import Catalog, Table
 from routing_engine.columns import LocationColumns
-from routing_engine.decision import Verdict, decide
+from routing_engine.decision import USUAL, Terms, Verdict, decide
 from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.encoders import Encoder, default_encoder, encode_distinct
 from routing_engine.encoders.micro_batching import (
@@ -165,6 +165,7 @@ class _Query(NamedTuple):
         said: the utterance.
         heard: what is embedded: the utterance, or the gist of the conversation.
         opening: of the location, when it was asked.
+        terms: of the call it is asked in.
         key: of the recent decisions; empty where none are kept.
     """
 
@@ -179,6 +180,7 @@ class _Query(NamedTuple):
     confirmed: bool
     opening: _Opening
     key: bytes
+    terms: Terms
 
 
 class _Evidence:
@@ -209,10 +211,11 @@ class _Evidence:
         self._made: tuple[int, ContextRule] | None = None
 
     def rule(self, number: int) -> ContextRule:
-        # A turn of a call asks four times for the same one.
-        if self._made is None or self._made[0] != number:
-            self._made = (number, self._columns.rule(self._location, number))
-        return self._made[1]
+        made = self._made
+        if made is None or made[0] != number:
+            # A call looks at the rule of a decision several times.
+            self._made = made = (number, self._columns.rule(self._location, number))
+        return made[1]
 
     def candidates(self) -> tuple[Candidate, ...]:
         nearest = scoring.rule_similarities(self._similarities, self._layout, self._heard).tolist()
@@ -803,7 +806,7 @@ class RoutingEngine:
         )
 
     def _router(self, policy: CallPolicy) -> Router:
-        return self if policy.catalog == "newest" else _OneVersion(self, self._state)
+        return _ForCalls(self, None if policy.catalog == "newest" else self._state)
 
     @property
     def catalog_version(self) -> int:
@@ -917,6 +920,7 @@ class RoutingEngine:
         now: datetime | None = None,
         *,
         any_hour: bool = False,
+        terms: Terms = USUAL,
     ) -> Decision | _Query:
         """All that comes before encoding; a decision where nothing need be encoded.
 
@@ -950,14 +954,17 @@ class RoutingEngine:
         key = b""
         if self._cache_size:
             flags = bool(verified) + 2 * bool(confirmed) + 4 * (part is state.changed)
+            if terms is not USUAL:
+                whole = f"{terms.odds}\0{terms.asks}\0{terms.chosen}\0{whole}"
             until = 0 if opening is _OPEN else _until(opening)
             key = RecentDecisions.key(i, whole, flags, until)
             decision = state.recent.get(key)
             if decision is not None:
                 return decision
         return _Query(
-            state, part, i, table, location_id, said, heard, verified, confirmed, opening, key
-        )
+            state, part, i, table, location_id, said, heard, verified, confirmed, opening, key,
+            terms,
+        )  # fmt: skip
 
     def route_many(
         self, queries: Iterable[tuple[str, str]], *, now: datetime | None = None
@@ -1019,7 +1026,12 @@ class RoutingEngine:
             if table.identifier is not None:
                 spoken = table.identifier.spoken(query.said)
                 confidences = by_language(confidences, table.rules, codes, query.heard, spoken)
+            terms = query.terms
+            if terms.chosen is not None:
+                confidences = [float(rule.label == terms.chosen) for rule in table.rules]
             own = catalog.threshold(i)
+            if own is not None and terms is not USUAL:
+                terms = terms._replace(odds=1.0)
             verdict = decide(
                 confidences,
                 table.rules,
@@ -1029,6 +1041,7 @@ class RoutingEngine:
                 open_now=query.opening.is_now,
                 verified=query.verified,
                 confirmed=query.confirmed,
+                terms=terms,
             )
             if spoken is not None:
                 verdict = _as_spoken(verdict, table.rules, spoken)
@@ -1064,6 +1077,7 @@ class RoutingEngine:
             rule,
             _Evidence(catalog.columns, i, table, layout, heard, confidences, similarities),
             not query.opening.is_now,
+            verdict.rival,
         )
         if query.key:
             state.recent.put(query.key, decision)
@@ -1132,12 +1146,16 @@ class RoutingEngine:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"
 
 
-class _OneVersion:
-    """One version of an engine's catalog, whatever is published later."""
+class _ForCalls:
+    """An engine as calls ask it: by one version of its catalog, or by None the newest."""
 
-    def __init__(self, engine: RoutingEngine, state: _State) -> None:
+    def __init__(self, engine: RoutingEngine, state: _State | None) -> None:
         self._engine = engine
-        self._state = state
+        self._kept = state
+
+    @property
+    def _state(self) -> _State:
+        return self._engine._state if self._kept is None else self._kept
 
     @property
     def catalog_version(self) -> int:
@@ -1159,9 +1177,10 @@ class _OneVersion:
         confirmed: bool = False,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        terms: Terms = USUAL,
     ) -> Decision:
         query = self._engine._prepare(
-            self._state, location_id, utterance, verified, confirmed, history, now
+            self._state, location_id, utterance, verified, confirmed, history, now, terms=terms
         )
         return query if isinstance(query, Decision) else self._engine._routed(query)
 

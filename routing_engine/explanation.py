@@ -20,6 +20,7 @@ _NOT_SCORED = {
     "deadline_exceeded": "The deadline passed before the utterance was encoded.",
 }
 _BUT = {
+    "nothing_asked": "The caller asked for nothing more.",
     "ambiguous": "Two rules that lead elsewhere are too near to tell apart.",
     "routine": "This is routine business, which stays with the agent.",
     "rule_disabled": "That rule is disabled.",

@@ -90,6 +90,7 @@ class _Part(Value):
     """Of a packet; what a newer minor version added to it is passed over."""
 
     model_config = ConfigDict(extra="ignore")
+    is_private = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,12 @@ from typing import TYPE_CHECKING, Any
 
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.handoff import Event
 from routing_engine.models import Decision, Location, Outcome, Reason
 from routing_engine.schedule import is_open
 
 if TYPE_CHECKING:
-    from routing_engine.conversation import Call, Event
+    from routing_engine.conversation import Call
     from routing_engine.engine import RoutingEngine
 
 __all__ = ["ACTIONS", "Skill"]

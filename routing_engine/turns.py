@@ -5,8 +5,9 @@ second one". And much of what comes before is small talk. So the turns become on
 embedded like an utterance:
 
 - what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
-- a short answer is put after the agent's words that it answers, unless it begins with a no;
-- of all that, the last pieces count.
+- a short answer is put after the agent's words that it answers, unless it begins with a no, or
+  only takes note ("oh okay" after what is no question);
+- of all that, the last pieces count, and what was said last counts twice.
 
 An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
 said what it is about: of "i don't want to cancel, i want to move my visit" the latter half is read.
@@ -16,12 +17,12 @@ What is wrong stays ("it's not working, i need someone").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.signals import frustration, wants_person
 
-__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words"]
+__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words", "tells"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -59,12 +60,22 @@ _DENIAL = re.compile(
 SHORTEST_CLAUSE = 3
 """Words of a clause that says what it is about."""
 
+_QUESTION = re.compile(
+    r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s*"
+    r"(?:and |so |just )*(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
+    r"should|may|what|what's|which|when|where|who|whose|why|how|how's|any|isn't|aren't|don't|"
+    r"doesn't|didn't|tell me|is this|would you like)\b",
+    re.IGNORECASE,
+)
+"""An agent's words that an answer belongs to, with or without a mark at their end."""
+
+_YES = frozenset(("correct", "mhm", "right", "sure", "yeah", "yep", "yes", "yup"))
 _NO = frozenset(("no", "nope", "nah", "not", "don't"))
 _FILLERS = frozenset((
     "a", "afternoon", "ah", "alright", "bye", "er", "erm", "evening", "goodbye", "good", "got",
     "hello", "hey", "hi", "hm", "hmm", "huh", "i", "it", "just", "like", "ma'am", "mean", "mhm",
     "mm", "morning", "no", "nope", "oh", "ok", "okay", "okey", "doke", "please", "right", "sir",
-    "so", "sure", "thank", "thanks", "that's", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
+    "so", "sure", "thank", "thanks", "that's", "then", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
     "you", "yup",
 ))  # fmt: skip
 
@@ -83,28 +94,28 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
     Raises:
         InvalidValueError: a turn is not such a pair.
     """
-    pieces: list[str] = []
-    asked = ""
-    for turn in (*history, ("caller", utterance)):
-        speaker, text = _checked(turn)
-        if speaker == "agent":
-            asked = text
-            continue
-        words = _words(text)
-        said = _telling(words)
-        is_answer = len(said) <= SHORT_ANSWER and words and words[0] not in _NO
-        if is_answer and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
-            pieces.append(asked)
-        if said:
-            pieces.append(affirmed(text))
-        asked = ""
+    turns = [*map(_checked, history), ("caller", utterance)]
     kept: list[str] = []
+    last: list[str] = []
     room = MAX_LENGTH
-    for piece in reversed(pieces[-MAX_PIECES:]):
-        room -= len(piece) + 1
-        if room < 0 and kept:
-            break
-        kept.append(piece.strip())
+    for i in range(len(turns) - 1, -1, -1):
+        speaker, text = turns[i]
+        if speaker == "agent":
+            continue
+        pieces = _pieces(turns[i - 1] if i else None, text)
+        if pieces and not last and i:
+            last = [piece for piece in pieces if len(piece) <= MAX_LENGTH // 4]
+            room -= sum(len(piece) + 1 for piece in last)
+        for piece in reversed(pieces):
+            room -= len(piece) + 1
+            if len(kept) == MAX_PIECES or (room < 0 and kept):
+                break
+            kept.append(piece)
+        else:
+            continue
+        break
+    if len(kept) > len(last):
+        kept[:0] = reversed(last)
     return " ".join(reversed(kept)) or affirmed(utterance)
 
 
@@ -130,6 +141,31 @@ def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
             if telling >= most:
                 best, most = text, telling
     return best
+
+
+def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
+    """What a caller's turn adds: its words, and first the agent's that a short one answers."""
+    words = _words(text)
+    said = _telling(words)
+    pieces = []
+    if before is not None and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
+        asker, asked = before
+        answers = said or not _YES.isdisjoint(words) or _QUESTION.search(asked) is not None
+        if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
+            pieces.append(asked.strip())
+    if said:
+        pieces.append(affirmed(text).strip())
+    return pieces
+
+
+def tells(history: Sequence[tuple[str, str]], utterance: str) -> bool:
+    """Whether a caller says something, by their own words or by answering the agent's."""
+    return _says(utterance) or bool(_pieces(history[-1] if history else None, utterance))
+
+
+def _says(text: str) -> bool:
+    words = _WORD.finditer(text.casefold().replace("’", "'"))
+    return any(word[0] not in _FILLERS for word in words)
 
 
 def affirmed(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -25,7 +25,7 @@ def shown(value: object, length: int = 80) -> str:
     return _NUMBER.sub(lambda match: mask(match[0]), text)
 
 
-def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
+def _problems(error: pydantic.ValidationError, *, is_private: bool) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
         path = ".".join(str(part) for part in detail["loc"])
         cause = detail.get("ctx", {}).get("error")
@@ -34,7 +34,7 @@ def _problems(error: pydantic.ValidationError) -> Iterator[Problem]:
                 yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
             continue
         message = detail["msg"].removeprefix("Value error, ")
-        value = detail.get("input")
+        value = None if is_private else detail.get("input")
         if detail["type"] not in ("missing", "extra_forbidden") and isinstance(
             value, (str, int, float)
         ):
@@ -47,22 +47,30 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
+    is_private: ClassVar[bool] = False
+    """Holds what callers said, so that an error does not show what was wrong."""
+
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except pydantic.ValidationError as error:
-            raise InvalidValueError(what=type(self).__name__, problems=_problems(error)) from None
+            raise self._error(error) from None
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         try:
             return super().model_validate(obj, **options)
         except pydantic.ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
+            raise cls._error(error) from None
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         try:
             return super().model_validate_json(json_data, **options)
         except pydantic.ValidationError as error:
-            raise InvalidValueError(what=cls.__name__, problems=_problems(error)) from None
+            raise cls._error(error) from None
+
+    @classmethod
+    def _error(cls, error: pydantic.ValidationError) -> InvalidValueError:
+        problems = _problems(error, is_private=cls.is_private)
+        return InvalidValueError(what=cls.__name__, problems=problems)

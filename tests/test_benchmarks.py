@@ -582,6 +582,22 @@ class TestCommands:
             )
         assert readings["`history`"] != last
 
+    def test_calls(self, folder):
+        results = self.document(folder, "calls").results
+        counts = {
+            where: {kind: found["n"] for kind, found in kinds.items()}
+            for where, kinds in results["sets"].items()
+        }
+        assert counts == {
+            "sample brand": {"rule": 69, "person": 39, "contain": 71},
+            "chosen with": {"rule": 63, "person": 37, "contain": 54},
+        }
+        for kinds in results["sets"].values():
+            for found in kinds.values():
+                assert 0 <= found["right"] <= found["n"]
+                assert found["asked"] <= found["n"]
+        assert set(results["times"]) == {"engine.route", "Call.hear"}
+
     def test_import(self, folder):
         runs = self.document(folder, "import").results["runs"]
         assert [(run["n_locations"], run["n_rows"]) for run in runs] == [(100, 1_000)]
@@ -664,6 +680,13 @@ class TestCommands:
         assert set(document.results["broken"].values()) == {0}
         assert document.results["control_broken"]["grammar"] > 0
         assert document.results["control_broken"]["sipmessage"] > 0
+
+    def test_store(self, folder):
+        results = self.document(folder, "store").results
+        asked = {item["question"]: item["calls"] for item in results["asked"]}
+        assert asked["all"] == 500
+        assert 0 < asked["part of a day"] < asked["time"] < 500
+        assert all(0 < item["p50_ms"] <= item["max_ms"] for item in results["asked"])
 
     def test_every_block_can_be_written_from_the_results(self, folder, tmp_path):
         readme = tmp_path / "README.md"

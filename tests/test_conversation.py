@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from routing_engine import (
     DialPolicy,
@@ -13,9 +15,10 @@ from routing_engine import (
     Outcome,
     Reason,
     RoutingEngine,
+    RoutingPolicy,
     UnknownLocationError,
 )
-from routing_engine.conversation import CallPolicy, TransferOutcome
+from routing_engine.conversation import Call, CallPolicy, TransferOutcome
 from tests.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -377,6 +380,9 @@ def test_a_call_goes_on_in_another_process(engine, call):
     assert (twin.call_id, twin.caller_id) == (call.call_id, "+12025550188")
     with pytest.raises(InvalidValueError):
         engine.resume_call('{"call_id": 3}')
+    with pytest.raises(InvalidValueError) as refused:
+        engine.resume_call('{"reason": ["my secret"], "rule": 7, "tried": "my secret"}')
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
@@ -410,6 +416,119 @@ def test_the_words_are_not_shown_by_repr(call):
     assert "charge" not in repr(call)
     assert call.turns == (("caller", INVOICE),)
     assert call.hear("…", now=NOON).reason in (Reason.EMPTY_UTTERANCE, Reason.FALLBACK)
+
+
+class CountingEncoder:
+    """Counts the texts that it is given."""
+
+    def __init__(self):
+        self._encoder = HashingEncoder()
+        self.fingerprint = self._encoder.fingerprint
+        self.dimension = self._encoder.dimension
+        self.n_texts = 0
+
+    def encode(self, texts):
+        self.n_texts += len(texts)
+        return self._encoder.encode(texts)
+
+
+class TestAsking:
+    """Of two rules that are alike, the call asks which; once."""
+
+    WORDS = "the blue form"
+    BOTH = (
+        a_rule("Blue Forms", when="blue form", examples=(), destination=BILLING),
+        a_rule("Form Copies", when="form blue", examples=(), destination=SECOND),
+    )
+
+    @pytest.fixture
+    def encoder(self):
+        return CountingEncoder()
+
+    @pytest.fixture
+    def asked(self, encoder):
+        policy = RoutingPolicy(margin=1.0)
+        location = a_location("store-1", *self.BOTH, *RULES[1:], default_destination=DEFAULT)
+        engine = RoutingEngine([location], encoder=encoder, policy=policy)
+        call = engine.open_call("store-1", now=NOON)
+        decision = call.hear(self.WORDS, now=NOON)
+        assert decision.outcome is Outcome.CLARIFY
+        assert {rule.label for rule in decision.choices} == {"Blue Forms", "Form Copies"}
+        call.agent_said(decision.question, now=NOON)
+        return call, [rule.label for rule in decision.choices], encoder
+
+    @pytest.mark.parametrize(
+        ("answer", "place"), [("the first one", 0), ("uh the second", 1), ("no, the other one", 1)]
+    )
+    def test_the_answer_decides(self, asked, answer, place):
+        call, labels, encoder = asked
+        before = encoder.n_texts
+        decision = call.hear(answer, now=NOON)
+        assert said(decision)[:2] == ("transfer", "rule_matched")
+        assert decision.rule.label == labels[place]
+        assert encoder.n_texts - before <= 1
+
+    def test_a_label_decides_in_another_process(self, asked):
+        call, _, _ = asked
+        for label, number in (("Blue Forms", BILLING), ("Form Copies", SECOND)):
+            twin = Call.from_json(lambda _, call=call: call._router, call.to_json())
+            assert said(twin.hear(label.lower(), now=NOON))[2] == number
+
+    def test_a_partial_answer_leaves_the_question(self, asked):
+        call, labels, _ = asked
+        before = call.to_json()
+        assert call.hear("the first", final=False, now=NOON).rule.label == labels[0]
+        assert call.to_json() == before
+
+    def test_neither_stays_with_the_agent(self, asked):
+        call, _, _ = asked
+        assert said(call.hear("neither of those", now=NOON)) == ("contain", "declined", None)
+
+    def test_it_is_asked_once(self, asked):
+        call, _, _ = asked
+        again = [call.hear(text, now=NOON) for text in ("yes", self.WORDS, self.WORDS)]
+        assert Outcome.CLARIFY not in [decision.outcome for decision in again]
+
+    def test_a_fresh_sentence_is_decided_as_ever(self, asked):
+        call, _, _ = asked
+        decision = call.hear("representative", now=NOON)
+        assert decision.reason is Reason.PERSON_REQUESTED
+
+
+def test_thanks_ask_nothing_and_cost_nothing():
+    encoder = CountingEncoder()
+    location = a_location("store-1", *RULES, default_destination=DEFAULT)
+    call = RoutingEngine([location], encoder=encoder).open_call("store-1", now=NOON)
+    before = encoder.n_texts
+    assert said(call.hear("great, thanks a lot", now=NOON)) == ("contain", "nothing_asked", None)
+    assert encoder.n_texts == before
+    call.hear("how are you doing today", now=NOON)
+    assert encoder.n_texts == before + 1
+    call.hear("there is a strange charge", final=False, now=NOON)
+    assert encoder.n_texts == before + 2
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [INVOICE, "yes", "okay thanks", "neither", "the first one", "never mind", "uh hi",
+             "please cancel my membership", "representative", "the form", "when do you open"]
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_a_call_asks_once_and_resumes_as_it_was(texts):
+    location = a_location("store-1", *RULES, *TestAsking.BOTH, default_destination=DEFAULT)
+    engine = RoutingEngine([location], encoder=HashingEncoder(), policy=RoutingPolicy(margin=1.0))
+    call = engine.open_call("store-1", now=NOON)
+    asked = 0
+    for text in texts:
+        twin = engine.resume_call(call.to_json())
+        decision = call.hear(text, now=NOON)
+        assert said(twin.hear(text, now=NOON)) == said(decision)
+        asked += decision.outcome is Outcome.CLARIFY
+    assert asked <= 1
 
 
 class TestClosed:
@@ -480,3 +599,10 @@ def test_what_the_agent_said_since_does_not_change_what_the_caller_meant(call):
     call.agent_said(INVOICE, now=NOON)
     call.agent_said("one moment", now=NOON)
     assert said(call.verified(method="pin", now=NOON)) == ("contain", "below_threshold", None)
+
+
+def test_who_goes_on_talking_while_it_rings_is_still_on_the_way_there(call):
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "rule_matched", BILLING)
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "rule_matched", BILLING)
+    assert said(call.transfer_failed("busy", now=NOON)) == ("transfer", "fallback", SECOND)
+    assert said(call.hear(INVOICE, now=NOON)) == ("transfer", "fallback", THIRD)

@@ -18,7 +18,7 @@ from routing_engine import ContextRule, Location, RoutingEngine, RoutingPolicy
 from routing_engine.background import neutral_background
 from routing_engine.conversation import CallPolicy, TransferOutcome
 from routing_engine.encoders.hashing import N_DESCRIPTION_KINDS
-from routing_engine.signals import frustration, wants_person
+from routing_engine.signals import asks_nothing, frustration, wants_person
 from routing_engine.turns import gist
 from tests.strategies import FakeEncoder, number
 
@@ -117,6 +117,7 @@ class Model:
     tried: list = field(default_factory=list)
     label: str | None = None
     ringing: str | None = None
+    dialling: str | None = None
     silences: int = 0
     failures: int = 0
     impatience: int = 0
@@ -148,6 +149,8 @@ class Model:
     def decide(self, words, history, now, *, again=False):
         """Outcome, reason, number and label of a decision about these words."""
         is_open, label = self.is_open(now), self.meant(words, history)
+        if asks_nothing(words) and not wants_person(words) and not again:
+            return "contain", "nothing_asked", None, None
         if label is not None and label != "sunday":
             if not {"flood": True, "night": not is_open}.get(label, is_open):
                 return self.nobody(now), "outside_hours", self.otherwise(now), label
@@ -186,12 +189,13 @@ class Model:
         self.label = self.label if label is None else label
         if dialled is not None:
             self.ringing = self.label if outcome == "transfer" else None
-        if dialled is not None and dialled in self.tried:
+        if dialled is not None and dialled in self.tried and dialled != self.dialling:
             left = self.chain(now)
             if not left:
                 return "contain", "nobody_answered", None
             outcome, reason, dialled = "transfer", "fallback", left[0]
-        if dialled is not None:
+        if dialled is not None and dialled != self.dialling:
+            self.dialling = dialled
             self.tried.append(dialled)
         return outcome, reason, dialled
 
@@ -212,12 +216,14 @@ class Model:
         return self.settle(decided, now)
 
     def fail(self, outcome, now):
+        self.dialling = None
         if outcome is TransferOutcome.CALLER_HUNG_UP:
             self.is_over = True
             return "contain", "caller_left", None
         left = self.chain(now)
         if not left:
             return "contain", "nobody_answered", None
+        self.dialling = left[0]
         self.tried.append(left[0])
         return "transfer", "fallback", left[0]
 
@@ -242,6 +248,7 @@ class Calls(RuleBasedStateMachine):
         self.call = self.engine.open_call("store-1", policy=self.policy, now=self.now)
         self.model = Model(self.latest)
         self.dials.clear()
+        self.ringing = None
 
     def check(self, decision, expected):
         outcome, reason, dialled = expected
@@ -250,8 +257,10 @@ class Calls(RuleBasedStateMachine):
         assert reason is None or decision.reason.value == reason
         if destination is not None:
             assert destination in self.model.numbers.table()
-            assert destination not in self.dials
-            self.dials.append(destination)
+            if destination != self.ringing:
+                assert destination not in self.dials
+                self.dials.append(destination)
+            self.ringing = destination
             assert self.call.timeline[-1].number == destination
 
     def ongoing(self):
@@ -326,6 +335,7 @@ class Calls(RuleBasedStateMachine):
     @precondition(lambda self: self.ongoing() and self.model.tried)
     @rule(outcome=st.sampled_from(TransferOutcome))
     def transfer_fails(self, outcome):
+        self.ringing = None
         decision = self.call.transfer_failed(outcome, now=self.now)
         self.check(decision, self.model.fail(outcome, self.now))
 

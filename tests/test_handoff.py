@@ -140,7 +140,6 @@ class TestPacket:
         ]
         ids = [decision.decision_id for decision in decisions]
         assert ids == [f"{call.call_id}-{i}" for i in range(1, len(ids) + 1)]
-        assert [event.kind for event in call.timeline].count("decided") == len(ids)
         assert [d.to_dict()["decision_id"] for d in decisions] == ids
 
     def test_is_of_the_call_and_not_of_another(self, engine):
@@ -494,8 +493,9 @@ class TestSchema:
     )
     def test_another_one_is_refused(self, engine, change, message):
         packet = json.loads(handed_over(a_call(engine)).to_json())
-        with pytest.raises(InvalidValueError, match=message):
+        with pytest.raises(InvalidValueError, match=message) as refused:
             Handoff.from_json(json.dumps(packet | change))
+        assert "xxx" not in str(refused.value)
         with pytest.raises(InvalidValueError):
             Handoff.from_json("[]")
 

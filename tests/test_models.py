@@ -427,6 +427,7 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "next_opening": None,
         "location_id": "store-1",
         "catalog_version": 3,
+        "decision_id": "",
         "candidates": [{"label": "Billing", "confidence": 0.9, "similarity": 0.8}],
     }
 

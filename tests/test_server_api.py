@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from tests.planes import BILLING, CANCEL, CONFIG, MAIN, Served, served
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("plane")) as made:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def api(request, tmp_path_factory):
+    options = {}
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        options["database"] = url
+    with served(tmp_path_factory.mktemp("plane"), **options) as made:
         yield made
 
 

@@ -17,8 +17,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from routing_engine.errors import StoreUnavailableError
 from routing_engine.server.health import health_app
-from routing_engine.store import keys
+from routing_engine.server.problems import ProblemError
+from routing_engine.server.security import KeyRing
+from routing_engine.store import Principal, keys
 from tests.planes import CONFIG, MAIN, Served, served
 
 SECRET = base64.b64encode(bytes(range(32))).decode()
@@ -80,6 +83,25 @@ class TestKeys:
         while local("GET", "/agents", token=made["key"]).status_code == 200:
             assert time.monotonic() < until
         refused(local("GET", "/agents", token=made["key"]), 401)
+
+    def test_a_key_that_expires_while_the_database_is_away_stops_too(self):
+        soon = datetime.now(UTC) + timedelta(seconds=0.3)
+        principal = Principal("org_1", "key_1", frozenset(), soon)
+        answers = [principal]
+
+        def authenticate(_):
+            if not answers:
+                raise StoreUnavailableError("gone")
+            return answers.pop()
+
+        ring = KeyRing(authenticate, 0.0)
+        assert ring.principal("token") == principal
+        assert ring.principal("token") == principal
+        while datetime.now(UTC) <= soon:
+            time.sleep(0.01)
+        with pytest.raises(ProblemError) as caught:
+            ring.principal("token")
+        assert caught.value.status_code == 401
 
     def test_the_rate_of_a_key_is_its_own_and_survives_everything_sent(self, tmp_path):
         with served(tmp_path, rate_per_s=0.001, rate_burst=5) as local:

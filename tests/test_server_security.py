@@ -182,6 +182,13 @@ def test_a_key_is_shown_once_and_works_until_it_is_deleted(api: Served):
     assert api("GET", "/agents", token=token).status_code == 401
 
 
+def test_a_key_cannot_delete_itself(api: Served):
+    made = api.data("POST", "/keys", json={"name": "own", "scopes": ["keys:write"]})
+    response = api("DELETE", f"/keys/{made['id']}", token=made["key"])
+    assert (response.status_code, response.json()["code"]) == (409, "own_key")
+    assert api("GET", "/keys", token=made["key"]).status_code == 200
+
+
 def test_a_key_cannot_give_what_it_lacks(api: Served):
     token = api.key("keys:write", "agents:read")
     response = api("POST", "/keys", token=token, json={"name": "more", "scopes": ["agents:write"]})

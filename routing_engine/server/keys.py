@@ -87,7 +87,9 @@ def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Res
     tags=["keys"],
 )
 def delete_key(request: Request, key_id: KeyId) -> Response:
-    """Delete a key; other workers may take it for some seconds more."""
+    """Delete a key, but not the one that asks; other workers may take it for some seconds more."""
+    if key_id == principal_of(request).key_id:
+        raise ProblemError(409, "a key cannot delete itself; use another", code="own_key")
     with writing(request) as work:
         work.delete_key(key_id)
     plane_of(request).keys.forget(key_id)

@@ -101,7 +101,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses.add(404)
     if "requestBody" in operation:
         statuses.update(_BODY)
-    if method == "post" or path.endswith(("/skills/{skillId}",)):
+    if method == "post" or path == "/api/v1/keys/{keyId}":
         statuses.add(409)
     if path == "/api/v1/calls/{callId}":
         statuses.add(409)  # sealed with another secret

@@ -77,11 +77,23 @@ def refuse_blocked(examined: Examined, *, force: bool) -> None:
 
 
 def frozen(
-    request: Request, work: Work, agent_id: str, body: Publish | Rollback, if_match: str | None
+    request: Request,
+    work: Work,
+    agent_id: str,
+    body: Publish | Rollback,
+    if_match: str | None = None,
+    seen: tuple[dict[str, Any], Examined] | None = None,
 ) -> Made:
-    """Publish the draft as it is in this transaction."""
+    """Publish the draft as it is in this transaction.
+
+    Args:
+        seen: a draft that was examined before, while others could write.
+    """
     draft = work.draft(agent_id)
-    examined = examine(draft, plane_of(request).encoder)
+    if seen is not None and seen[0] == draft:
+        examined = seen[1]
+    else:
+        examined = examine(draft, plane_of(request).encoder)
     refuse_blocked(examined, force=body.force)
     assert examined.compiled is not None
     version = work.publish(
@@ -117,16 +129,14 @@ def publish(
 ) -> Response:
     """Freeze the draft as the next version, and have callers get it, within two seconds."""
     given = Publish() if body is None else body
-    warm(request, agent_id)
-    response = once(request, lambda work: frozen(request, work, agent_id, given, etag_of(if_match)))
-    return _followed(request, response, agent_id)
-
-
-def warm(request: Request, agent_id: str) -> None:
-    """Embed a draft's sentences before the transaction that holds its row begins."""
     with reading(request) as work:
         draft = work.draft(agent_id)
-    examine(draft, plane_of(request).encoder)
+    seen = draft, examine(draft, plane_of(request).encoder)
+    response = once(
+        request,
+        lambda work: frozen(request, work, agent_id, given, etag_of(if_match), seen),
+    )
+    return _followed(request, response, agent_id)
 
 
 @publishing.post(
@@ -147,7 +157,7 @@ def rollback(
 
     def do(work: Work) -> Made:
         work.restore(agent_id, body.version, if_match=etag_of(if_match))
-        return frozen(request, work, agent_id, body, None)
+        return frozen(request, work, agent_id, body)
 
     return _followed(request, once(request, do), agent_id)
 

@@ -78,7 +78,7 @@ class Endpoint(APIRoute):
             started_s = time.perf_counter()
             plane = plane_of(request)
             try:
-                _check_key(plane, request, await _principal(plane, request), scope)
+                _check_key(plane, await _principal(plane, request), scope)
                 _check_texts(request, asked)
                 response = await _handled(plane, request, media_type, handle)
             except (ProblemError, HTTPException) as error:
@@ -107,7 +107,7 @@ async def _principal(plane: ControlPlane, request: Request) -> Principal:
     return principal
 
 
-def _check_key(plane: ControlPlane, request: Request, principal: Principal, scope: str) -> None:
+def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
     wait_s = plane.limiter.wait_s(principal.key_id)
     if wait_s:
         detail = f"this key asks too often; try again in {wait_s} s"

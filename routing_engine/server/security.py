@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from routing_engine.errors import StoreUnavailableError
 from routing_engine.server.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ SCOPES = (
 
 MAX_TOKEN_LENGTH = 200
 MAX_KNOWN = 10_000
+KEPT_WITHOUT_DATABASE_S = 3600.0
+ASKED_AGAIN_S = 10.0
 
 
 def bearer(header: str | None) -> str:
@@ -46,6 +50,9 @@ def _unknown(detail: str) -> ProblemError:
 class KeyRing:
     """Keys that were seen a moment ago, so that a request need not ask the database.
 
+    While the database does not answer, keys that it knew go on working, for an hour at most: a
+    caller in the middle of a call is not turned away because a disk is full.
+
     Args:
         authenticate: token -> principal, or None.
         seconds: for how long an answer is believed; a key deleted in another process goes on
@@ -55,39 +62,72 @@ class KeyRing:
     def __init__(self, authenticate: Callable[[str], Principal | None], seconds: float) -> None:
         self._authenticate = authenticate
         self._seconds = seconds
-        self._known: dict[bytes, tuple[Principal, float]] = {}
+        self._known: dict[bytes, _Known] = {}
+        # Of many requests with one key, one asks the database; others wait for what it says.
+        self._asking = tuple(threading.Lock() for _ in range(64))
 
     def recent(self, token: str) -> Principal | None:
         """The principal, if it was asked for a moment ago."""
-        found = self._known.get(_digest(token))
-        return found[0] if found is not None and time.monotonic() < found[1] else None
+        return self._recent(_digest(token))
+
+    def _recent(self, digest: bytes) -> Principal | None:
+        found = self._known.get(digest)
+        if found is None or time.monotonic() >= found.until or _has_expired(found.principal):
+            return None
+        return found.principal
 
     def principal(self, token: str) -> Principal:
         """Whose key it is.
 
         Raises:
             ProblemError: 401.
+            StoreUnavailableError: the database does not answer, and did not know the key lately.
         """
-        principal = self.recent(token)
-        if principal is None:
-            principal = self._authenticate(token)
+        digest = _digest(token)
+        with self._asking[digest[0] % len(self._asking)]:
+            principal = self._recent(digest)
+            if principal is not None:
+                return principal
+            try:
+                principal = self._authenticate(token)
+            except StoreUnavailableError:
+                return self._remembered(digest)
+            now = time.monotonic()
             if principal is None:
-                self._known.pop(_digest(token), None)
+                self._known.pop(digest, None)
                 raise _unknown("there is no such key, or it has expired")
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            seconds = self._seconds
-            if principal.expires_at is not None:
-                left = principal.expires_at - datetime.now(UTC)
-                seconds = min(seconds, left.total_seconds())
-            self._known[_digest(token)] = principal, time.monotonic() + seconds
-        return principal
+            self._known[digest] = _Known(principal, now + self._seconds, now)
+            return principal
+
+    def _remembered(self, digest: bytes) -> Principal:
+        """A key that the database knew before it went."""
+        found, now = self._known.get(digest), time.monotonic()
+        if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
+            raise StoreUnavailableError("the database does not answer")
+        if _has_expired(found.principal):
+            raise _unknown("there is no such key, or it has expired")
+        self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
+        return found.principal
 
     def forget(self, key_id: str) -> None:
         """A key was deleted: it works no more, here."""
-        for digest, (principal, _) in list(self._known.items()):
-            if principal.key_id == key_id:
+        for digest, known in list(self._known.items()):
+            if known.principal.key_id == key_id:
                 self._known.pop(digest, None)
+
+
+class _Known(NamedTuple):
+    """A key, until when it is believed, and when the database was asked."""
+
+    principal: Principal
+    until: float
+    asked: float
+
+
+def _has_expired(principal: Principal) -> bool:
+    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
 
 
 def _digest(token: str) -> bytes:

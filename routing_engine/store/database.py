@@ -41,6 +41,12 @@ _ANSWERS_OR_IS_LOST: Final[dict[str, Any]] = {
 }
 """A network that swallows packets is noticed in seconds, not in the two hours of TCP's default."""
 
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-65536",  # KiB: the indexes of a million calls do not fit in the default 2 MB
+)
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -196,7 +202,7 @@ def _normalised(url: str | URL) -> URL:
 
 
 def _configure(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
 
 

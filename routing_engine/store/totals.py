@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Integer, Select, cast, func, literal, select
+from sqlalchemy import Executable, Integer, cast, func, literal, select
 
 from routing_engine.models import Outcome
 from routing_engine.store.database import Database
@@ -120,21 +120,23 @@ def add_up(
     rule: str | None,
 ) -> Totals:
     """Totals of an agent's calls that were opened in [since, until) and came out like this."""
+    asked = agent_id, since, until, outcome, rule
     total = Counted()
     by_outcome: Counter[str] = Counter()
     by_rule: Counter[str] = Counter()
-    days: dict[str, Counted] = {}
+    by_day: dict[str, Counted] = {}
     contained: Counter[str] = Counter()
-    for query in _queries(agent_id, since, until, outcome, rule):
-        for day, came_out, took, *numbers in rows.execute(query):
+    for query in _queries("outcome", *asked):
+        for day, came_out, *numbers in rows.execute(query):
             counted = Counted(*map(int, numbers))
             total = total.plus(counted)
-            by_outcome[came_out or ""] += counted.calls
-            if took:
-                by_rule[took] += counted.calls
-            days[day] = days.get(day, Counted()).plus(counted)
+            by_outcome[came_out] += counted.calls
+            by_day[day] = by_day.get(day, Counted()).plus(counted)
             if came_out == Outcome.CONTAIN:
                 contained[day] += counted.calls
+    for query in _queries("rule", *asked):
+        for _, label, n_calls, *_ in rows.execute(query):
+            by_rule[label or ""] += int(n_calls)
     return Totals(
         calls=total.calls,
         contained=by_outcome[Outcome.CONTAIN],
@@ -144,23 +146,24 @@ def add_up(
         by_rule={
             label: n
             for label, n in sorted(by_rule.items(), key=lambda item: (-item[1], item[0]))
-            if n
+            if label and n
         },
         by_day=tuple(
             Day(day, counted.calls, contained[day], counted.transferred)
-            for day, counted in sorted(days.items())
+            for day, counted in sorted(by_day.items())
             if counted.calls
         ),
     )
 
 
 def _queries(
+    by: Literal["outcome", "rule"],
     agent_id: str,
     since: datetime | None,
     until: datetime | None,
     outcome: str | None,
     rule: str | None,
-) -> Iterator[Select[Any]]:
+) -> Iterator[Executable]:
     """What to add up: whole days that are counted, and parts of days whose calls are not."""
     first, last = None, None  # the whole days: first <= day < last
     if since is not None:
@@ -172,23 +175,22 @@ def _queries(
         until = until.astimezone(UTC)
         last = _midnight(until)
     if first is not None and last is not None and last < first:  # within one day
-        yield _calls(agent_id, since, until, outcome, rule)
+        yield _calls(by, agent_id, since, until, outcome, rule)
         return
     if since is not None and first is not None and since < first:
-        yield _calls(agent_id, since, first, outcome, rule)
+        yield _calls(by, agent_id, since, first, outcome, rule)
     if until is not None and last is not None and last < until:
-        yield _calls(agent_id, last, until, outcome, rule)
-    query: Select[Any] = (
+        yield _calls(by, agent_id, last, until, outcome, rule)
+    query: Any = (
         select(
-            TotalRow.day,
-            TotalRow.outcome,
-            TotalRow.rule,
+            TotalRow.day if by == "outcome" else literal(""),
+            getattr(TotalRow, by),
             func.sum(TotalRow.calls),
             func.sum(TotalRow.transferred),
             func.sum(TotalRow.failed_transfers),
         )
         .where(TotalRow.agent_id == agent_id)
-        .group_by(TotalRow.day, TotalRow.outcome, TotalRow.rule)
+        .group_by(*((TotalRow.day, TotalRow.outcome) if by == "outcome" else (TotalRow.rule,)))
     )
     if first is not None:
         query = query.where(TotalRow.day >= day_of(first))
@@ -202,26 +204,26 @@ def _queries(
 
 
 def _calls(
+    by: Literal["outcome", "rule"],
     agent_id: str,
     since: datetime | None,
     until: datetime | None,
     outcome: str | None,
     rule: str | None,
-) -> Select[Any]:
+) -> Any:
     """Calls of a part of one day, added up."""
     assert since is not None
-    query: Select[Any] = (
+    query: Any = (
         select(
             literal(day_of(since)),
-            CallRecord.outcome,
-            CallRecord.rule,
+            getattr(CallRecord, by),
             func.count(CallRecord.id),
             func.sum(cast(CallRecord.transferred, Integer)),
             func.sum(CallRecord.failed_transfers),
         )
         .where(CallRecord.agent_id == agent_id, CallRecord.opened_at >= since)
         .where(CallRecord.opened_at < until)
-        .group_by(CallRecord.outcome, CallRecord.rule)
+        .group_by(getattr(CallRecord, by))
     )
     if outcome is not None:
         query = query.where(CallRecord.outcome == outcome)

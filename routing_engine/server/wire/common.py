@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination
 from routing_engine.errors import InvalidValueError
@@ -97,18 +98,28 @@ def _identifier(text: str) -> str:
     return stripped
 
 
+# As a schema says it: something to be seen, and no control characters. The model itself also folds
+# white space.
+_INNER = r"[ -~\u00a1-\u2027\u202a-\ud7ff]"
+_SEEN: JsonDict = {"pattern": f"^{_INNER}*[!-~\\u00a1-\\u167f]{_INNER}*$"}
+
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict()]
 Share = Annotated[Probability, Strict()]
-Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"])]
+Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)]
 Sentence = Annotated[
-    RuleSentence, Field(min_length=1, examples=["caller asks about an invoice, charge, or refund"])
+    RuleSentence,
+    Field(
+        min_length=1,
+        examples=["caller asks about an invoice, charge, or refund"],
+        json_schema_extra=_SEEN,
+    ),
 ]
 LanguageCode = Annotated[Language, Field(max_length=64, examples=["es"])]
 Zone = Annotated[TimeZone, Field(max_length=64, examples=["America/Los_Angeles"])]
 LocationKey = Annotated[
     str,
-    Field(min_length=1, max_length=256, examples=["store-0042"]),
+    Field(min_length=1, max_length=256, examples=["store-0042"], json_schema_extra=_SEEN),
     AfterValidator(_identifier),
 ]
 ShortText = Annotated[str, StringConstraints(max_length=500)]
