@@ -173,7 +173,7 @@ def test_a_key_is_shown_once_and_works_until_it_is_deleted(api: Served):
     token = made["key"]
     assert token.startswith(made["prefix"])
     assert api("GET", "/agents", token=token).status_code == 200
-    listed = api("GET", "/keys")
+    listed = api("GET", "/keys", params={"limit": 1000})
     assert token not in listed.text
     kept = next(item for item in listed.json()["data"]["items"] if item["id"] == made["id"])
     assert (kept["name"], kept["scopes"]) == ("once", ["agents:read"])

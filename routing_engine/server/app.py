@@ -50,7 +50,8 @@ def create_app(plane: ControlPlane) -> FastAPI:
         generate_unique_id_function=lambda route: to_camel(route.name),
     )
     app.state.plane = plane
-    for part in (agents, skills, publishing, routing, calls, imports, keys):
+    # What is asked most stands first: routes are matched one after the other.
+    for part in (routing, calls, agents, skills, publishing, imports, keys):
         app.include_router(part)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from routing_engine.destinations import as_kept
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import Location
 from routing_engine.store.database import CHANNEL, Database
@@ -125,7 +126,8 @@ class Feed:
                 removed[name] = None
                 continue
             try:
-                location = Location.model_validate_json(text or "")
+                with as_kept():
+                    location = Location.model_validate_json(text or "")
                 if location.location_id != name:
                     location = location.model_copy(update={"location_id": name})
                 locations[name] = location

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
-from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination
+from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, kept_destination
 from routing_engine.errors import InvalidValueError
 from routing_engine.models import Label, Language, Probability, RuleSentence, TimeZone
 
@@ -63,6 +63,9 @@ def numbers_of(region: str | None) -> Iterator[None]:
 
 
 def _normalised(written: str) -> str:
+    kept = kept_destination(written)
+    if kept is not None:
+        return str(kept)
     destination = Destination.parse(written, region=_region.get())
     refusal = DEFAULT_DIAL_POLICY.refusal(destination)
     if refusal is not None:
