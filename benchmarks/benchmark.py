@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Document, Table
+from routing_engine import RoutingError
 from routing_engine.plotting import new_figure
 from routing_engine.plotting import save_figure as save_plot
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Benchmark", "new_plot", "save_plot"]
+__all__ = ["Benchmark", "ClaimError", "new_plot", "save_plot"]
+
+
+class ClaimError(RoutingError):
+    """What a benchmark is to show is not so."""
 
 
 @dataclass(frozen=True, slots=True)

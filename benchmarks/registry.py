@@ -11,12 +11,15 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
+    crash,
+    fuzz_api,
     fuzz_headers,
     importing,
     languages,
     latency,
     peer,
     scale,
+    serving,
     soak,
     store,
     throughput,
@@ -44,6 +47,9 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        serving.BENCHMARK,
+        crash.BENCHMARK,
+        fuzz_api.BENCHMARK,
     )
 }
 

@@ -21,20 +21,24 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _DISTRIBUTIONS = (
     "faiss-cpu",
+    "fastapi",
     "lingua-language-detector",
     "numpy",
     "onnxruntime",
     "pandas",
     "phonenumbers",
     "openvino",
+    "psycopg",
     "pydantic",
     "semantic-router",
     "sentence-transformers",
+    "schemathesis",
     "sipmessage",
     "sqlalchemy",
     "tokenizers",
     "torch",
     "transformers",
+    "uvicorn",
 )
 
 

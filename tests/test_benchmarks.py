@@ -673,6 +673,26 @@ class TestCommands:
         assert all(counts[key] > 0 for key in ("route", "aroute", "replace", "save_and_load"))
         assert len(results["samples"]) > 5
 
+    def test_serving(self, folder):
+        results = self.document(folder, "serving").results
+        served = results["served"]
+        assert (served["errors"], served["wrong"], served["not_routed"]) == (0, 0, 0)
+        assert served["publishes"] == len(served["visible_s"]) == 5
+        assert 0 < served["p50_us"] <= served["p99_us"]
+        assert results["times"] == pytest.approx(
+            served["p99_us"] / results["engine"]["p99_us"], rel=1e-3
+        )
+
+    def test_crash(self, folder):
+        results = self.document(folder, "crash").results
+        assert next(iter(results["runs"])) == "sqlite"
+        assert (results["left_out"] is None) == ("postgresql" in results["runs"])
+        for run in results["runs"].values():
+            assert sum(run["moments"].values()) == 5
+            assert sum(run["acknowledged"].values()) > 20
+            assert sum(sum(ended.values()) for ended in run["interrupted"].values()) > 5
+            assert run["breaches"] == 0
+
     def test_fuzz_headers(self, folder):
         document = Document.read(folder / "fuzz-headers.json")
         assert document.meta["versions"]["sipmessage"]
@@ -687,6 +707,15 @@ class TestCommands:
         assert asked["all"] == 500
         assert 0 < asked["part of a day"] < asked["time"] < 500
         assert all(0 < item["p50_ms"] <= item["max_ms"] for item in results["asked"])
+
+    @pytest.mark.skipif("fuzz-api" not in runnable(), reason="schemathesis is not installed")
+    def test_fuzz_api(self, folder):
+        runs = Document.read(folder / "fuzz-api.json").results["runs"]
+        assert runs[0]["database"] == "sqlite"
+        for run in runs:
+            assert run["cases"] >= 150
+            assert (run["broken"], run["internal_errors"]) == ({}, 0)
+            assert len(run["statuses"]) >= 31
 
     def test_every_block_can_be_written_from_the_results(self, folder, tmp_path):
         readme = tmp_path / "README.md"

@@ -64,6 +64,7 @@ NOTED_EVERY_S = 1.0
 INLINE_BYTES = 64 << 10
 """A sheet that is larger is imported in a process of its own."""
 
+FIELDS = ("file", "dryRun", "publish", "region")
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 
 
@@ -129,6 +130,11 @@ def create_import(
 ) -> Response:
     """Take a sheet. Ask `GET /imports/{importId}` how far it is, and what was found."""
     plane = plane_of(request)
+    sent = [name for name, _ in request._form.multi_items()] if request._form else []
+    for name in sent:
+        # "dryrun" for "dryRun" would change every draft.
+        if name not in FIELDS or sent.count(name) > 1:
+            raise _wrong(name, "there is no such field" if name not in FIELDS else "comes twice")
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in SUFFIXES:
         raise _wrong("file", f"must be named {', '.join(SUFFIXES)}")

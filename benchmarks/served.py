@@ -1,0 +1,268 @@
+"""The control plane as a process of its own, on a database of its own, and a client of it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.processes import BenchmarkProcessError
+from benchmarks.report import ROOT
+
+__all__ = [
+    "DATABASES",
+    "Client",
+    "LostError",
+    "Server",
+    "scratch_database",
+    "version_of",
+    "why_no_postgres",
+]
+
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+START_TIMEOUT_S = 120.0
+ANSWER_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.02
+
+_POSTGRES = "ROUTING_ENGINE_TEST_POSTGRES"
+_SERVES = re.compile(r"serves on http://[^\s]*:(\d+)")
+
+
+class LostError(Exception):
+    """The connection went away before the answer was whole: nobody knows what came of it."""
+
+
+def why_no_postgres() -> str | None:
+    """Why there is no PostgreSQL to measure on, or None."""
+    if not os.environ.get(_POSTGRES):
+        return f"no PostgreSQL; name one by {_POSTGRES}=postgresql://…"
+    return None
+
+
+@contextmanager
+def scratch_database(kind: str) -> Iterator[str]:
+    """URL of an empty database, which is deleted afterwards.
+
+    Args:
+        kind: ``sqlite`` or ``postgresql``.
+    """
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            yield f"sqlite:///{folder}/routing.db"
+        return
+    import psycopg
+    from sqlalchemy import make_url
+
+    url = make_url(os.environ[_POSTGRES]).set(drivername="postgresql")
+    name = f"proof_{secrets.token_hex(6)}"
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield url.set(database=name).render_as_string(hide_password=False)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def version_of(url: str) -> str:
+    """Name and version of a database."""
+    if url.startswith("sqlite"):
+        import sqlite3
+
+        return f"SQLite {sqlite3.sqlite_version}"
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        number = connection.info.server_version
+    return f"PostgreSQL {number // 10_000}.{number % 10_000}"
+
+
+class Client:
+    """Asks one server over one connection, which is kept.
+
+    Args:
+        port: on 127.0.0.1.
+        token: key of the requests.
+    """
+
+    def __init__(self, port: int, token: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+        self._token = token
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        kind: str = "application/json",
+        key: str | None = None,
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer.
+
+        Args:
+            path: below ``/api/v1``.
+            kind: media type of the body.
+            key: ``Idempotency-Key``.
+
+        Raises:
+            LostError: there was no whole answer.
+        """
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if body is not None:
+            headers["Content-Type"] = kind
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        try:
+            self._connection.request(method, f"/api/v1{path}", body, headers)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise LostError(type(error).__name__) from error
+
+    def ask(self, method: str, path: str, value: object = None, *, key: str | None = None) -> Any:
+        """The ``data`` of an answer that is a success.
+
+        Raises:
+            LostError: there was no whole answer.
+            BenchmarkProcessError: it was another answer.
+        """
+        body = None if value is None else json.dumps(value).encode()
+        status, text = self.send(method, path, body, key=key)
+        if not 200 <= status < 300:
+            raise BenchmarkProcessError(f"{method} {path}: {status} {text[:500]!r}")
+        return json.loads(text)["data"]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Server:
+    """``routing-engine serve`` on 127.0.0.1, to be started again and again on one database.
+
+    Args:
+        database: its URL.
+        settings: of the environment, without the prefix, in small letters.
+
+    Attributes:
+        token: the key that the database begins with, with all scopes.
+        port: where it listens since it was started last.
+    """
+
+    def __init__(self, database: str, settings: Mapping[str, object]) -> None:
+        self.token = f"rk_{secrets.token_urlsafe(33)}"
+        self.port = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="benchmark-")
+        self._said = Path(self._folder.name, "stderr")
+        self._process: subprocess.Popen[bytes] | None = None
+        given = {
+            "database": database,
+            "bootstrap_key": self.token,
+            "secret": base64.b64encode(secrets.token_bytes(32)).decode(),
+            "host": "127.0.0.1",
+            "port": 0,
+            "metrics_port": 0,
+            "rate_per_s": 1e6,
+            "rate_burst": 1_000_000,
+            "log_level": "warning",
+            **settings,
+        }
+        self._environment = os.environ | {
+            f"ROUTING_ENGINE_{name.upper()}": str(value) for name, value in given.items()
+        }
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    def launch(self) -> None:
+        """Start the process, and wait for nothing."""
+        command = [sys.executable, "-m", "routing_engine.cli", "serve"]
+        with self._said.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdout=stderr, stderr=stderr
+            )
+
+    def start(self) -> float:
+        """Start it; the seconds until it answers.
+
+        Raises:
+            BenchmarkProcessError: it does not.
+        """
+        started_s = time.perf_counter()
+        self.launch()
+        while time.perf_counter() - started_s < START_TIMEOUT_S:
+            if not self.is_running:
+                break
+            if self._answers():
+                return time.perf_counter() - started_s
+            time.sleep(LOOK_EVERY_S)
+        code = self.kill()
+        raise BenchmarkProcessError(f"the server did not start ({code}):\n{self.said()}")
+
+    def _answers(self) -> bool:
+        found = _SERVES.search(self.said())
+        if found is None:
+            return False
+        self.port = int(found[1])
+        with Client(self.port, self.token) as client:
+            try:
+                client.ask("GET", "/agents?limit=1")
+            except LostError:
+                return False
+        return True
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def said(self) -> str:
+        """The end of what it wrote."""
+        return self._said.read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def kill(self) -> int | None:
+        """Kill it as nothing can be caught (SIGKILL)."""
+        return self._end(signal.SIGKILL)
+
+    def stop(self) -> int | None:
+        """Ask it to finish (SIGTERM); its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, sent: signal.Signals) -> int | None:
+        process = self._process
+        if process is None:
+            return None
+        if process.poll() is None:
+            process.send_signal(sent)
+        try:
+            return process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._folder.cleanup()

@@ -1,0 +1,318 @@
+"""The clients of ``serving``, in a process of their own; or the engine alone, in another.
+
+The clients are lean, for they share the machine with the server: one loop, one kept connection a
+client, requests as bytes. What was answered is looked at when all is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.encoders import make_encoder
+from benchmarks.generate import franchise_columns, utterances
+from benchmarks.timing import no_garbage_collection, percentiles_us
+from routing_engine import Outcome, Reason, RoutingEngine
+from routing_engine.columns import LocationColumns
+
+__all__ = ["VISIBLE_S", "numbers_of", "outdated", "wrong"]
+
+VISIBLE_S = 2.0
+"""By when an engine answers by what was published."""
+
+ANSWER_TIMEOUT_S = 60.0
+N_WARMUP = 3
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+Numbers = Mapping[str | None, str]
+"""Label of each rule -> its number; None -> the default."""
+
+
+def numbers_of(columns: LocationColumns, i: int) -> dict[str | None, str]:
+    """The numbers of location i."""
+    labels = [text.label for text in columns.tables[columns.table[i]]]
+    first, stop = int(columns.first_slot[i]), int(columns.first_slot[i + 1])
+    codes = columns.destinations[first:stop]
+    found: dict[str | None, str] = {
+        label: str(columns.decode(int(code))) for label, code in zip(labels, codes, strict=True)
+    }
+    return found | {None: str(columns.decode(int(columns.defaults[i])))}
+
+
+def wrong(decision: Mapping[str, Any], numbers: Mapping[int, Numbers]) -> bool:
+    """Whether a decision does not hold the number that its rule has in that version.
+
+    Args:
+        decision: as it was answered.
+        numbers: of the agent that was asked for, by version. No other agent has any of them.
+    """
+    rule = decision["rule"] if decision["outcome"] == Outcome.TRANSFER else None
+    known = numbers.get(decision["version"], {})
+    return rule not in known or decision["destination"] != known[rule]
+
+
+def outdated(version: int, sent_s: float, published: Sequence[tuple[float, int]]) -> bool:
+    """Whether an answer is by a version that was replaced too long before it was asked for.
+
+    Args:
+        version: that answered.
+        sent_s: when it was asked for.
+        published: of each later version of the agent, when its publish was answered.
+    """
+    return any(version < newer and at_s + VISIBLE_S < sent_s for at_s, newer in published)
+
+
+class _Connection(asyncio.Protocol):
+    """HTTP/1.1 over one connection, one request at a time."""
+
+    def __init__(self, token: str) -> None:
+        self._head = f"Host: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._wanted = 0
+        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._answer is not None and not self._answer.done():
+            error = ConnectionError("the server closed the connection")
+            error.__cause__ = exc
+            self._answer.set_exception(error)
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received
+        received += data
+        if not self._wanted:
+            end = received.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = _LENGTH.search(received, 0, end + 2)
+            self._wanted = end + 4 + (0 if length is None else int(length[1]))
+        if len(received) >= self._wanted and self._answer is not None:
+            body = bytes(received[received.index(b"\r\n\r\n") + 4 :])
+            self._answer.set_result((int(received[9:12]), body))
+
+    async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Status and body of the answer.
+
+        Raises:
+            ConnectionError: the server closed the connection.
+        """
+        if self._transport is None:
+            raise ConnectionError("the server closed the connection")
+        self._received.clear()
+        self._wanted = 0
+        self._answer = asyncio.get_running_loop().create_future()
+        kind = "Content-Type: application/json\r\n" if body else ""
+        head = f"{method} /api/v1{path} HTTP/1.1\r\n{self._head}{kind}"
+        self._transport.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        return await self._answer
+
+    async def ask(self, method: str, path: str, value: object = None) -> Any:
+        """The ``data`` of a success.
+
+        Raises:
+            RuntimeError: it is none.
+        """
+        body = b"" if value is None else json.dumps(value).encode()
+        status, text = await self.send(method, path, body)
+        if not 200 <= status < 300:
+            raise RuntimeError(f"{method} {path}: {status} {text[:300]!r}")
+        return json.loads(text)["data"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    agent: int
+    sent_s: float
+    taken_ns: int
+    status: int
+    body: bytes
+
+
+class _Load:
+    """Clients that ask, and one that publishes meanwhile."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
+        self._ids: list[str] = request["agents"]
+        n = len(self._ids)
+        n_publishes = request["publishes"]
+        self._columns = franchise_columns(n + n_publishes, seed=request["seed"])
+        self._chance = random.Random(f"serving {request['seed']}")
+        self._said = [
+            json.dumps({"utterance": text}).encode()
+            for text in utterances(10_000, seed=request["seed"])
+        ]
+        self._answered: list[_Answered] = []
+        self._numbers: dict[int, dict[int, Numbers]] = {}
+        self._published: dict[int, list[tuple[float, int]]] = {}
+        self._publish_s: list[float] = []
+        self._visible_s: list[float] = []
+        self._failures: list[str] = []
+
+    async def run(self) -> dict[str, Any]:
+        seconds = self._request["seconds"]
+        clients = [await self._connected() for _ in range(self._request["clients"])]
+        publisher = await self._connected()
+        until_s = time.perf_counter() + seconds
+        started_s = time.perf_counter()
+        await asyncio.gather(
+            *(self._ask(client, until_s) for client in clients),
+            self._publish(publisher, seconds),
+        )
+        spent_s = time.perf_counter() - started_s
+        n_warmup = N_WARMUP * len(clients)
+        taken = np.array([item.taken_ns for item in self._answered[n_warmup:]], np.int64)
+        return {
+            **self._judged(),
+            **percentiles_us(taken),
+            "answers": len(self._answered),
+            "answers_per_s": len(self._answered) / spent_s,
+            "publishes": len(self._publish_s),
+            "publish_s": self._publish_s,
+            "visible_s": self._visible_s,
+        }
+
+    async def _connected(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(
+            lambda: _Connection(self._request["token"]), "127.0.0.1", self._request["port"]
+        )
+        return made
+
+    async def _ask(self, client: _Connection, until_s: float) -> None:
+        clock, chance, ids = time.perf_counter_ns, self._chance, self._ids
+        while time.perf_counter() < until_s:
+            agent = chance.randrange(len(ids))
+            said = chance.choice(self._said)
+            before = clock()
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    status, body = await client.send("POST", f"/agents/{ids[agent]}/route", said)
+            except (OSError, TimeoutError) as error:
+                self._failures.append(repr(error))
+                return
+            taken = clock() - before
+            self._answered.append(_Answered(agent, before / 1e9, taken, status, body))
+
+    async def _publish(self, client: _Connection, seconds: float) -> None:
+        """Give agents other numbers, evenly over the time."""
+        n = self._request["publishes"]
+        started_s = time.perf_counter()
+        for k, agent in enumerate(self._chance.sample(range(len(self._ids)), n)):
+            await asyncio.sleep(max(0.0, started_s + (k + 0.5) * seconds / n - time.perf_counter()))
+            path = f"/agents/{self._ids[agent]}"
+            try:
+                await self._publish_one(client, path, agent, len(self._ids) + k)
+            except (OSError, RuntimeError, TimeoutError) as error:
+                self._failures.append(repr(error))
+                return
+
+    async def _publish_one(self, client: _Connection, path: str, agent: int, other: int) -> None:
+        handoff = (await client.ask("GET", path))["handoffConfig"]
+        old = numbers_of(self._columns, agent)
+        numbers = dict(zip(old, numbers_of(self._columns, other).values(), strict=True))
+        rules = [
+            {**rule, "destination": numbers[rule["label"]]} for rule in handoff["transferRules"]
+        ]
+        changed = {"transferDestination": numbers[None], "transferRules": rules}
+        self._numbers[agent] = {1: old, 2: numbers}
+        await client.ask("PATCH", path, {"handoffConfig": changed})
+        started_s = time.perf_counter()
+        version = (await client.ask("POST", f"{path}/publish", {}))["version"]
+        done_s = time.perf_counter()
+        self._publish_s.append(done_s - started_s)
+        self._published[agent] = [(done_s, version)]
+        while time.perf_counter() - done_s < ANSWER_TIMEOUT_S:
+            decision = await client.ask("POST", f"{path}/route", {"utterance": "a question"})
+            if decision["version"] == version:
+                self._visible_s.append(time.perf_counter() - done_s)
+                return
+        raise TimeoutError(f"version {version} is not to be seen")
+
+    def _judged(self) -> dict[str, Any]:
+        n_wrong = n_outdated = n_not_routed = 0
+        failures = list(self._failures)
+        for item in self._answered:
+            if item.status != 200:
+                failures.append(f"{item.status} {item.body[:200]!r}")
+                continue
+            decision = json.loads(item.body)["data"]
+            numbers = self._numbers.get(item.agent)
+            if numbers is None:
+                numbers = self._numbers[item.agent] = {1: numbers_of(self._columns, item.agent)}
+            n_wrong += (
+                wrong(decision, numbers)
+                or decision["locationId"] != self._columns.ids[item.agent]
+                or decision["agentId"] != self._ids[item.agent]
+            )
+            n_not_routed += decision["reason"] in _NOT_ROUTED
+            published = self._published.get(item.agent, ())
+            n_outdated += outdated(decision["version"], item.sent_s, published)
+        return {
+            "errors": len(failures),
+            "first_errors": failures[:3],
+            "wrong": n_wrong,
+            "outdated": n_outdated,
+            "not_routed": n_not_routed,
+        }
+
+
+_NOT_ROUTED = frozenset({Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED})
+
+
+def _engine_alone(request: dict[str, Any]) -> dict[str, Any]:
+    """Nanoseconds of each decision by ``aroute``, asked for by as many tasks as there are clients."""
+    seed = request["seed"]
+    columns = franchise_columns(request["n_locations"], seed=seed)
+    encoder = make_encoder(request["encoder"])
+    engine = RoutingEngine(columns, encoder=encoder)
+    ids, said = engine.location_ids(), utterances(10_000, seed=seed)
+    chance = random.Random(f"engine alone {request['part']} {seed}")
+    taken: list[int] = []
+
+    async def caller(until_s: float) -> None:
+        clock = time.perf_counter_ns
+        while time.perf_counter() < until_s:
+            location_id, text = chance.choice(ids), chance.choice(said)
+            before = clock()
+            await engine.aroute(location_id, text)
+            taken.append(clock() - before)
+
+    async def all_of_them() -> None:
+        until_s = time.perf_counter() + request["seconds"]
+        await asyncio.gather(*(caller(until_s) for _ in range(request["clients"])))
+
+    with no_garbage_collection():
+        asyncio.run(all_of_them())
+    return {"encoder": encoder.fingerprint, "taken_ns": taken[N_WARMUP * request["clients"] :]}
+
+
+def _main(asked: str, answered: str) -> None:
+    request = json.loads(Path(asked).read_text(encoding="utf-8"))
+    if request["who"] == "engine":
+        answer = _engine_alone(request)
+    else:
+        with no_garbage_collection():
+            answer = asyncio.run(_Load(request).run())
+    Path(answered).write_text(json.dumps(answer), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2])
