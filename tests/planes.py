@@ -98,7 +98,11 @@ class Served:
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[Served]:
     """An application on an empty database; SQLite in the folder, unless it is given."""
-    usual = {"database": f"sqlite:///{folder / 'routing.db'}", "rate_per_s": 1e6, "encoder": "hashing"}
+    usual = {
+        "database": f"sqlite:///{folder / 'routing.db'}",
+        "rate_per_s": 1e6,
+        "encoder": "hashing",
+    }
     made = Settings(**{**usual, **settings})
     store = Store.open(made.database, secret=made.secret_bytes)
     tokens = []
