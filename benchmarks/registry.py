@@ -12,6 +12,7 @@ from benchmarks import (
     compiling,
     conversations,
     crash,
+    fuzz_api,
     fuzz_headers,
     importing,
     languages,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         fuzz_headers.BENCHMARK,
         serving.BENCHMARK,
         crash.BENCHMARK,
+        fuzz_api.BENCHMARK,
     )
 }
 

@@ -32,6 +32,7 @@ _DISTRIBUTIONS = (
     "pydantic",
     "semantic-router",
     "sentence-transformers",
+    "schemathesis",
     "sipmessage",
     "sqlalchemy",
     "tokenizers",

@@ -708,6 +708,15 @@ class TestCommands:
         assert 0 < asked["part of a day"] < asked["time"] < 500
         assert all(0 < item["p50_ms"] <= item["max_ms"] for item in results["asked"])
 
+    @pytest.mark.skipif("fuzz-api" not in runnable(), reason="schemathesis is not installed")
+    def test_fuzz_api(self, folder):
+        runs = Document.read(folder / "fuzz-api.json").results["runs"]
+        assert runs[0]["database"] == "sqlite"
+        for run in runs:
+            assert run["cases"] >= 150
+            assert (run["broken"], run["internal_errors"]) == ({}, 0)
+            assert len(run["statuses"]) >= 31
+
     def test_every_block_can_be_written_from_the_results(self, folder, tmp_path):
         readme = tmp_path / "README.md"
         blocks = [

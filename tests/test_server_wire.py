@@ -1,284 +1,271 @@
-"""The wire format by itself: merging, compiling, comparing, reading."""
+"""The wire format as clients write it already: bodies as text, a test for each kind of call."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from routing_engine import ContextRule, Location
-from routing_engine.errors import InvalidValueError
-from routing_engine.schedule import BusinessHours
-from routing_engine.server.compiling import NEVER, compile_draft
-from routing_engine.server.differences import differences
-from routing_engine.server.imports import config_of
-from routing_engine.server.merging import merge
-from routing_engine.server.problems import ProblemError
-from routing_engine.server.strict_json import read_json
-from routing_engine.server.wire.agents import EXAMPLE, AgentPatch, TransferRule
-from routing_engine.server.wire.common import numbers_of
-from tests.planes import BILLING, CANCEL, CONFIG, MAIN
+from tests.planes import Served, served
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False,
-        allow_infinity=False) | st.text(st.characters(exclude_characters="\0",
-        exclude_categories=("Cs",)), max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
-    max_leaves=8,
-)  # fmt: skip
-
-
-def draft(config=None, **more):
-    return {
-        "name": "Oakland", "locationId": "store-1", "config": CONFIG if config is None else config,
-        "skills": [], "guardrails": {}, "callerVerification": {}, **more,
-    }  # fmt: skip
-
-
-# Merging
-
-
-@pytest.mark.parametrize(
-    ("target", "patch", "result"),
-    # Appendix A of RFC 7396.
-    [
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-        ({"a": "b"}, {"a": None}, {}),
-        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-        (["a", "b"], ["c", "d"], ["c", "d"]),
-        ({"a": "b"}, ["c"], ["c"]),
-        ({"a": "foo"}, None, None),
-        ({"a": "foo"}, "bar", "bar"),
-        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
-        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-    ],
-)
-def test_a_patch_merges_as_the_rfc_says(target, patch, result):
-    assert merge(target, patch) == result
+HANDOFF = """{"handoffConfig": {
+  "warm": true,
+  "transferDestination": "4155550100",
+  "escalationThreshold": 0.35,
+  "contextSummaryUrl": "https://crm.example/context",
+  "transferRules": [
+    {"label": "Billing", "when": "caller asks about an invoice, charge, or refund",
+     "destination": "(415) 555-0111", "examples": ["I was charged twice", "refund my invoice"]},
+    {"label": "Front Desk", "when": "caller wants directions or parking",
+     "destination": "+14155550122"}
+  ]
+}}"""
+HOURS = """{"businessHours": {
+  "timezone": "America/Los_Angeles",
+  "weekly": {
+    "monday": [{"start": "09:00", "end": "17:00"}], "tuesday": ["09:00-12:00", "13:00-17:00"],
+    "wednesday": ["09:00-17:00"], "thursday": ["09:00-17:00"], "friday": ["09:00-17:00"],
+    "saturday": [], "sunday": []
+  },
+  "holidays": [
+    {"date": "2026-12-24", "endDate": "2026-12-26", "name": "Christmas", "closed": true},
+    {"date": "2026-12-31", "name": "New Year's Eve", "closed": false, "ranges": ["09:00-12:00"]}
+  ],
+  "afterHours": {
+    "mode": "message", "message": "We open at nine.", "allowHumanTransfer": false,
+    "number": "415-555-0144", "emergencyNumber": "415.555.0190"
+  }
+}}"""
+SKILL = """{
+  "name": "Cancel Membership", "description": "caller wants to end the membership",
+  "skillType": "transfer",
+  "parametersSchema": {"type": "object", "properties": {"memberId": {"type": "string"}}},
+  "executionConfig": {"destination": "4155550113"},
+  "requiresConfirmation": false, "requiresVerifiedIdentity": true, "isEnabled": true
+}"""
+OPEN, SHUT = "2026-11-23T18:00:00Z", "2026-11-23T08:00:00Z"
+CHARGED = {"utterance": "I was charged twice", "now": OPEN}
 
 
-@given(target=JSON, patch=JSON)
-def test_merging_twice_changes_nothing_more_and_changes_nobody(target, patch):
-    before = json.dumps([target, patch])
-    once = merge(target, patch)
-    assert merge(once, patch) == once
-    assert json.dumps([target, patch]) == before
+@pytest.fixture
+def api(tmp_path, store_url):
+    with served(tmp_path, database=store_url) as made:
+        yield made
 
 
-# Comparing
-
-
-@given(before=JSON, after=JSON)
-def test_what_differs_is_told_and_nothing_else(before, after):
-    found = list(differences(before, after))
-    same = json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
-    assert (found == []) == same
-    assert list(differences(before, before)) == []
-
-
-def test_rules_are_compared_by_label():
-    before = {"rules": [{"label": "A", "x": 1}, {"label": "B"}]}
-    after = {"rules": [{"label": "B"}, {"label": "A", "x": 2}, {"label": "C"}]}
-    assert list(differences(before, after)) == [
-        ("rules[A].x", 1, 2),
-        ("rules[C]", None, {"label": "C"}),
-        ("rules[order]", ["A", "B"], ["B", "A"]),
-    ]
-
-
-# Reading
-
-
-@given(JSON)
-def test_what_json_says_is_read(value):
-    assert read_json(json.dumps(value).encode()) == value
-
-
-@given(st.binary(max_size=30))
-def test_bytes_are_read_or_refused_and_never_worse(body):
-    with suppress(ProblemError):
-        json.dumps(read_json(body)).encode()
-
-
-@pytest.mark.parametrize("body", [b'{"a": Infinity}', b'{"a": 1, "a": 2}', b"1e400", b"\xff"])
-def test_what_can_be_read_in_two_ways_is_refused(body):
-    with pytest.raises(ProblemError) as refused:
-        read_json(body)
-    assert refused.value.status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("region", "written", "kept"),
-    [
-        ("US", "4155550111", "+14155550111"),
-        ("US", "(415) 555-0111 x12", "+14155550111;ext=12"),
-        ("GB", "020 7946 0958", "+442079460958"),
-        (None, "+14155550111", "+14155550111"),
-        ("US", "sip:Desk@Store.example", "sip:Desk@store.example"),
-    ],
-)
-def test_numbers_are_kept_as_e164(region, written, kept):
-    with numbers_of(region):
-        made = AgentPatch.model_validate({"handoffConfig": {"transferDestination": written}})
-    assert made.handoff_config.transfer_destination == kept
-
-
-def test_a_national_number_needs_a_region():
-    with numbers_of(None), pytest.raises(ValidationError):
-        AgentPatch.model_validate({"handoffConfig": {"transferDestination": "4155550111"}})
-
-
-# Compiling
-
-
-def test_every_field_of_a_rule_can_be_said_on_the_wire():
-    assert set(TransferRule.model_fields) == set(ContextRule.model_fields)
-    rule = {
-        "label": "All", "when": "caller says everything", "destination": BILLING,
-        "examples": ["everything"], "threshold": 0.0, "hours": "always",
-        "requiresVerification": True, "requiresConfirmation": True, "fallback": [CANCEL],
-        "enabled": False, "languages": ["es"], "action": "transfer",
-        "requiredDetails": ["name"], "verificationMethods": ["pin"], "ringTimeoutsS": [20],
-    }  # fmt: skip
-    config = {"handoffConfig": {"transferDestination": MAIN, "transferRules": [rule]}}
-    compiled = compile_draft(draft(config)).location.rules[0]
-    assert compiled == ContextRule(
-        label="All", when="caller says everything", destination=BILLING,
-        examples=("everything",), threshold=0.0, hours="always", requires_verification=True,
-        requires_confirmation=True, fallback=(CANCEL,), enabled=False, languages=("es",),
-        required_details=("name",), verification_methods=("pin",), ring_timeouts_s=(20,),
-    )  # fmt: skip
-    # And what a sheet makes of it says the same.
-    again = config_of(compile_draft(draft(config)).location)["handoffConfig"]["transferRules"][0]
-    assert TransferRule.model_validate(again) == TransferRule.model_validate(rule)
-
-
-def test_the_example_compiles():
-    patch = AgentPatch.model_validate(EXAMPLE)
-    config = patch.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    name = config.pop("name")
-    location = compile_draft(draft(config, name=name)).location
-    assert (location.name, str(location.default_destination), location.threshold) == (
-        name, MAIN, 0.4,
-    )  # fmt: skip
-    assert [rule.label for rule in location.rules] == ["Billing", "After-Hours Emergency"]
-    assert location.after_hours is None
-
-
-@pytest.mark.parametrize(
-    ("after", "number", "rules"),
-    [
-        ({}, None, 2),
-        ({"number": BILLING}, BILLING, 2),
-        ({"number": BILLING, "allowHumanTransfer": True}, BILLING, 2),
-        ({"number": BILLING, "allowHumanTransfer": False}, None, 2),
-        ({"allowHumanTransfer": True}, MAIN, 2),
-        ({"emergencyNumber": CANCEL, "allowHumanTransfer": False}, None, 3),
-    ],
-)
-def test_after_hours_as_documented(after, number, rules):
-    config = {
-        **CONFIG,
-        "businessHours": {
-            "timezone": "UTC",
-            "weekly": {"monday": ["09:00-17:00"]},
-            "afterHours": after,
-        },
-    }
-    location = compile_draft(draft(config)).location
-    assert (None if location.after_hours is None else str(location.after_hours)) == number
-    assert len(location.rules) == rules
-    if rules == 3:
-        assert (location.rules[2].hours, str(location.rules[2].destination)) == ("closed", CANCEL)
-
-
-def test_holidays_and_exceptions_reach_the_schedule():
-    config = {
-        **CONFIG,
-        "businessHours": {
-            "timezone": "UTC",
-            "weekly": {"monday": ["09:00-17:00"]},
-            "holidays": [
-                {"date": "2026-12-24", "endDate": "2026-12-26", "name": "Feast"},
-                {"date": "2026-12-31", "ranges": ["09:00-12:00"]},
-                {"date": "2027-01-01", "closed": False},
-            ],
-            "exceptions": [{"date": "2026-03-02", "closed": True}],
-            "country": "US",
-            "subdivision": "CA",
-        },
-    }
-    hours = compile_draft(draft(config)).location.business_hours
-    assert hours == BusinessHours.parse(
-        'Mon 09:00-17:00; holidays US-CA; 2026-12-24 to 2026-12-26 closed "Feast"; '
-        "2026-12-31 09:00-12:00; 2027-01-01 as usual; except 2026-03-02 closed",
-        timezone="UTC",
+def send(api: Served, method: str, path: str, text: str):
+    return api.data(
+        method, path, content=text.encode(), headers={"Content-Type": "application/json"}
     )
 
 
-def test_calls_are_held_as_the_draft_says():
-    usual = compile_draft(draft()).calls
-    assert (usual.max_silences, usual.max_verifications, usual.verified_for_s) == (2, 3, 900.0)
-    config = {**CONFIG, "callControl": {"onNoResponseAction": "hangup"}}
-    own = compile_draft(
-        draft(config, callerVerification={"ttlSeconds": 60, "maxAttempts": 1})
-    ).calls
-    assert (own.max_silences, own.max_verifications, own.verified_for_s) == (NEVER, 1, 60.0)
+@pytest.fixture
+def agent_id(api: Served) -> str:
+    made = send(api, "POST", "/agents", '{"name": "Fernwick Oakland", "locationId": "store-0042"}')
+    send(api, "PATCH", f"/agents/{made['id']}", HANDOFF)
+    return made["id"]
 
 
-def test_methods_of_the_agent_count_where_a_rule_names_none():
-    config = json.loads(json.dumps(CONFIG))
-    config["handoffConfig"]["transferRules"][0]["requiresVerification"] = True
-    config["handoffConfig"]["transferRules"][0]["verificationMethods"] = ["voice"]
-    location = compile_draft(draft(config, callerVerification={"methods": ["pin"]})).location
-    assert [rule.verification_methods for rule in location.rules] == [("voice",), ("pin",)]
-
-
-def test_problems_have_the_paths_of_the_wire():
-    same = CONFIG["handoffConfig"]["transferRules"][0] | {"label": "Other", "destination": CANCEL}
-    config = {
-        "handoffConfig": {
-            "transferDestination": MAIN,
-            "transferRules": [CONFIG["handoffConfig"]["transferRules"][0], same],
-        },
-    }
-    with pytest.raises(InvalidValueError) as refused:
-        compile_draft(draft(config))
-    assert [item.path for item in refused.value.problems] == ["handoffConfig.transferRules.1"]
-    skill = {
-        "id": "skl_1", "name": "S", "description": same["when"], "skillType": "transfer",
-        "executionConfig": {"destination": CANCEL},
+def test_agents_are_made_listed_read_patched_and_deleted(api: Served):
+    made = send(api, "POST", "/agents", '{"name": "Fernwick Oakland"}')
+    path = f"/agents/{made['id']}"
+    assert (made["name"], made["version"], made["locationId"]) == (
+        "Fernwick Oakland", None, made["id"],
+    )  # fmt: skip
+    assert api.data("GET", "/agents") == {"items": [made], "nextCursor": None}
+    patched = send(api, "PATCH", path, HANDOFF)["handoffConfig"]
+    given = json.loads(HANDOFF)["handoffConfig"]
+    assert patched["transferDestination"] == "+14155550100"
+    assert [rule["destination"] for rule in patched["transferRules"]] == [
+        "+14155550111", "+14155550122",
+    ]  # fmt: skip
+    for name in ("warm", "escalationThreshold", "contextSummaryUrl"):
+        assert patched[name] == given[name]
+    hours = send(api, "PATCH", path, HOURS)["businessHours"]
+    assert hours["timezone"] == "America/Los_Angeles"
+    assert hours["weekly"]["tuesday"] == ["09:00-12:00", "13:00-17:00"]
+    assert hours["weekly"]["monday"] == ["09:00-17:00"]
+    assert hours["afterHours"] == {
+        "mode": "message", "message": "We open at nine.", "allowHumanTransfer": False,
+        "number": "+14155550144", "emergencyNumber": "+14155550190",
     }  # fmt: skip
-    with pytest.raises(InvalidValueError) as refused:
-        compile_draft(draft(skills=[skill]))
-    assert [item.path for item in refused.value.problems] == ["skills.skl_1"]
+    assert [(item["date"], item["name"]) for item in hours["holidays"]] == [
+        ("2026-12-24", "Christmas"), ("2026-12-31", "New Year's Eve"),
+    ]  # fmt: skip
+    control = '{"callControl": {"onNoResponseAction": "transfer"}, "name": "Oakland"}'
+    whole = send(api, "PATCH", path, control)
+    assert whole["callControl"] == {"onNoResponseAction": "transfer"}
+    assert (whole["name"], whole["handoffConfig"], whole["businessHours"]) == (
+        "Oakland", patched, hours,
+    )  # fmt: skip
+    assert api.data("GET", path) == whole
+    api.data("DELETE", path)
+    assert api("GET", path).status_code == 404
 
 
-@given(
-    threshold=st.none() | st.floats(0, 1),
-    hours=st.sampled_from([None, "Mon-Fri 09:00-17:00", "24/7", "closed"]),
-    after=st.sampled_from([None, BILLING]),
-)
-def test_what_a_sheet_says_comes_back_as_it_was(threshold, hours, after):
-    location = Location(
-        location_id="store-1",
-        name="Oakland",
-        default_destination=MAIN,
-        timezone="UTC",
-        threshold=threshold,
-        business_hours=hours,
-        after_hours=after if hours else None,
-        rules=[ContextRule(label="A", when="caller says a", destination=BILLING, threshold=0.0)],
+def test_hours_decide(api: Served, agent_id: str):
+    send(api, "PATCH", f"/agents/{agent_id}", HOURS)
+    api.data("POST", f"/agents/{agent_id}/publish")
+    route = f"/agents/{agent_id}/route"
+    for now, said, expected in (
+        (OPEN, "I was charged twice", ("transfer", "+14155550111")),
+        (SHUT, "I was charged twice", ("closed", None)),
+        (SHUT, "this is an emergency, I smell gas", ("transfer", "+14155550190")),
+        ("2026-12-25T18:00:00Z", "I was charged twice", ("closed", None)),
+        ("2026-12-31T18:00:00Z", "I was charged twice", ("transfer", "+14155550111")),
+        ("2026-12-31T21:00:00Z", "I was charged twice", ("closed", None)),
+    ):
+        found = api.data("POST", route, json={"utterance": said, "now": now})
+        assert (found["outcome"], found["destination"]) == expected, (now, said)
+
+
+def test_skills_are_rules(api: Served, agent_id: str):
+    path = f"/agents/{agent_id}/skills"
+    made = send(api, "POST", path, SKILL)
+    assert made["executionConfig"] == {"destination": "+14155550113"}
+    for name in ("name", "description", "skillType", "parametersSchema", "isEnabled"):
+        assert made[name] == json.loads(SKILL)[name]
+    assert (made["requiresConfirmation"], made["requiresVerifiedIdentity"]) == (False, True)
+    assert api.data("GET", path)["items"] == [made]
+    said = {"utterance": "caller wants to end the membership"}
+    simulate = f"/agents/{agent_id}/simulate"
+    assert api.data("POST", simulate, json=said)["outcome"] == "verify"
+    known = api.data("POST", simulate, json={**said, "verified": True})
+    assert (known["outcome"], known["destination"], known["rule"]) == (
+        "transfer", "+14155550113", "Cancel Membership",
+    )  # fmt: skip
+    send(api, "PATCH", f"{path}/{made['id']}", '{"isEnabled": false}')
+    assert api.data("POST", simulate, json=said)["destination"] != "+14155550113"
+    hours = '{"name": "Opening Hours", "description": "caller asks when you open", "skillType": "answer"}'
+    other = send(api, "POST", path, hours)
+    contained = api.data("POST", simulate, json={"utterance": "caller asks when you open"})
+    assert contained["rule"] == "Opening Hours"
+    assert contained["reason"] == "routine"
+    for skill in (made, other):
+        api.data("DELETE", f"{path}/{skill['id']}")
+    assert api.data("GET", path)["items"] == []
+
+
+def test_guardrails_and_caller_verification_hold_calls_back(api: Served, agent_id: str):
+    path = f"/agents/{agent_id}/guardrails"
+    given = '{"requiresVerification": ["Billing"], "requiresConfirmation": ["Front Desk"]}'
+    assert send(api, "PUT", path, given) == json.loads(given)
+    assert api.data("GET", path) == json.loads(given)
+    path = f"/agents/{agent_id}/caller-verification"
+    given = '{"methods": ["pin"], "ttlSeconds": 600, "maxAttempts": 2}'
+    assert send(api, "PUT", path, given) == json.loads(given)
+    assert api.data("GET", path) == json.loads(given)
+    api.data("POST", f"/agents/{agent_id}/publish")
+    call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+    turns = f"/calls/{call_id}/turns"
+    heard = send(api, "POST", turns, '{"text": "I was charged twice"}')
+    assert heard["decision"]["outcome"] == "verify"
+    known = send(api, "POST", turns, '{"event": "verified", "method": "pin"}')
+    assert (known["decision"]["outcome"], known["decision"]["destination"]) == (
+        "transfer", "+14155550111",
+    )  # fmt: skip
+
+
+def test_drafts_are_checked_published_compared_and_rolled_back(api: Served, agent_id: str):
+    path = f"/agents/{agent_id}"
+    refused = api("POST", f"{path}/route", json=CHARGED)
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_published_version")
+    report = api.data("GET", f"{path}/prepublish-report")
+    assert (report["publishable"], report["tests"]) == (True, [])
+    first = send(api, "POST", f"{path}/publish", '{"note": "first"}')
+    assert (first["version"], first["note"]) == (1, "first")
+    rules = json.loads(HANDOFF)["handoffConfig"]["transferRules"]
+    rules[0]["destination"] = "+14155550199"
+    failing = [{"utterance": "I was charged twice", "expect": "Front Desk"}]
+    change = {"handoffConfig": {"transferRules": rules}, "routingTests": failing}
+    api.data("PATCH", path, json=change)
+    assert api.data("POST", f"{path}/route", json=CHARGED)["destination"] == "+14155550111"
+    assert api.data("POST", f"{path}/simulate", json=CHARGED)["destination"] == "+14155550199"
+    blocked = api("POST", f"{path}/publish")
+    assert (blocked.status_code, blocked.json()["code"]) == (409, "blocked")
+    assert blocked.json()["report"]["tests"][0]["got"] == "Billing"
+    forced = '{"note": "second", "force": true, "reason": "the desk moved"}'
+    assert send(api, "POST", f"{path}/publish", forced)["forced"] == "the desk moved"
+    assert api.data("POST", f"{path}/route", json=CHARGED)["destination"] == "+14155550199"
+    assert [item["version"] for item in api.data("GET", f"{path}/versions")["items"]] == [2, 1]
+    diff = api.data("GET", f"{path}/versions/2/diff")
+    assert (diff["fromVersion"], diff["toVersion"]) == (1, 2)
+    changes = {item["path"]: (item["before"], item["after"]) for item in diff["changes"]}
+    assert changes["config.handoffConfig.transferRules[Billing].destination"] == (
+        "+14155550111", "+14155550199",
+    )  # fmt: skip
+    back = send(api, "POST", f"{path}/rollback", '{"version": 1, "note": "back"}')
+    assert (back["version"], back["note"]) == (3, "back")
+    routed = api.data("POST", f"{path}/route", json=CHARGED)
+    assert (routed["version"], routed["destination"]) == (3, "+14155550111")
+
+
+def test_calls_are_held_turn_by_turn_and_counted(api: Served, agent_id: str):
+    api.data("POST", f"/agents/{agent_id}/publish")
+    opened = send(api, "POST", f"/agents/{agent_id}/calls", '{"callerId": "+12025550188"}')
+    turns = f"/calls/{opened['callId']}/turns"
+    quiet = send(api, "POST", turns, '{"text": "hello there"}')
+    assert quiet["decision"]["outcome"] == "contain"
+    heard = send(api, "POST", turns, '{"text": "I was charged twice"}')
+    assert heard["decision"]["destination"] == "+14155550111"
+    assert heard["handoff"] is not None
+    failed = send(api, "POST", turns, '{"event": "transferFailed", "outcome": "no_answer"}')
+    assert failed["decision"]["destination"] == "+14155550100"
+    send(api, "POST", f"/calls/{opened['callId']}/outcome", '{"outcome": "transferred"}')
+    api.data("POST", f"/agents/{agent_id}/route", json=CHARGED)
+    assert api.plane.recorder.flush()
+    found = api.data("GET", f"/agents/{agent_id}/calls")
+    totals = found["totals"]
+    assert (totals["calls"], totals["transferred"], totals["contained"]) == (2, 2, 0)
+    assert (totals["transferRate"], totals["failedTransfers"]) == (1.0, 1)
+    assert len(totals["byDay"]) in {1, 2}  # midnight may pass
+    assert sum(day["calls"] for day in totals["byDay"]) == 2
+    assert len(found["items"]) == 2
+    one = api.data("GET", f"/calls/{opened['callId']}")
+    assert (one["transferred"], one["failedTransfers"], one["timeline"]) == (True, 1, None)
+    for query, n in (
+        ("?rule=Billing", totals["byRule"]["Billing"]),
+        ("?outcome=transfer", 1 + (one["outcome"] == "transfer")),
+        ("?since=2026-01-01T00:00:00Z&until=2999-01-01T00:00:00Z", 2),
+        ("?until=2026-01-01T00:00:00Z", 0),
+    ):
+        filtered = api.data("GET", f"/agents/{agent_id}/calls{query}")
+        assert filtered["totals"]["calls"] == len(filtered["items"]) == n, query
+
+
+def test_a_sheet_becomes_agents(api: Served, agent_id: str):
+    sheet = (
+        b"location_id,location_name,default_destination,label,when,destination\n"
+        b"store-0042,Oakland,4155550100,Billing,caller asks about a bill,4155550177\n"
+        b"store-0043,Berkeley,4155550200,Billing,caller asks about a bill,4155550211\n"
     )
-    assert compile_draft(draft(config_of(location))).location == location
+    checked = api.imported(sheet, dryRun="true")
+    assert (checked["status"], checked["dryRun"], checked["published"]) == ("checked", True, False)
+    assert checked["diff"]["added"] == ["store-0043"]
+    assert [item["locationId"] for item in api.data("GET", "/agents")["items"]] == ["store-0042"]
+    done = api.imported(sheet, publish="true")
+    assert (done["status"], done["published"], done["nDone"], done["nTotal"]) == (
+        "done", True, 2, 2,
+    )  # fmt: skip
+    assert done["report"]["nErrors"] == 0
+    new = api.data("GET", "/agents?locationId=store-0043")["items"][0]
+    assert new["version"] == 1
+    for agent, number in ((agent_id, "+14155550177"), (new["id"], "+14155550211")):
+        said = {"utterance": "caller asks about a bill"}
+        assert api.data("POST", f"/agents/{agent}/route", json=said)["destination"] == number
+
+
+def test_keys_are_made_listed_and_deleted(api: Served):
+    given = (
+        '{"name": "call server", "scopes": ["calls:write"], "expiresAt": "2999-01-01T00:00:00Z"}'
+    )
+    made = send(api, "POST", "/keys", given)
+    assert made["key"].startswith(made["prefix"])
+    assert made["scopes"] == ["calls:write"]
+    assert made["expiresAt"].startswith("2999-01-01T00:00:00")
+    listed = [item for item in api.data("GET", "/keys")["items"] if item["id"] == made["id"]]
+    assert "key" not in listed[0]
+    assert listed[0]["prefix"] == made["prefix"]
+    assert api("GET", "/agents", token=made["key"]).status_code == 403
+    api.data("DELETE", f"/keys/{made['id']}")
+    assert api("GET", "/agents", token=made["key"]).status_code == 401

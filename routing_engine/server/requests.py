@@ -128,6 +128,11 @@ def _check_texts(request: Request, asked: set[str]) -> None:
         if name not in asked
     ]
     problems += [
+        Problem(f"query.{name}", "is there more than once")
+        for name in request.query_params
+        if len(request.query_params.getlist(name)) > 1
+    ]
+    problems += [
         Problem(f"query.{name}", "must not hold NUL or what is not UTF-8")
         for name, value in request.query_params.multi_items()
         if not is_text(value)

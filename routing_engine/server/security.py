@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing_engine.errors import StoreUnavailableError
@@ -71,7 +72,9 @@ class KeyRing:
 
     def _recent(self, digest: bytes) -> Principal | None:
         found = self._known.get(digest)
-        return found.principal if found is not None and time.monotonic() < found.until else None
+        if found is None or time.monotonic() >= found.until or _has_expired(found.principal):
+            return None
+        return found.principal
 
     def principal(self, token: str) -> Principal:
         """Whose key it is.
@@ -103,6 +106,8 @@ class KeyRing:
         found, now = self._known.get(digest), time.monotonic()
         if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
             raise StoreUnavailableError("the database does not answer")
+        if _has_expired(found.principal):
+            raise _unknown("there is no such key, or it has expired")
         self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
         return found.principal
 
@@ -119,6 +124,10 @@ class _Known(NamedTuple):
     principal: Principal
     until: float
     asked: float
+
+
+def _has_expired(principal: Principal) -> bool:
+    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
 
 
 def _digest(token: str) -> bytes:

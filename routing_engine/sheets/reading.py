@@ -8,11 +8,13 @@ import datetime as dt
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
 
 from routing_engine.sheets.cells import Value, text_of
 from routing_engine.sheets.headers import field_of
@@ -295,7 +297,11 @@ def _workbook_value(cell: Any) -> Value:
     return str(cell)
 
 
-_CELL = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*>")
+# Attributes one by one: the value of another may hold what looks like a reference.
+_CELL = re.compile(rb"<(?:\w+:)?c(?: \w+=\"[^\"<>]*\")*? r=\"([A-Z]{1,3})([1-9][0-9]{0,6})\"[^>]*>")
+_ANY_CELL = tuple(
+    head + end for head in (b"<c", b":c") for end in (b" ", b"\t", b"\n", b"\r", b">", b"/")
+)
 _LOST = re.compile(
     rb"<(?:\w+:)?c\s(?P<attributes>[^>]*?)>"
     rb"(?P<formula><(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>))?"
@@ -331,18 +337,29 @@ def _inspect_zip(path: Path, log: IssueLog) -> dict[str, tuple[tuple[int, int, s
                 )
             if any(member.flag_bits & 1 for member in members):
                 raise log.fatal("encrypted", "is protected by a password; save it without one")
+            names = Counter(_plain(member.filename) for member in members)
+            if names.most_common(1)[0][1] > 1:
+                raise ValueError("two of its parts have one name")
             titles = _sheet_titles(archive)
             lost: dict[str, tuple[tuple[int, int, str], ...]] = {}
             for member in members:
-                if re.fullmatch(r"/?xl/worksheets/[^/]+\.xml", member.filename, re.IGNORECASE):
-                    found = _inspect_sheet(archive, member, log)
-                    lost[titles.get(member.filename.lstrip("/").lower(), "")] = found
+                name = _plain(member.filename)
+                if name in titles or re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
+                    lost[titles.pop(name, "")] = _inspect_sheet(archive, member, log)
+            if titles:
+                # What was not looked at is not given to the parser either.
+                raise ValueError("a sheet is not where the workbook says")
             return lost
     except (
         zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, ValueError,
         KeyError,
     ) as error:  # fmt: skip
         raise log.fatal("corrupt", f"is not a readable workbook: {error}") from error
+
+
+def _plain(name: str) -> str:
+    """The name of a part as the parser compares it."""
+    return name.replace("\\", "/").lstrip("/").lower()
 
 
 def _sheet_titles(archive: zipfile.ZipFile) -> dict[str, str]:
@@ -361,8 +378,8 @@ def _sheet_titles(archive: zipfile.ZipFile) -> dict[str, str]:
     targets: dict[str, str] = {}
     for relation in parse("xl/_rels/workbook.xml.rels"):
         target = str(relation.get("Target", ""))
-        full = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-        targets[str(relation.get("Id"))] = full.lower()
+        full = target if target.startswith(("/", "xl/")) else f"xl/{target}"
+        targets[str(relation.get("Id"))] = _plain(full)
     titles: dict[str, str] = {}
     for element in parse("xl/workbook.xml").iter():
         if element.tag.rpartition("}")[2] != "sheet":
@@ -377,7 +394,7 @@ def _inspect_sheet(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, log: IssueLog
 ) -> tuple[tuple[int, int, str], ...]:
     """The cells of one sheet whose value is lost: (row, column position, what)."""
-    widest = highest = 0
+    widest = highest = n_cells = n_placed = 0
     lost: list[tuple[int, int, str]] = []
     rest = b""
     with archive.open(member) as file:
@@ -389,7 +406,10 @@ def _inspect_sheet(
             text, rest = text[:cut], text[cut:]
             if len(rest) > 16 * BLOCK_BYTES:
                 raise log.fatal("corrupt", "is not a readable workbook: a cell of 16 MB")
-            for letters, digits in _CELL.findall(text):
+            placed = _CELL.findall(text)
+            n_placed += len(placed)
+            n_cells += sum(map(text.count, _ANY_CELL))
+            for letters, digits in placed:
                 # Only what can be an extreme is converted: most cells are A to Z, row by row.
                 if len(letters) > 1 or widest < 26:
                     widest = max(widest, _column_number(letters))
@@ -398,6 +418,9 @@ def _inspect_sheet(
                 lost.extend(_lost_cells(text))
             if not block:
                 break
+    if n_placed != n_cells:
+        # Some cells do not say where they are, or not as spreadsheets write it.
+        widest, highest = _extent(archive, member)
     if widest * highest > MAX_WORKBOOK_CELLS:
         raise log.fatal(
             "too_large",
@@ -405,6 +428,46 @@ def _inspect_sheet(
             "below or to the right, or write it as CSV",
         )
     return tuple(lost)
+
+
+def _extent(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, int]:
+    """The last column and row of a sheet, read as XML: exact, and slower.
+
+    Raises:
+        ValueError: it is no XML, or a reference is none.
+    """
+    widest = highest = column = row = 0
+
+    def begin(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal widest, highest, column, row
+        name = tag.rpartition(":")[2]
+        if name not in ("c", "row"):
+            return
+        given = re.fullmatch(r"([A-Z]{0,3})([0-9]{1,10})", attributes.get("r", "").upper())
+        if "r" in attributes and (given is None or bool(given[1]) != (name == "c")):
+            raise ValueError(f"a cell at {shown(attributes['r'])}")
+        if name == "row":
+            column = 0
+            row = row + 1 if given is None else int(given[2])
+        else:
+            column = column + 1 if given is None else _column_number(given[1].encode())
+            row = row if given is None else int(given[2])
+        widest, highest = max(widest, column), max(highest, row)
+
+    def declares(*_: object) -> None:
+        raise ValueError("a sheet declares entities")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begin
+    parser.EntityDeclHandler = declares
+    try:
+        with archive.open(member) as file:
+            while block := file.read(BLOCK_BYTES):
+                parser.Parse(block)
+        parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise ValueError(str(error)) from error
+    return widest, highest
 
 
 def _lost_cells(text: bytes) -> Iterator[tuple[int, int, str]]:

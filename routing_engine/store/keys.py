@@ -44,11 +44,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a request comes from."""
+    """Who a request comes from.
+
+    Attributes:
+        expires_at: when the key stops; None for never.
+    """
 
     organisation_id: str
     key_id: str
     scopes: frozenset[str]
+    expires_at: datetime | None = None
 
 
 class Keys(Audited):
@@ -120,7 +125,7 @@ def find_principal(rows: Rows, token: str, now: datetime) -> tuple[Principal, bo
         return None
     used = found.last_used_at
     return (
-        Principal(found.organisation_id, found.id, frozenset(found.scopes)),
+        Principal(found.organisation_id, found.id, frozenset(found.scopes), found.expires_at),
         used is None or used <= now - USE_NOTED_EVERY,
     )
 

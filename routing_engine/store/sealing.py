@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from typing import Final
 
@@ -33,12 +34,17 @@ class Sealer:
         if not isinstance(secret, bytes) or len(secret) != 32:
             raise InvalidValueError("the secret of a store is 32 bytes")
         self._cipher = AESGCM(secret)
+        self._marking = hashlib.sha256(b"marks" + secret).digest()
         self._head = _FORMAT + hashlib.sha256(b"which secret" + secret).digest()[:_MARK_BYTES]
 
     def seal(self, text: str, *place: str) -> bytes:
         """The text, sealed for a place: table, organisation, row, column."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return self._head + nonce + self._cipher.encrypt(nonce, text.encode(), _bound(place))
+
+    def mark(self, text: str, *place: str) -> str:
+        """What tells a text from another, to whoever has the secret: HMAC-SHA-256, hex."""
+        return hmac.new(self._marking, _bound((*place, text)), hashlib.sha256).hexdigest()
 
     def open(self, sealed: bytes, *place: str) -> str:
         """The text that was sealed for this place.

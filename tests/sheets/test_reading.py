@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import zipfile
 
 import pytest
@@ -316,6 +317,70 @@ def test_two_cells_at_the_corners_of_a_sheet_do_not_fill_memory(tmp_path):
     (error,) = refused(tmp_path / "f.xlsx").errors
     assert error.code == "too_large"
     assert "17,179,869,184 cells" in error.message
+
+
+_FAR = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"/></row>'
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("", ""),
+        (' r="', ' r = "'),
+        ('"', "'"),
+        ("XFD1048576", "xfd1048576"),
+        ("XFD1048576", "XFD0001048576"),
+        ("XFD1048576", "AAAAA1"),
+        ('<c r="XFD', '<c\n\tr="XFD'),
+        ('<c r="XFD', '<c ph=" r=&quot;A1&quot;" r="XFD'),
+        ('<c r="XFD', '<c ph=" r=\'A1\'" r="XFD'),
+        ('<c r="XFD', '<c ph=">" r="XFD'),
+        ("<c ", '<a-b:c xmlns:a-b="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '),
+        ('<c r="XFD1048576"/>', "<c/>" * 16_384),
+    ],
+)
+def test_stray_cells_written_in_other_ways_do_not_fill_memory(tmp_path, was, now):
+    source = write_xlsx(tmp_path / "f.xlsx", S=ROWS)
+    cells = _FAR.replace(was, now).encode()
+    path = _rezipped(
+        source, tmp_path / "g.xlsx",
+        lambda n, d: re.sub(b"<sheetData>.*</sheetData>", b"<sheetData>" + cells + b"</sheetData>", d)
+        if n == "xl/worksheets/sheet1.xml" else d,
+    )  # fmt: skip
+    assert refused(path).errors[0].code in {"too_large", "corrupt"}
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("worksheets/a/s.xml", "xl/worksheets/a/s.xml"),
+        ("/xl/elsewhere/s.dat", "xl/elsewhere/s.dat"),
+        ("worksheets\\s.xml", "xl/worksheets\\s.xml"),
+        ("../s.xml", "xl/../s.xml"),
+        ("worksheets/sheet1.xml", "XL/Worksheets/Sheet1.xml"),
+    ],
+)
+def test_stray_cells_in_another_part_do_not_fill_memory(tmp_path, target, name):
+    source = write_xlsx(tmp_path / "f.xlsx", S=ROWS)
+    path = tmp_path / "g.xlsx"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename == "xl/_rels/workbook.xml.rels":
+                data = data.replace(b"/xl/worksheets/sheet1.xml", target.encode())
+            new.writestr(item.filename, data)
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        new.writestr(name, f'<worksheet xmlns="{main}"><sheetData>{_FAR}</sheetData></worksheet>')
+    assert refused(path).errors[0].code in {"too_large", "corrupt"}
+
+
+def test_cells_that_do_not_say_where_they_are_are_read_in_order(tmp_path):
+    source = write_xlsx(tmp_path / "f.xlsx", S=ROWS)
+    path = _rezipped(
+        source, tmp_path / "g.xlsx",
+        lambda n, d: re.sub(rb' r="[A-Z]+[0-9]+"', b"", d) if "sheet1" in n else d,
+    )  # fmt: skip
+    assert locations(read_sheet(path)) == locations(read_sheet(source))
 
 
 def test_workbook_flagged_as_encrypted_is_refused(tmp_path):
