@@ -348,10 +348,12 @@ class LocationColumns:
         """Rule ``rule`` of location ``i``."""
         slot = int(self.first_slot[i]) + rule
         text = self.tables[self.table[i]][rule]
-        return ContextRule.model_construct(
-            **text.__dict__,
-            destination=self.decode(int(self.destinations[slot])),
-            fallback=self.fallback(slot),
+        return ContextRule._trusted(
+            {
+                **text.__dict__,
+                "destination": self.decode(int(self.destinations[slot])),
+                "fallback": self.fallback(slot),
+            }
         )
 
     def location(self, i: int) -> Location:
@@ -359,15 +361,17 @@ class LocationColumns:
         site = self.sites[self.site[i]]
         default = self.decode(int(self.defaults[i]))
         assert default is not None
-        return Location.model_construct(
-            location_id=self.ids[i],
-            default_destination=default,
-            rules=tuple(self.rule(i, j) for j in range(len(self.tables[self.table[i]]))),
-            name=self.names[i] or None,
-            timezone=site.timezone,
-            threshold=site.threshold,
-            business_hours=site.hours,
-            after_hours=self.decode(int(self.after_hours[i])),
+        return Location._trusted(
+            {
+                "location_id": self.ids[i],
+                "default_destination": default,
+                "rules": tuple(self.rule(i, j) for j in range(len(self.tables[self.table[i]]))),
+                "name": self.names[i] or None,
+                "timezone": site.timezone,
+                "threshold": site.threshold,
+                "business_hours": site.hours,
+                "after_hours": self.decode(int(self.after_hours[i])),
+            }
         )
 
     def without(self, gone: frozenset[int]) -> LocationColumns:

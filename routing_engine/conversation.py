@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 from uuid import uuid4
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from routing_engine.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.decision import USUAL, Terms
@@ -39,12 +39,11 @@ from routing_engine.models import (
     Outcome,
     Reason,
     RingSeconds,
-    contained,
 )
 from routing_engine.signals import NEITHER, Signals, chosen, signals
 from routing_engine.text import cut, one_line, same_name
 from routing_engine.turns import SPEAKERS, in_their_words, tells
-from routing_engine.values import Value
+from routing_engine.values import Value, invalid
 
 __all__ = ["Call", "CallPolicy", "Router", "TransferOutcome"]
 
@@ -105,11 +104,11 @@ class CallPolicy(Value):
     handoff: HandoffPolicy = HandoffPolicy()
 
 
-class _Record(Value):
+@dataclass(slots=True)
+class _Record:
     """All that a call knows; changed in place, a turn of a call being no time to copy it."""
 
-    model_config = ConfigDict(frozen=False)
-    is_private = True
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     call_id: str
     location_id: str
@@ -117,12 +116,12 @@ class _Record(Value):
     opened_at: datetime
     catalog_version: int
     policy: CallPolicy
-    events: list[Event] = Field(default_factory=list)
-    answers: dict[str, bool] = Field(default_factory=dict)
-    tried: list[str] = Field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    answers: dict[str, bool] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
     rule: str | None = None
     reason: str = ""
-    details: dict[str, str] = Field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
     n_decisions: int = 0
     told: int = 0
     asked: tuple[str, str] | None = None
@@ -133,6 +132,9 @@ class _Record(Value):
     impatience: int = 0
     failed_verifications: int = 0
     is_over: bool = False
+
+
+_RECORD = TypeAdapter(_Record)
 
 
 class Router(Protocol):
@@ -215,7 +217,10 @@ class Call:
     @classmethod
     def from_json(cls, router_for: Callable[[CallPolicy], Router], text: str | bytes) -> Call:
         """A call of another process; as ``engine.resume_call``."""
-        record = _Record.model_validate_json(text)
+        try:
+            record = _RECORD.validate_json(text)
+        except ValidationError as error:
+            raise invalid("record of a call", error, is_private=True) from None
         router = router_for(record.policy)
         router.location(record.location_id)
         record.catalog_version = router.catalog_version
@@ -223,7 +228,7 @@ class Call:
 
     def to_json(self) -> str:
         """The whole call; it holds what was said."""
-        return self._record.model_dump_json()
+        return _RECORD.dump_json(self._record).decode()
 
     @property
     def call_id(self) -> str:
@@ -387,7 +392,7 @@ class Call:
             location_name = ""
         rule = self._concerned(decision)
         return Handoff.made(
-            replace(decision, _missing=self._missing_of(rule)),
+            decision._but(_missing=self._missing_of(rule)),
             call_id=record.call_id,
             caller=record.caller,
             location_name=location_name,
@@ -552,11 +557,11 @@ class Call:
             if wish is not None or (rule is not None and rule.action == "transfer"):
                 return _dialling(decision)
             why = Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
-            return replace(decision, outcome=Outcome.CONTAIN, reason=why)
+            return decision._but(outcome=Outcome.CONTAIN, reason=why)
         if wish is None:
-            return contained(decision)
+            return decision._but(outcome=Outcome.CONTAIN, destination=None)
         # What the engine says of a caller whom no rule takes knows the hour already.
-        return replace(decision, reason=wish)
+        return decision._but(reason=wish)
 
     def _wish(self, is_wish: bool, impatience: int) -> Reason | None:
         """Why a caller whom no rule takes is to have a person all the same, or None."""
@@ -613,8 +618,7 @@ class Call:
                 assert rule is not None
                 own = rule.ring_timeout_s(chain.index(decision.destination))
                 timeout_s = timeout_s if own is None else own
-        return replace(
-            decision,
+        return decision._but(
             decision_id=decision_id,
             _missing=self._missing_of(rule),
             _ring_timeout_s=timeout_s,
@@ -749,7 +753,7 @@ class Call:
     def _default(self, reason: Reason, now: datetime) -> Decision:
         """Where a caller goes whom no rule takes, at this hour."""
         decision = _dialling(self._router.route(self._record.location_id, "", now=now))
-        return decision if decision.outcome is Outcome.CONTAIN else replace(decision, reason=reason)
+        return decision if decision.outcome is Outcome.CONTAIN else decision._but(reason=reason)
 
     def _plain(
         self, outcome: Outcome, reason: Reason, destination: Destination | None = None
@@ -784,7 +788,7 @@ def _offered(history: Sequence[tuple[str, str]]) -> bool:
 def _dialling(decision: Decision) -> Decision:
     """The decision; contained, where the dial policy leaves nothing to dial."""
     if decision.reason is Reason.DESTINATION_REFUSED and decision.destination is None:
-        return replace(decision, outcome=Outcome.CONTAIN)
+        return decision._but(outcome=Outcome.CONTAIN)
     return decision
 
 

@@ -37,7 +37,6 @@ __all__ = [
     "Reason",
     "RoutingPolicy",
     "RuleText",
-    "contained",
 ]
 
 MAX_RULES = 256
@@ -517,6 +516,14 @@ class Decision:
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 
+    def _but(self, **changes: Any) -> Decision:
+        """The decision with these fields: ``dataclasses.replace`` in a third of its time."""
+        made = object.__new__(Decision)
+        put = object.__setattr__
+        for name in Decision.__slots__:
+            put(made, name, changes[name] if name in changes else getattr(self, name))
+        return made
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Decision):
             return NotImplemented
@@ -524,24 +531,3 @@ class Decision:
 
     def __hash__(self) -> int:
         return hash((self.outcome, self.reason, self.destination, self.location_id))
-
-
-def contained(decision: Decision) -> Decision:
-    """A decision with nothing to dial, as a call of which the agent keeps hold has it."""
-    return Decision(  # a third of the time that ``dataclasses.replace`` takes, on every turn
-        Outcome.CONTAIN,
-        decision.reason,
-        None,
-        decision.location_id,
-        decision.catalog_version,
-        decision.confidence,
-        decision.threshold,
-        decision.question,
-        decision.next_opening,
-        decision._rule,
-        decision._evidence,
-        decision._closed,
-        decision._rival,
-        decision._missing,
-        decision._ring_timeout_s,
-    )
