@@ -534,7 +534,8 @@ class Imports(Writer):
         mine = [a for a in changes.locations if a.location_id.startswith(f"{self.name}-")]
         n_expected = self._n_locations if self._published else 0
         self._expect(len(mine) == n_expected, f"{len(mine)} are published")
+        last = self._published[-1] if self._published else 0
         self._expect(
-            all(whole_location(location, self._published[-1]) for location in mine),
+            all(whole_location(location, last) for location in mine),
             "what is published is not of one import",
         )
