@@ -594,6 +594,7 @@ def speak(api: Served) -> tuple[str, str]:
             {"event": "agentSaid", "text": said},
             {"event": "noted", "note": {"name": NAME, "reason": WORDS, "details": {"d": NUMBER}}},
             {"text": said},
+            {"text": "I was charged twice"},
             {"event": "transferFailed", "outcome": "no_answer"},
         )
     ):
