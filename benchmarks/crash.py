@@ -22,18 +22,22 @@ from benchmarks.served import (
     LostError,
     Server,
     scratch_database,
+    version_of,
     why_no_postgres,
 )
 from routing_engine import HashingEncoder
 from routing_engine.store import Store
 
-__all__ = ["BENCHMARK", "measure"]
+__all__ = ["BENCHMARK", "check_file", "measure"]
 
-MOMENTS = {"any": 0.5, "publish": 0.25, "import": 0.25}
-"""When the server is killed: at any moment, or just after such a request was sent; shares."""
+MOMENTS = {"cold": 0.1, "any": 0.4, "publish": 0.25, "import": 0.25}
+"""When the server is killed, in shares: with the first requests after its start; at any moment
+after each writer had an answer; or then, just after such a request was sent."""
 
-ANY_S = (0.02, 1.5)
+COLD_S = (0.0, 0.5)
+ANY_S = (0.0, 1.0)
 PUBLISH_S = (0.0, 0.06)
+WARM_TIMEOUT_S = 30.0
 GONE_TIMEOUT_S = 30.0
 
 
@@ -42,7 +46,8 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
 
     Args:
         kind: of the database, ``sqlite`` or ``postgresql``.
-        n_kills: under load; a tenth as many at its first start, on databases of their own.
+        n_kills: under load; a tenth as many, at least one, at its first start, on databases of
+            their own.
         n_locations: of the sheet that is imported.
         seed: of moments and writes.
 
@@ -56,13 +61,14 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
         run = _Run(kind, url, server, n_locations, seed)
         for _ in range(n_kills):
             run.kill_and_check()
-        results = run.results()
+        run.check(everything=True)
+        results = {"database": version_of(url), **run.results()}
         code = server.stop()
         if code != 0:
             raise BenchmarkProcessError(f"the server ended with {code}:\n{server.said()}")
         if kind == "sqlite":
-            _check_file(url)
-    first = n_kills // 10
+            check_file(url)
+    first = max(1, n_kills // 10)
     _kill_first_starts(kind, first, results["start_s"]["median"], seed)
     return {**results, "first_starts": first}
 
@@ -104,6 +110,7 @@ class _Run:
                 try:
                     while True:
                         writer.step(client)
+                        writer.is_warm.set()
                 except LostError as error:
                     if not killing.is_set():
                         failures.append(f"{writer.name}: {error!r} before it was killed")
@@ -111,6 +118,8 @@ class _Run:
                     failures.append(f"{writer.name}: {error!r}")
 
         threads = [threading.Thread(target=load, args=(writer,)) for writer in self._writers]
+        for writer in self._writers:
+            writer.is_warm.clear()
         started_s = time.perf_counter()
         for thread in threads:
             thread.start()
@@ -124,24 +133,40 @@ class _Run:
         if self._is_postgres:
             self._wait_until_gone()
         self._start_s.append(self._server.start())
+        self.check()
+
+    def check(self, *, everything: bool = False) -> None:
+        """Look at what was written since the last time, or at everything.
+
+        Raises:
+            ClaimError: something is not as it has to be.
+        """
         with (
             Client(self._server.port, self._server.token) as client,
             Store.open(self._url, migrate=False) as store,
         ):
             for writer in self._writers:
-                writer.check(client, store, self._organisation_id)
+                if everything:
+                    writer.look_again()
+                writer.check(client)
+                writer.check_store(store, self._organisation_id)
         self._raise([breach for writer in self._writers for breach in writer.breaches])
 
     def _wait_for_the_moment(self) -> None:
         (moment,) = self._chance.choices(list(MOMENTS), list(MOMENTS.values()))
         self._moments[moment] += 1
+        if moment == "cold":
+            time.sleep(self._chance.uniform(*COLD_S))
+            return
+        until_s = time.perf_counter() + WARM_TIMEOUT_S
+        for writer in self._writers:
+            writer.is_warm.wait(max(0.0, until_s - time.perf_counter()))
         if moment == "any":
             time.sleep(self._chance.uniform(*ANY_S))
             return
         writer = self._publisher if moment == "publish" else self._imports
         writer.under_way.clear()
-        if not writer.under_way.wait(GONE_TIMEOUT_S):
-            return  # it failed, which is told by whoever joins it
+        writer.under_way.wait(WARM_TIMEOUT_S)  # where it failed, whoever joins it is told
         time.sleep(
             self._chance.uniform(*PUBLISH_S)
             if moment == "publish"
@@ -187,14 +212,17 @@ class _Run:
         }
 
 
-def _check_file(url: str) -> None:
+def check_file(url: str) -> None:
     """Ask SQLite itself."""
     import sqlite3
 
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     try:
         for asked, right in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
-            found = connection.execute(f"PRAGMA {asked}").fetchall()
+            try:
+                found = connection.execute(f"PRAGMA {asked}").fetchall()
+            except sqlite3.DatabaseError as error:
+                raise ClaimError(f"{asked}: {error}") from error
             if found != right:
                 raise ClaimError(f"{asked}: {found[:5]}")
     finally:
@@ -260,8 +288,9 @@ def _table(document: Document) -> Table:
         f"{next(iter(runs.values()))['moments'].get(name, 0)} {what}"
         for name, what in (("publish", "while a version was published"), ("import", "in an import"))
     )
+    databases = " and ".join(run["database"] for run in runs.values())
     note = (
-        f"`routing-engine serve`, killed by SIGKILL at seeded moments ({moments}) "
+        f"`routing-engine serve` on {databases}, killed by SIGKILL at seeded moments ({moments}) "
         f"while six clients write drafts, skills, versions, calls and a sheet of "
         f"{parameters['locations']} locations; then started again, everything looked at, and every "
         "unanswered POST sent again with its key. The database itself is not killed. For a quick "
@@ -284,7 +313,6 @@ def _plot(document: Document, path: Path) -> None:
             left = [a + b for a, b in zip(left, counts, strict=True)]
         ax.set(title=f"Unanswered when killed, {DATABASES[kind]}", xlabel="requests")
         ax.legend()
-    figure.tight_layout()
     save_plot(figure, path)
 
 

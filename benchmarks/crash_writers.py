@@ -92,6 +92,7 @@ class Writer:
         seed: of what it draws.
 
     Attributes:
+        is_warm: set once something was acknowledged since the server was started.
         under_way: set whenever it sends what is worth being interrupted.
         acknowledged: how many writes of each kind were.
         interrupted: how many of each kind were not, by whether they turned out done.
@@ -101,6 +102,7 @@ class Writer:
     def __init__(self, name: str, seed: int) -> None:
         self.name = name
         self.chance = random.Random(f"crash {name} {seed}")
+        self.is_warm = threading.Event()
         self.under_way = threading.Event()
         self.acknowledged: Counter[str] = Counter()
         self.interrupted: Counter[tuple[str, bool]] = Counter()
@@ -115,9 +117,15 @@ class Writer:
         """Write once."""
         raise NotImplementedError
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         """Look at everything written since it was looked at last."""
         raise NotImplementedError
+
+    def check_store(self, store: Store, organisation_id: str) -> None:
+        """Then look at what the API does not show."""
+
+    def look_again(self) -> None:
+        """Look at everything next time, whenever it was written."""
 
     def _expect(self, condition: bool, what: str) -> None:
         if not condition:
@@ -168,7 +176,7 @@ class Drafts(Writer):
         self._n_kept = self._n
         self.acknowledged["PATCH of a draft"] += 1
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         self._again(client)
         found = whole(client.ask("GET", f"/agents/{self._agent_id}"))
         self._expect(found in (self._n_kept, self._n), f"draft {found}, not {self._n_kept}")
@@ -209,7 +217,7 @@ class Skills(Writer):
             self.acknowledged["DELETE of a skill"] += 1
         self._doing = None
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         found = self._found(client)
         if self._unanswered is not None:
             self._interruption("POST of a skill", is_done=len(found) > len(self._kept))
@@ -282,7 +290,7 @@ class Publisher(Writer):
         self._now = self._next
         self._expect(version == len(self._made), f"version {version}, not {len(self._made)}")
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         self._check_before(client)
         made = self._again(client)
         if made is not None:
@@ -290,7 +298,7 @@ class Publisher(Writer):
         found = whole(client.ask("GET", self._path))
         self._expect(found in (self._now, self._next), f"draft {found}, not {self._now}")
         self._now = self._next = self._now if found is None else found
-        self._check_versions(client, store, organisation_id)
+        self._check_versions(client)
 
     def _check_before(self, client: Client) -> None:
         """Before anything is sent again: is what was not answered there, and all of it?"""
@@ -309,7 +317,7 @@ class Publisher(Writer):
             f"after {self._what}, {'done' if is_done else 'not done'}: draft {whole(agent)}",
         )
 
-    def _check_versions(self, client: Client, store: Store, organisation_id: str) -> None:
+    def _check_versions(self, client: Client) -> None:
         listed, cursor = [], ""
         while True:
             page = client.ask("GET", f"{self._path}/versions?limit=1000{cursor}")
@@ -319,14 +327,9 @@ class Publisher(Writer):
             cursor = f"&cursor={page['nextCursor']}"
         expected = [(i, f"n{n}") for i, n in enumerate(self._made, 1)]
         self._expect(listed == expected[::-1], f"versions {listed[:5]}, not {expected[:-6:-1]}")
-        agent_id = self._path.rpartition("/")[2]
-        for i, n in list(enumerate(self._made, 1))[self._n_checked :]:
+        for i, n in self._new():
             shown = client.ask("GET", f"{self._path}/versions/{i}")
             self._expect(whole(shown["snapshot"]) == n, f"version {i} is not whole")
-            with store.read(organisation_id) as work:
-                location = Location.model_validate_json(work.version(agent_id, i).location)
-            self._expect(whole_location(location, n), f"the location of version {i} is not whole")
-        self._n_checked = len(self._made)
         if self._made:
             decision = client.ask("POST", f"{self._path}/route", {"utterance": "my invoice"})
             self._expect(
@@ -334,6 +337,21 @@ class Publisher(Writer):
                 == (len(self._made), number(self._made[-1])),
                 f"callers get version {decision['version']}, not {len(self._made)}",
             )
+
+    def check_store(self, store: Store, organisation_id: str) -> None:
+        agent_id = self._path.rpartition("/")[2]
+        with store.read(organisation_id) as work:
+            for i, n in self._new():
+                location = Location.model_validate_json(work.version(agent_id, i).location)
+                self._expect(whole_location(location, n), f"the location of {i} is not whole")
+        self._n_checked = len(self._made)
+
+    def look_again(self) -> None:
+        self._n_checked = 0
+
+    def _new(self) -> list[tuple[int, int]]:
+        """Versions that were not looked at yet, and which write each is of."""
+        return list(enumerate(self._made, 1))[self._n_checked :]
 
 
 class Calls(Writer):
@@ -379,7 +397,7 @@ class Calls(Writer):
             self._kept[self._call_id] = []
         self._to_check.add(self._call_id)
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         if self._unanswered is not None:
             self._interruption(self._what, is_done=self._is_done(client))
         data = self._again(client)
@@ -396,6 +414,9 @@ class Calls(Writer):
             if ending is not None:
                 self._expect(call["transferred"] == (ending == "transferred"), "a call's outcome")
         self._to_check = {self._call_id}
+
+    def look_again(self) -> None:
+        self._to_check = set(self._kept)
 
     def _is_done(self, client: Client) -> bool:
         if not (self._said or self._ending):
@@ -475,7 +496,7 @@ class Imports(Writer):
         if self._publishes:
             self._published.append(self._n)
 
-    def check(self, client: Client, store: Store, organisation_id: str) -> None:
+    def check(self, client: Client) -> None:
         started_at = datetime.now(UTC)
         if self._n != self._n_kept:
             is_done = self._found(client) == {(self._n, len(self._published) + self._publishes)}
@@ -494,7 +515,6 @@ class Imports(Writer):
         expected = {(self._n_kept, len(self._published))} if self._n_kept else set()
         found = self._found(client)
         self._expect(found == expected, f"writes and versions {found}, not {expected}")
-        self._check_published(store, organisation_id)
 
     def _found(self, client: Client) -> set[tuple[int | None, int]]:
         """Which write the drafts are of, and their version: of all one, where nothing is half."""
@@ -508,7 +528,7 @@ class Imports(Writer):
         self._expect(len(items) in (0, self._n_locations), f"{len(items)} agents")
         return {(whole(agent), agent["version"] or 0) for agent in items}
 
-    def _check_published(self, store: Store, organisation_id: str) -> None:
+    def check_store(self, store: Store, organisation_id: str) -> None:
         changes = store.feed(organisation_id).changes()
         self._expect(not changes.unreadable, "published locations that cannot be read")
         mine = [a for a in changes.locations if a.location_id.startswith(f"{self.name}-")]

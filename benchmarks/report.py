@@ -21,12 +21,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _DISTRIBUTIONS = (
     "faiss-cpu",
+    "fastapi",
     "lingua-language-detector",
     "numpy",
     "onnxruntime",
     "pandas",
     "phonenumbers",
     "openvino",
+    "psycopg",
     "pydantic",
     "semantic-router",
     "sentence-transformers",
@@ -36,6 +38,7 @@ _DISTRIBUTIONS = (
     "tokenizers",
     "torch",
     "transformers",
+    "uvicorn",
 )
 
 

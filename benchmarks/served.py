@@ -21,7 +21,15 @@ from typing import Any, Self
 from benchmarks.processes import BenchmarkProcessError
 from benchmarks.report import ROOT
 
-__all__ = ["DATABASES", "Client", "LostError", "Server", "scratch_database", "why_no_postgres"]
+__all__ = [
+    "DATABASES",
+    "Client",
+    "LostError",
+    "Server",
+    "scratch_database",
+    "version_of",
+    "why_no_postgres",
+]
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 START_TIMEOUT_S = 120.0
@@ -65,6 +73,19 @@ def scratch_database(kind: str) -> Iterator[str]:
             yield url.set(database=name).render_as_string(hide_password=False)
         finally:
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def version_of(url: str) -> str:
+    """Name and version of a database."""
+    if url.startswith("sqlite"):
+        import sqlite3
+
+        return f"SQLite {sqlite3.sqlite_version}"
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        number = connection.info.server_version
+    return f"PostgreSQL {number // 10_000}.{number % 10_000}"
 
 
 class Client:

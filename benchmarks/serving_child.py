@@ -25,9 +25,11 @@ from benchmarks.timing import no_garbage_collection, percentiles_us
 from routing_engine import Outcome, Reason, RoutingEngine
 from routing_engine.columns import LocationColumns
 
-__all__ = ["numbers_of", "outdated", "wrong"]
+__all__ = ["VISIBLE_S", "numbers_of", "outdated", "wrong"]
 
 VISIBLE_S = 2.0
+"""By when an engine answers by what was published."""
+
 ANSWER_TIMEOUT_S = 60.0
 N_WARMUP = 3
 
@@ -88,7 +90,9 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionError("the server closed the connection"))
+            error = ConnectionError("the server closed the connection")
+            error.__cause__ = exc
+            self._answer.set_exception(error)
 
     def data_received(self, data: bytes) -> None:
         received = self._received

@@ -49,6 +49,14 @@ def _offsets(lengths: npt.NDArray[np.int64]) -> Offsets:
     return offsets
 
 
+def _recoded(column: Codes, special: Codes) -> Codes:
+    """A copy, with another code in place of each special destination."""
+    changed = np.array(column, np.uint64)
+    at = changed >= np.uint64(SPECIAL)
+    changed[at] = special[(changed[at] - np.uint64(SPECIAL)).astype(np.intp)]
+    return changed
+
+
 def _within(indices: npt.NDArray[Any], end: int) -> bool:
     return not len(indices) or (int(indices.min()) >= 0 and int(indices.max()) < end)
 
@@ -399,13 +407,6 @@ class LocationColumns:
         site = np.array([sites.add(item) for item in other.sites], np.int32)
         table = np.array([tables.add(item) for item in other.tables], np.int32)
         special = np.array([codes.encode(item) for item in other.specials], np.uint64)
-
-        def recoded(column: Codes) -> Codes:
-            changed = np.array(column, np.uint64)
-            at = changed >= np.uint64(SPECIAL)
-            changed[at] = special[(changed[at] - np.uint64(SPECIAL)).astype(np.intp)]
-            return changed
-
         n_slots = len(self.destinations)
         return LocationColumns(
             ids=self.ids.joined(other.ids),
@@ -413,14 +414,16 @@ class LocationColumns:
             site=np.concatenate([self.site, site[other.site]]),
             table=np.concatenate([self.table, table[other.table]]),
             first_slot=np.concatenate([self.first_slot, other.first_slot[1:] + n_slots]),
-            destinations=np.concatenate([self.destinations, recoded(other.destinations)]),
-            defaults=np.concatenate([self.defaults, recoded(other.defaults)]),
-            after_hours=np.concatenate([self.after_hours, recoded(other.after_hours)]),
+            destinations=np.concatenate([self.destinations, _recoded(other.destinations, special)]),
+            defaults=np.concatenate([self.defaults, _recoded(other.defaults, special)]),
+            after_hours=np.concatenate([self.after_hours, _recoded(other.after_hours, special)]),
             fallback_slots=np.concatenate([self.fallback_slots, other.fallback_slots + n_slots]),
             fallback_offsets=np.concatenate(
                 [self.fallback_offsets, other.fallback_offsets[1:] + self.fallback_offsets[-1]]
             ),
-            fallback_codes=np.concatenate([self.fallback_codes, recoded(other.fallback_codes)]),
+            fallback_codes=np.concatenate(
+                [self.fallback_codes, _recoded(other.fallback_codes, special)]
+            ),
             sites=sites.values,
             tables=tables.values,
             specials=tuple(codes.specials),
@@ -428,12 +431,39 @@ class LocationColumns:
         )
 
     def pruned(self) -> LocationColumns:
-        """The same locations, without rule tables that none of them has."""
-        used, table = np.unique(self.table, return_inverse=True)
-        if len(used) == len(self.tables):
+        """The same locations, without sites, rule tables and specials that none of them has."""
+        sites, site = np.unique(self.site, return_inverse=True)
+        tables, table = np.unique(self.table, return_inverse=True)
+        made = self
+        if len(sites) < len(self.sites):
+            kept = tuple(self.sites[i] for i in sites.tolist())
+            made = replace(made, site=site.astype(np.int32), sites=kept)
+        if len(tables) < len(self.tables):
+            texts = tuple(self.tables[i] for i in tables.tolist())
+            made = replace(made, table=table.astype(np.int32), tables=texts)
+        return made._without_unused_specials()
+
+    def _without_unused_specials(self) -> LocationColumns:
+        if not self.specials:
             return self
-        tables = tuple(self.tables[i] for i in used.tolist())
-        return replace(self, table=table.astype(np.int32), tables=tables)
+        columns = (self.destinations, self.defaults, self.after_hours, self.fallback_codes)
+        codes = np.unique(np.concatenate(columns))
+        used = (codes[codes >= np.uint64(SPECIAL)] - np.uint64(SPECIAL)).astype(np.intp)
+        if len(used) == len(self.specials):
+            return self
+        new = np.zeros(len(self.specials), np.uint64)
+        new[used] = np.uint64(SPECIAL) + np.arange(len(used), dtype=np.uint64)
+        destinations, defaults, after_hours, fallback_codes = (
+            _recoded(column, new) for column in columns
+        )
+        return replace(
+            self,
+            destinations=destinations,
+            defaults=defaults,
+            after_hours=after_hours,
+            fallback_codes=fallback_codes,
+            specials=tuple(self.specials[i] for i in used.tolist()),
+        )
 
     def locations(self) -> Iterator[Location]:
         """Every location as a model, in order."""

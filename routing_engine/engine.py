@@ -503,45 +503,43 @@ class RoutingEngine:
             InvalidValueError: as the constructor, or an id is both changed and removed.
         """
         given = list(_checked(changes))
-        LocationColumns.from_locations(given)  # refuses what the constructor refuses
-        new = {location.location_id: location for location in given}
+        columns = LocationColumns.from_locations(given)  # refuses what the constructor refuses
+        new = {location.location_id for location in given}
         if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
             raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
         removed = set(remove)
         if not all(isinstance(location_id, str) for location_id in removed):
             raise InvalidValueError("a location id is a str")
-        both = sorted(removed & set(new))
+        both = sorted(removed & new)
         if both:
             raise InvalidValueError(f"both changed and removed: {both[:5]}")
         with self._writing:
             state = self._state
             gone = set(state.gone)
-            kept = {}
-            if state.changed is not None:
-                kept = {
-                    item.location_id: item for item in state.changed.catalog.columns.locations()
-                }
             for location_id in removed:
                 if state.find(location_id)[1] < 0:
                     raise UnknownLocationError(location_id, state.version)
-            for location_id in (*new, *removed):
+            for location_id in new | removed:
                 i = state.base.catalog.find(location_id)
                 if i >= 0:
                     gone.add(i)
-            kept.update(new)
-            for location_id in removed:
-                kept.pop(location_id, None)
+            if state.changed is not None:
+                # As arrays: to make models of all that changed before would stop every thread
+                # that routes for as long.
+                before = state.changed.catalog
+                replaced = {before.find(location_id) for location_id in new | removed} - {-1}
+                columns = before.columns.without(frozenset(replaced)).joined(columns).pruned()
+            n_changed = len(columns)
             version = state.version + 1
-            columns = LocationColumns.from_locations(kept.values())
             changed = self._part(columns, version, self._known(state), progress=False)
             made = _State(
                 version,
                 state.base,
-                changed if kept else None,
+                changed if n_changed else None,
                 frozenset(gone),
                 RecentDecisions(self._cache_size),
             )
-            self._state = self._merged(made) if max(len(kept), len(gone)) > MAX_CHANGED else made
+            self._state = self._merged(made) if max(n_changed, len(gone)) > MAX_CHANGED else made
         return version
 
     def follow(self, feed: Feed | Publisher, *, since: int | None = None) -> Following:

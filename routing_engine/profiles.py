@@ -125,11 +125,14 @@ class Profiles:
         """One rule of one profile, as it was given to the index."""
         layout = self.layouts[profile]
         n = layout.n_rules
-        start, n_candidates = int(layout.starts[rule]), int(layout.n_candidates[rule])
-        candidates = range(start, start + n_candidates) if n_candidates else (n + rule,)
-        places = [rule, n + rule, *candidates]
+        start = int(layout.starts[rule])
+        end = int(layout.starts[rule + 1]) if rule + 1 < n else layout.n_rows
+        places = [rule, n + rule, *(range(start, end) if end > start else (n + rule,))]
+        constants = (layout.constant[rule], layout.best_weight[rule], layout.near_weight[rule])
         return Scored(
-            self.index.rows(profile)[places], layout.offsets[places], layout.constants[rule]
+            self.index.rows(profile)[places],
+            layout.offsets[places],
+            np.array(constants, np.float32),
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -33,6 +33,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,9 @@ DEFAULT_THRESHOLD = PARAMETERS.threshold
 KINDS = ("when", "stripped", "first person", "label", "spoken")
 """Wordings of a description, in the order of :func:`rule_texts`."""
 
+MAX_REMEMBERED = 20_000
+"""Descriptions whose wordings are remembered."""
+
 HINGE = 0.6
 ALONE = 0.3
 """The lead of a rule that has no other beside it."""
@@ -72,8 +76,12 @@ ALONE = 0.3
 Floats = npt.NDArray[np.float32]
 
 
+@lru_cache(MAX_REMEMBERED)
 def description_texts(label: str, when: str) -> tuple[str, ...]:
-    """The wordings of one description, in the order of :data:`KINDS`."""
+    """The wordings of one description, in the order of :data:`KINDS`.
+
+    Remembered, for a catalog that changes asks again for most of what it had.
+    """
     core = stripped(when)
     return (when, core, first_person(core), label, spoken(when))
 

@@ -56,6 +56,9 @@ class Value(BaseModel):
         except pydantic.ValidationError as error:
             raise self._error(error) from None
 
+    # A value within a value is then validated in one go, in the context of the whole.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         try:

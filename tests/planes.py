@@ -86,7 +86,7 @@ class Served:
         return self.ended(made["id"])
 
     def ended(self, import_id: str) -> Any:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while time.monotonic() < until:
             found = self.data("GET", f"/imports/{import_id}")
             if found["status"] != "running":
@@ -98,7 +98,11 @@ class Served:
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[Served]:
     """An application on an empty database; SQLite in the folder, unless it is given."""
-    usual = {"database": f"sqlite:///{folder / 'routing.db'}", "rate_per_s": 1e6}
+    usual = {
+        "database": f"sqlite:///{folder / 'routing.db'}",
+        "rate_per_s": 1e6,
+        "encoder": "hashing",
+    }
     made = Settings(**{**usual, **settings})
     store = Store.open(made.database, secret=made.secret_bytes)
     tokens = []

@@ -460,6 +460,19 @@ class TestMerging:
         assert "Season 0" not in tables
         assert BILLING.when not in tables
 
+    @pytest.mark.parametrize("is_merged", [True, False])
+    def test_nor_is_anything_else_kept_of_a_location_that_changes_for_ever(self, is_merged):
+        engine = engine_of(a_location("a", BILLING))
+        for i in range(5):
+            season = a_rule(f"Season {i}", f"sip:season-{i}@example.com")
+            engine.apply([a_location("a", season, threshold=0.1 + i / 10)])
+        state = engine._state
+        columns = state.columns() if is_merged else state.changed.catalog.columns
+        assert columns.tables == ((season.text,),)
+        assert [site.threshold for site in columns.sites] == [0.5]
+        assert columns.specials == (season.destination,)
+        assert next(columns.locations()) == a_location("a", season, threshold=0.5)
+
     def test_a_snapshot_after_changes_is_the_changed_catalog(self, tmp_path):
         engine = engine_of(a_location("a", BILLING), a_location("b", LEAK))
         engine.apply([a_location("c", BILLING, LEAK)], remove=["a"])
@@ -530,11 +543,24 @@ class TestColumns:
             item for i, item in enumerate(expected) if i not in again
         ]
 
+    @settings(max_examples=50)
+    @given(splits())
+    def test_pruned_is_what_the_rest_alone_would_be(self, split):
+        made, gone = split
+        pruned = compiled(*made).without(gone).pruned()
+        alone = compiled(*(item for i, item in enumerate(made) if i not in gone))
+        pruned.check()
+        assert list(pruned.locations()) == list(alone.locations())
+        for name in ("sites", "tables", "specials"):
+            assert set(getattr(pruned, name)) == set(getattr(alone, name))
+            assert len(getattr(pruned, name)) == len(getattr(alone, name))
+
     @given(location_lists)
     def test_arrays_keep_their_types(self, made):
         columns = compiled(*made)
         first = frozenset(range(min(1, len(made))))
-        for changed in (columns.without(first), columns.joined(compiled())):
+        left = columns.without(first)
+        for changed in (left, left.pruned(), columns.joined(compiled())):
             for name in LocationColumns.__slots__:
                 part = getattr(changed, name)
                 if isinstance(part, np.ndarray):

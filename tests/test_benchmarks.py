@@ -673,6 +673,26 @@ class TestCommands:
         assert all(counts[key] > 0 for key in ("route", "aroute", "replace", "save_and_load"))
         assert len(results["samples"]) > 5
 
+    def test_serving(self, folder):
+        results = self.document(folder, "serving").results
+        served = results["served"]
+        assert (served["errors"], served["wrong"], served["not_routed"]) == (0, 0, 0)
+        assert served["publishes"] == len(served["visible_s"]) == 5
+        assert 0 < served["p50_us"] <= served["p99_us"]
+        assert results["times"] == pytest.approx(
+            served["p99_us"] / results["engine"]["p99_us"], rel=1e-3
+        )
+
+    def test_crash(self, folder):
+        results = self.document(folder, "crash").results
+        assert next(iter(results["runs"])) == "sqlite"
+        assert (results["left_out"] is None) == ("postgresql" in results["runs"])
+        for run in results["runs"].values():
+            assert sum(run["moments"].values()) == 5
+            assert sum(run["acknowledged"].values()) > 20
+            assert sum(sum(ended.values()) for ended in run["interrupted"].values()) > 5
+            assert run["breaches"] == 0
+
     def test_fuzz_headers(self, folder):
         document = Document.read(folder / "fuzz-headers.json")
         assert document.meta["versions"]["sipmessage"]

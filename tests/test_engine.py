@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -271,8 +272,11 @@ class TestPolicy:
         sentences | texts,
         st.sampled_from((0.0, 0.2, 0.5)),
         st.sampled_from((0.5, 0.9, 1.0)),
+        st.sampled_from(
+            (datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 18, tzinfo=UTC))
+        ),
     )
-    def test_a_higher_threshold_only_adds_defaults(self, locations, said, low, high):
+    def test_a_higher_threshold_only_adds_defaults(self, locations, said, low, high, now):
         columns = compiled(*locations)
         loose, strict = (
             RoutingEngine(
@@ -281,9 +285,11 @@ class TestPolicy:
             for threshold in (low, high)
         )
         for location in locations:
-            before = loose.route(location.location_id, said)
-            after = strict.route(location.location_id, said)
-            if after.reason is not Reason.BELOW_THRESHOLD:
+            before = loose.route(location.location_id, said, now=now)
+            after = strict.route(location.location_id, said, now=now)
+            # What no rule takes at a closed location is outside hours as well.
+            is_below = after.reason in (Reason.BELOW_THRESHOLD, Reason.OUTSIDE_HOURS)
+            if after.rule is not None or not is_below:
                 assert (after.outcome, after.destination, after.rule) == (
                     before.outcome,
                     before.destination,

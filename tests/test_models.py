@@ -13,13 +13,16 @@ from routing_engine import (
     ContextRule,
     Decision,
     Destination,
+    HashingEncoder,
     InvalidValueError,
     Location,
     Outcome,
     Reason,
+    RoutingEngine,
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.destinations import as_kept
 from routing_engine.explanation import Grounds, Match
 from routing_engine.models import contradicting_rules
 from tests.strategies import a_location, a_rule, locations, rules
@@ -454,3 +457,21 @@ def test_decisions_are_equal_by_what_they_say():
     assert a_decision() != a_decision(_evidence=Evidence("Sales"))
     assert a_decision() != "transfer"
     assert "_evidence" not in repr(a_decision())
+
+
+def test_what_is_kept_is_not_looked_up_again_and_still_has_its_form():
+    location = a_location("store-1", a_rule(), business_hours="Mon-Fri 08:00-17:00", timezone="UTC")
+    text = location.model_dump_json()
+    with as_kept():
+        assert Location.model_validate_json(text) == location
+    for wrong in ('"+1415555010"', '"dial +14155550100"', '"+14155550100\\u0000"', "17"):
+        broken = text.replace('"+14155550100"', wrong)
+        assert broken != text
+        if wrong == '"+1415555010"':  # one that nobody has; the dial policy refuses it
+            with as_kept():
+                made = Location.model_validate_json(broken)
+            engine = RoutingEngine([made], encoder=HashingEncoder())
+            assert engine.route("store-1", "hello").destination is None
+        else:
+            with as_kept(), pytest.raises(InvalidValueError, match="default_destination"):
+                Location.model_validate_json(broken)

@@ -521,6 +521,18 @@ def test_an_import_makes_drafts_and_publishes_all_of_them(tmp_path):
         assert (kept["warm"], kept["transferDestination"]) == (True, "+14155550102")
 
 
+def test_a_large_sheet_is_imported_in_a_process_of_its_own(api: Served):
+    rows = [
+        b"big-%d,+1415555%04d,Billing,caller asks about an invoice,I was charged twice,+1212555%04d,,"
+        % (i, i, i)
+        for i in range(1000)
+    ]
+    found = api.imported(SHEET.splitlines()[0] + b"\n" + b"\n".join(rows), publish="true")
+    assert (found["status"], found["nDone"], found["diff"]["nAdded"]) == ("done", 1000, 1000)
+    (agent,) = api.data("GET", "/agents", params={"locationId": "big-77"})["items"]
+    assert route(api, agent["id"], "I was charged twice")["destination"] == "+12125550077"
+
+
 def test_a_sheet_with_an_error_changes_nothing(api: Served):
     broken = SHEET.replace(b"4155550112", b"555 01A2").replace(b"s-", b"x-")
     found = api.imported(broken)

@@ -21,9 +21,7 @@ PRINCIPAL = Principal("org_1", "key_1", frozenset({"calls:write"}))
 
 def test_a_lost_database_keeps_the_last_versions_answering(tmp_path, empty_postgres_url):
     """The connections are cut, and no new ones let in, as when a database is restarted."""
-    admin = psycopg.connect(
-        empty_postgres_url.rpartition("/")[0] + "/postgres", autocommit=True
-    )
+    admin = psycopg.connect(empty_postgres_url.rpartition("/")[0] + "/postgres", autocommit=True)
     name = empty_postgres_url.rpartition("/")[2]
 
     def let_in(allowed: bool) -> None:

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import multiprocessing
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from fastapi import File, Form, Request, UploadFile
 from fastapi import Path as InPath
 from starlette.responses import Response
 
 from routing_engine.columns import LocationColumns
+from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, Problem, RoutingError, SheetError
 from routing_engine.models import ContextRule, Location
@@ -32,13 +35,14 @@ from routing_engine.server.examining import examine
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
 from routing_engine.server.writes import IdempotencyKey, Made, once, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
 from routing_engine.store import Import as Kept
-from routing_engine.store import ImportedDraft, Work
+from routing_engine.store import ImportedDraft, Store, Work
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
@@ -57,6 +61,9 @@ STALE = timedelta(minutes=10)
 """Without a sign of life, after which an import is taken for one that a crash ended."""
 
 NOTED_EVERY_S = 1.0
+INLINE_BYTES = 64 << 10
+"""A sheet that is larger is imported in a process of its own."""
+
 FIELDS = ("file", "dryRun", "publish", "region")
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 
@@ -169,7 +176,8 @@ def create_import(
                 dry_run,
                 publish,
             )
-            plane.importing.submit(_run, plane, job)
+            large = path.stat().st_size > INLINE_BYTES
+            plane.importing.submit(_run_apart if large else _run, plane, job)
             started = True
         return response
     finally:
@@ -199,7 +207,56 @@ def get_import(
     return answer(shown(item), shown(item)["status"])
 
 
-def _run(plane: ControlPlane, job: _Job) -> None:
+class _Desk(Protocol):
+    """What an import needs of a plane."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def encoder(self) -> Encoder:
+        """What drafts are tried with."""
+        ...
+
+
+class _Apart:
+    """What an import needs, in a process of its own. Drafts are not sealed: no secret is."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store.open(settings.database, migrate=False)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        from routing_engine.server.plane import open_encoder
+        from routing_engine.server.remembering import RememberingEncoder
+
+        return RememberingEncoder(open_encoder(self.settings.encoder))
+
+
+def _run_apart(plane: ControlPlane, job: _Job) -> None:
+    """Do a large import in a process of its own: callers do not wait for its share of this one."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=_import_apart, args=(plane.settings, job)
+    )
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        _logger.warning("an import ended with %s", process.exitcode)
+        shutil.rmtree(job.path.parent, ignore_errors=True)
+        _close(plane, job, "failed", {"problems": ["the import was interrupted"]}, None)
+
+
+def _import_apart(settings: Settings, job: _Job) -> None:
+    """What that process does."""
+    desk = _Apart(settings)
+    try:
+        _run(desk, job)
+    finally:
+        desk.store.close()
+
+
+def _run(plane: _Desk, job: _Job) -> None:
     """Do an import; whatever happens, it ends with a status."""
     try:
         status, report, compared = _Importing(plane, job).run()
@@ -209,6 +266,11 @@ def _run(plane: ControlPlane, job: _Job) -> None:
         report = {"problems": ["this is a mistake of the server"]}
     finally:
         shutil.rmtree(job.path.parent, ignore_errors=True)
+    _close(plane, job, status, report, compared)
+
+
+def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
+    """Note the end of an import."""
     try:
         with plane.store.work(job.organisation_id, actor=job.actor) as work:
             _finish(work, job, status, report, compared)
@@ -229,7 +291,7 @@ def _finish(work: Work, job: _Job, status: str, report: Mapping[str, Any], compa
 class _Importing:
     """One import under way."""
 
-    def __init__(self, plane: ControlPlane, job: _Job) -> None:
+    def __init__(self, plane: _Desk, job: _Job) -> None:
         self._plane = plane
         self._job = job
         self._noted_s = 0.0

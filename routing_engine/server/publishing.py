@@ -35,7 +35,7 @@ from routing_engine.server.writes import (
 from routing_engine.store import Version as Kept
 from routing_engine.store import Work
 
-__all__ = ["published_version", "publishing"]
+__all__ = ["loaded_version", "published_version", "publishing"]
 
 publishing = router()
 
@@ -247,5 +247,25 @@ def published_version(request: Request, agent_id: str) -> int:
     if number is None:
         raise ProblemError(
             409, "no version of this agent is published", code="no_published_version"
+        )
+    return number
+
+
+def loaded_version(request: Request, agent_id: str) -> int:
+    """As :func:`published_version`, once this process answers by it.
+
+    Raises:
+        ProblemError: 503 where it does not after two seconds, as in the middle of a large import.
+    """
+    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
+    published_version(request, agent_id)
+    plane.catch_up(agent_id, organisation_id)
+    number = published_version(request, agent_id)
+    if not plane.answers(agent_id, organisation_id):
+        raise ProblemError(
+            503,
+            "what was published is being loaded; try again",
+            code="loading",
+            headers={"Retry-After": "1"},
         )
     return number

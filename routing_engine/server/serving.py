@@ -69,14 +69,16 @@ def bootstrap(store: Store, settings: Settings) -> None:
     if not store.is_empty():
         return
     given = settings.bootstrap_key
-    organisation_id = store.create_organisation("default")
-    with store.work(organisation_id, actor="bootstrap") as work:
+    # In one transaction: an organisation without a key would be closed to everybody for good.
+    with store.founding("default", actor="bootstrap") as work:
         _, token = work.create_key(
             "bootstrap", SCOPES, token=None if given is None else given.get_secret_value()
         )
+        if given is None:
+            # On stdout, apart from the logs, and this once; before it is kept, for one that was
+            # kept and not shown would be lost.
+            print(token, flush=True)  # noqa: T201
     if given is None:
-        # On stdout, apart from the logs, and this once.
-        print(token, flush=True)  # noqa: T201
         print("above is the first key, with all scopes; it is not shown again", file=sys.stderr)  # noqa: T201
 
 

@@ -85,10 +85,17 @@ class Store:
 
     def create_organisation(self, name: str) -> str:
         """A new organisation; returns its id."""
-        organisation_id = new_id("org")
-        with self._database.transaction(organisation_id, writing=True) as rows:
-            rows.add(OrganisationRow(id=organisation_id, name=name, created_at=present()))
-        return organisation_id
+        with self.founding(name) as work:
+            return work.organisation_id
+
+    @contextmanager
+    def founding(self, name: str, *, actor: str = "") -> Iterator[Work]:
+        """One transaction that makes an organisation, with all that it begins with."""
+        with self.work(new_id("org"), actor=actor) as work:
+            row = OrganisationRow(id=work.organisation_id, name=name, created_at=present())
+            work._rows.add(row)
+            work._rows.flush()  # what is added next refers to it
+            yield work
 
     def organisations(self) -> list[tuple[str, str]]:
         """Id and name of each, oldest first."""

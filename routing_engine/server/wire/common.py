@@ -80,6 +80,11 @@ def _text_only(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """In JSON 2.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _day(value: Any) -> Any:
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", _text_only(value), re.ASCII):
         raise ValueError("must be a date such as 2026-12-25")
@@ -107,7 +112,7 @@ _INNER = r"[ -~\u00a1-\u2027\u202a-\ud7ff]"
 _SEEN: JsonDict = {"pattern": f"^{_INNER}*[!-~\\u00a1-\\u167f]{_INNER}*$"}
 
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict()]
+Count = Annotated[int, Strict(), BeforeValidator(_whole)]
 Share = Annotated[Probability, Strict()]
 Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)]
 Sentence = Annotated[

@@ -1,0 +1,45 @@
+"""The first start on an empty database."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.server.security import SCOPES
+from routing_engine.server.serving import bootstrap
+from routing_engine.server.settings import Settings
+
+KEY = "rk_" + "a" * 40
+
+
+class TestBootstrap:
+    def test_the_first_start_makes_one_organisation_and_the_given_key(self, store):
+        for _ in range(2):
+            bootstrap(store, Settings(bootstrap_key=KEY))
+        ((organisation_id, name),) = store.organisations()
+        assert name == "default"
+        principal = store.authenticate(KEY)
+        assert principal.organisation_id == organisation_id
+        assert principal.scopes == frozenset(SCOPES)
+
+    def test_a_key_that_is_made_is_printed_once_and_works(self, store, capsys):
+        for _ in range(2):
+            bootstrap(store, Settings())
+        (token,) = capsys.readouterr().out.split()
+        assert store.authenticate(token).scopes == frozenset(SCOPES)
+
+    def test_a_first_start_that_fails_leaves_nothing_so_that_the_next_one_works(self, store):
+        with pytest.raises(InvalidValueError, match="at least 32"):
+            bootstrap(store, Settings(bootstrap_key="short"))
+        assert store.is_empty()
+        bootstrap(store, Settings(bootstrap_key=KEY))
+        assert store.authenticate(KEY) is not None
+
+    def test_a_key_that_could_not_be_shown_is_not_kept(self, store, monkeypatch):
+        def fails(*_: object, **__: object) -> None:
+            raise BrokenPipeError
+
+        monkeypatch.setattr("builtins.print", fails)
+        with pytest.raises(BrokenPipeError):
+            bootstrap(store, Settings())
+        assert store.is_empty()
