@@ -89,12 +89,14 @@ class _Fuzzing:
         return sum(counted.total() for counted in self.statuses.values())
 
     def tell(self) -> None:
-        """The examples of the document, in its order; what deletes comes last, parts first."""
+        """The examples of the document: agents, then their calls; what deletes comes last."""
         paths = list(self._schema.raw_schema["paths"])
         for operation in sorted(
             self._operations,
             key=lambda item: (
                 item.method == "delete",
+                # The document has calls first; there are none before an agent is published.
+                "calls" in item.definition.raw["tags"],
                 -item.path.count("{") if item.method == "delete" else paths.index(item.path),
                 # A PUT before its GET, as a POST before its list.
                 item.method == "get",

@@ -238,7 +238,11 @@ class Server:
 
     def said(self) -> str:
         """The end of what it wrote."""
-        return self._said.read_text(encoding="utf-8", errors="replace")[-4000:]
+        return self.everything_said()[-4000:]
+
+    def everything_said(self) -> str:
+        """All that it wrote since it was started last."""
+        return self._said.read_text(encoding="utf-8", errors="replace")
 
     def kill(self) -> int | None:
         """Kill it as nothing can be caught (SIGKILL)."""

@@ -529,17 +529,19 @@ class RoutingEngine:
                 before = state.changed.catalog
                 replaced = {before.find(location_id) for location_id in new | removed} - {-1}
                 columns = before.columns.without(frozenset(replaced)).joined(columns).pruned()
-            n_changed = len(columns)
-            version = state.version + 1
-            changed = self._part(columns, version, self._known(state), progress=False)
-            made = _State(
+            version, known = state.version + 1, self._known(state)
+            if max(len(columns), len(gone)) > MAX_CHANGED:
+                kept = state.base.catalog.columns.without(frozenset(gone))
+                self._state = self._build(kept.joined(columns).pruned(), version, known=known)
+                return version
+            changed = self._part(columns, version, known, progress=False)
+            self._state = _State(
                 version,
                 state.base,
-                changed if n_changed else None,
+                changed if len(columns) else None,
                 frozenset(gone),
                 RecentDecisions(self._cache_size),
             )
-            self._state = self._merged(made) if max(n_changed, len(gone)) > MAX_CHANGED else made
         return version
 
     def follow(self, feed: Feed | Publisher, *, since: int | None = None) -> Following:

@@ -28,6 +28,8 @@ def one_line(text: str, limit: int) -> str:
         text: anything.
         limit: most characters that are returned.
     """
+    if text.isascii() and text.isprintable():  # as nearly all is, and nothing of it goes
+        return " ".join(text[:_LONGEST_READ].split())[:limit].rstrip()
     folded = unicodedata.normalize("NFKC", text[:_LONGEST_READ])
     kept = "".join(c for c in folded if unicodedata.category(c)[0] != "C" or c.isspace())
     return " ".join(kept.split())[:limit].rstrip()

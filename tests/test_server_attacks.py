@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from benchmarks.served import Client, Server, scratch_database
 from routing_engine.errors import StoreUnavailableError
 from routing_engine.server.health import health_app
 from routing_engine.server.problems import ProblemError
@@ -594,6 +595,7 @@ def speak(api: Served) -> tuple[str, str]:
             {"event": "agentSaid", "text": said},
             {"event": "noted", "note": {"name": NAME, "reason": WORDS, "details": {"d": NUMBER}}},
             {"text": said},
+            {"text": "I was charged twice"},
             {"event": "transferFailed", "outcome": "no_answer"},
         )
     ):
@@ -712,6 +714,27 @@ class TestPrivacy:
         assert traces(text) == []
         assert token not in text
         assert token[keys.PREFIX_LENGTH :] not in text
+
+    def test_a_server_that_logs_everything_logs_no_number_word_or_key(self):
+        with (
+            scratch_database("sqlite") as url,
+            Server(url, {"encoder": "hashing", "log_level": "debug"}) as server,
+        ):
+            server.start()
+            with Client(server.port, server.token) as client:
+                agent_id = client.ask("POST", "/agents", {"name": "Oakland", **CONFIG})["id"]
+                client.ask("POST", f"/agents/{agent_id}/publish", {})
+                client.ask("POST", f"/agents/{agent_id}/route", {"utterance": f"{WORDS} {NUMBER}"})
+                call = client.ask("POST", f"/agents/{agent_id}/calls", {"callerId": NUMBER})
+                client.ask("POST", f"/calls/{call['callId']}/turns", {"text": f"{NAME} {WORDS}"})
+                made = client.ask("POST", "/keys", {"name": "k", "scopes": ["calls:read"]})
+                client.send("POST", f"/agents/{agent_id}/route", WORDS.encode())
+            server.stop()
+            said = server.everything_said()
+        assert '"level": "debug"' in said
+        assert traces(said) == []
+        for secret in (MAIN[1:], "4155550111", server.token[12:], made["key"][12:]):
+            assert secret not in said
 
     def test_a_mistake_of_the_server_tells_no_more_than_that(self, local, caplog, monkeypatch):
         agent_id = local.published()
