@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, Strict, model_validator
 
 from routing_engine.models import MAX_EXAMPLES, MAX_LISTED, MAX_RULES
 from routing_engine.server.wire.common import (
-    Count,
+    WHOLE,
     DestinationText,
     Flag,
     LanguageCode,
@@ -38,7 +38,7 @@ MAX_FALLBACK = 16
 MAX_TESTS = 1000
 
 Details = Annotated[list[Name], Field(max_length=MAX_LISTED)]
-RingSeconds = Annotated[Count, Field(ge=5, le=300)]
+RingSeconds = Annotated[int, Strict(), Field(ge=5, le=300), WHOLE]
 
 
 class TransferRule(Wire):

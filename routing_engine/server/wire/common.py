@@ -27,7 +27,7 @@ from routing_engine.errors import InvalidValueError
 from routing_engine.models import Label, Language, Probability, RuleSentence, TimeZone
 
 __all__ = [
-    "Count",
+    "WHOLE",
     "Day",
     "DestinationText",
     "Envelope",
@@ -112,7 +112,8 @@ _INNER = r"[ -~\u00a1-\u2027\u202a-\ud7ff]"
 _SEEN: JsonDict = {"pattern": f"^{_INNER}*[!-~\\u00a1-\\u167f]{_INNER}*$"}
 
 Flag = Annotated[bool, Strict()]
-Count = Annotated[int, Strict(), BeforeValidator(_whole)]
+# Stands last: bounds that come after it would not be in the schema.
+WHOLE = BeforeValidator(_whole)
 Share = Annotated[Probability, Strict()]
 Name = Annotated[Label, Field(min_length=1, examples=["Fernwick Oakland"], json_schema_extra=_SEEN)]
 Sentence = Annotated[

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, Strict, StringConstraints, model_validator
 
-from routing_engine.server.wire.common import Count, Flag, Moment, Wire
+from routing_engine.server.wire.common import WHOLE, Flag, Moment, Wire
 
 __all__ = [
     "Change",
@@ -46,7 +46,7 @@ class Rollback(_Forced):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "note": "back"}]})
 
-    version: Annotated[Count, Field(ge=1, le=2**31 - 1)]
+    version: Annotated[int, Strict(), Field(ge=1, le=2**31 - 1), WHOLE]
 
 
 class VersionSummary(Wire):

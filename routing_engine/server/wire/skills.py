@@ -9,13 +9,14 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    Strict,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from routing_engine.server.wire.common import (
-    Count,
+    WHOLE,
     DestinationText,
     Flag,
     Moment,
@@ -161,5 +162,5 @@ class CallerVerification(Wire):
     )
 
     methods: Annotated[list[Token], Field(max_length=16)] = Field(default_factory=list)
-    ttl_seconds: Annotated[Count, Field(ge=1, le=86_400)] = 900
-    max_attempts: Annotated[Count, Field(ge=1, le=20)] = 3
+    ttl_seconds: Annotated[int, Strict(), Field(ge=1, le=86_400), WHOLE] = 900
+    max_attempts: Annotated[int, Strict(), Field(ge=1, le=20), WHOLE] = 3
