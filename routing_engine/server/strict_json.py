@@ -12,7 +12,8 @@ from routing_engine.server.problems import ProblemError
 __all__ = ["is_text", "read_json"]
 
 MAX_DEPTH = 32
-MAX_INTEGER = 2**63 - 1
+MAX_DIGITS = 300
+"""Of a whole number: what every reader of JSON can hold at least as a double."""
 
 
 def _refused_constant(name: str) -> NoReturn:
@@ -27,7 +28,7 @@ def _float(text: str) -> float:
 
 
 def _int(text: str) -> int:
-    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+    if len(text) > MAX_DIGITS:
         raise ValueError("a number is out of range")
     return int(text)
 
