@@ -169,7 +169,7 @@ class TestSizes:
     @pytest.mark.parametrize(
         "text",
         [
-            *("NaN", "Infinity", "-Infinity", "1e400", "-1e999", "1" * 5000, "9" * 20, "01", "+1"),
+            *("NaN", "Infinity", "-Infinity", "1e400", "-1e999", "1" * 5000, "9" * 400, "01", "+1"),
             *("0x10", "1_000", "1.", ".5", "1e", "\u0661", "\uff11"),
         ],
     )
@@ -178,7 +178,7 @@ class TestSizes:
         refused(local("POST", "/agents", content=body.encode(), headers=JSON), 400, "bad_json")
 
     @pytest.mark.parametrize(
-        "value", [1.5, -0.1, True, "0.4", 10**18, -(2**63) + 1, 1e308, [], {}, None]
+        "value", [1.5, -0.1, True, "0.4", 10**18, 10**40, -(2**63) + 1, 1e308, [], {}, None]
     )
     def test_a_threshold_is_a_number_from_0_to_1_or_absent(self, local, value):
         body = {"name": "a", "handoffConfig": {"escalationThreshold": value}}
