@@ -247,7 +247,7 @@ def _add_options(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace) -> Document:
     quick: bool = options.quick
-    n_kills = options.kills or (5 if quick else 200)
+    n_kills = options.kills or (2 if quick else 200)
     n_locations = options.locations or (40 if quick else 300)
     left_out = why_no_postgres()
     kinds = [kind for kind in DATABASES if kind == "sqlite" or left_out is None]
