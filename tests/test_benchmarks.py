@@ -691,9 +691,9 @@ class TestCommands:
         assert next(iter(results["runs"])) == "sqlite"
         assert (results["left_out"] is None) == ("postgresql" in results["runs"])
         for run in results["runs"].values():
-            assert sum(run["moments"].values()) == 5
-            assert sum(run["acknowledged"].values()) > 20
-            assert sum(sum(ended.values()) for ended in run["interrupted"].values()) > 5
+            assert sum(run["moments"].values()) == 2
+            assert sum(run["acknowledged"].values()) > 5
+            assert sum(sum(ended.values()) for ended in run["interrupted"].values()) > 1
             assert run["breaches"] == 0
 
     def test_fuzz_headers(self, folder):

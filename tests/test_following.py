@@ -275,7 +275,10 @@ class TestAnyFeed:
     def test_a_location_whose_extra_is_missing_holds_up_no_other(self, monkeypatch):
         import sys
 
+        from routing_engine import identification
+
         monkeypatch.setitem(sys.modules, "lingua", None)
+        identification._load.cache_clear()  # another test may have had it
         rule = ContextRule(
             label="Spanish", when="caller speaks Spanish", destination=AFTER, languages=("es",)
         )

@@ -138,8 +138,8 @@ def test_requests_under_way_are_finished(tmp_path):
                     return client.post(
                         f"/agents/{agent_id}/route", json={"utterance": f"invoice {number}"}
                     ).status_code
-            except httpx.ConnectError:
-                return None  # it came after the end
+            except httpx.TransportError:
+                return None  # it came after the end, or nothing of it had been read by then
 
         with ThreadPoolExecutor(16) as pool:
             running = pool.map(asked, range(64))
@@ -150,7 +150,7 @@ def test_requests_under_way_are_finished(tmp_path):
         answered = statuses.count(200)
     with server(tmp_path) as again, again.client(KEY) as client:
         totals = client.get(f"/agents/{agent_id}/calls").json()["data"]["totals"]
-        assert totals["calls"] >= answered
+        assert totals["calls"] == answered  # what was decided was answered
         again.stop()
 
 
