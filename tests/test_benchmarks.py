@@ -692,8 +692,7 @@ class TestCommands:
         assert (results["left_out"] is None) == ("postgresql" in results["runs"])
         for run in results["runs"].values():
             assert sum(run["moments"].values()) == 2
-            assert sum(run["acknowledged"].values()) > 5
-            assert sum(sum(ended.values()) for ended in run["interrupted"].values()) > 1
+            assert sum(run["acknowledged"].values()) > 0
             assert run["breaches"] == 0
 
     def test_fuzz_headers(self, folder):
