@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from routing_engine.server.merging import merge
-from routing_engine.server.requests import answer, plane_of, router, secured
+from routing_engine.server.requests import answer, listed, plane_of, router, secured
 from routing_engine.server.wire.agents import Agent, AgentCreate, AgentPatch
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.writes import (
@@ -86,8 +86,7 @@ def list_agents(
     """Agents, oldest first."""
     with reading(request) as work:
         page = work.agents(limit, cursor, location_id=location_id)
-    items = [shown(agent) for agent in page.items]
-    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} agents")
+    return listed(page, shown, "agents")
 
 
 @agents.get(

@@ -27,13 +27,13 @@ from starlette.responses import Response
 from routing_engine.columns import LocationColumns
 from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
-from routing_engine.errors import InvalidValueError, Problem, RoutingError, SheetError
+from routing_engine.errors import InvalidValueError, RoutingError, SheetError
 from routing_engine.models import ContextRule, Location
 from routing_engine.server.archives import refuse_bomb
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.examining import examine
 from routing_engine.server.merging import merge
-from routing_engine.server.problems import ProblemError
+from routing_engine.server.problems import wrong_field
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
@@ -134,15 +134,17 @@ def create_import(
     for name in sent:
         # "dryrun" for "dryRun" would change every draft.
         if name not in FIELDS or sent.count(name) > 1:
-            raise _wrong(name, "there is no such field" if name not in FIELDS else "comes twice")
+            raise wrong_field(
+                name, "there is no such field" if name not in FIELDS else "comes twice"
+            )
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in SUFFIXES:
-        raise _wrong("file", f"must be named {', '.join(SUFFIXES)}")
+        raise wrong_field("file", f"must be named {', '.join(SUFFIXES)}")
     if region is not None and region != "none":
         import phonenumbers
 
         if region not in phonenumbers.SUPPORTED_REGIONS:
-            raise _wrong("region", "must be a country code such as US, or none")
+            raise wrong_field("region", "must be a country code such as US, or none")
     folder = Path(tempfile.mkdtemp(prefix="routing-import-"))
     started = False
     try:
@@ -183,10 +185,6 @@ def create_import(
     finally:
         if not started:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wrong(path: str, message: str) -> ProblemError:
-    return ProblemError(422, "one field is wrong", errors=[Problem(path, message)])
 
 
 @imports.get(

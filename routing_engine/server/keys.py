@@ -8,9 +8,8 @@ from typing import Annotated, Any
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from routing_engine.errors import Problem
-from routing_engine.server.problems import ProblemError
-from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.problems import ProblemError, wrong_field
+from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.wire.keys import Key, KeyCreate, NewKey
 from routing_engine.server.writes import Cursor, IdempotencyKey, Limit, Made, once, reading, writing
@@ -54,9 +53,7 @@ def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> R
             scope=missing[0],
         )
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise ProblemError(
-            422, "one field is wrong", errors=[Problem("expiresAt", "must be in the future")]
-        )
+        raise wrong_field("expiresAt", "must be in the future")
 
     def do(work: Any) -> Made:
         key, token = work.create_key(body.name, body.scopes, expires_at=body.expires_at)
@@ -76,8 +73,7 @@ def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Res
     """Keys, oldest first."""
     with reading(request) as work:
         page = work.keys(limit, cursor)
-    items = [shown(key).model_dump(mode="json", by_alias=True) for key in page.items]
-    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} keys")
+    return listed(page, shown, "keys")
 
 
 @keys.delete(

@@ -21,7 +21,7 @@ from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.limiting import Limiter
 from routing_engine.server.metrics import Metrics
-from routing_engine.server.problems import ProblemError
+from routing_engine.server.problems import unpublished
 from routing_engine.server.remembering import RememberingEncoder
 from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
@@ -238,9 +238,7 @@ class ControlPlane:
     def call_policy(self, work: Work, agent_id: str, version: int | None) -> CallPolicy:
         """How calls of a published version are held."""
         if version is None:
-            raise ProblemError(
-                409, "no version of this agent is published", code="no_published_version"
-            )
+            raise unpublished()
         key = agent_id, version
         policy = self._policies.get(key)
         if policy is None:
@@ -256,9 +254,7 @@ class ControlPlane:
         try:
             return self.engine.resume_call(row.record)
         except UnknownLocationError as error:
-            raise ProblemError(
-                409, "no version of this agent is published", code="no_published_version"
-            ) from error
+            raise unpublished() from error
 
     def problems(self) -> list[str]:
         """Why this process is not ready, if it is not; or answers by an older catalog."""

@@ -201,6 +201,16 @@ def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
     return ProblemError(422, counted(len(problems)), errors=problems)
 
 
+def wrong_field(path: str, message: str) -> ProblemError:
+    """The problem that one wrong field is."""
+    return ProblemError(422, counted(1), errors=[Problem(path, message)])
+
+
+def unpublished() -> ProblemError:
+    """The problem of an agent that callers do not get."""
+    return ProblemError(409, "no version of this agent is published", code="no_published_version")
+
+
 def counted(n: int) -> str:
     """How many fields are wrong, in words."""
     return "one field is wrong" if n == 1 else f"{n} fields are wrong"

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from routing_engine.server.differences import differences
 from routing_engine.server.examining import Examined, examine
-from routing_engine.server.problems import ProblemError
-from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.problems import ProblemError, unpublished
+from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.wire.publishing import (
     Change,
@@ -189,8 +189,7 @@ def list_versions(
     with reading(request) as work:
         work.agent(agent_id)
         page = work.versions(agent_id, limit, cursor)
-    items = [summary(version) for version in page.items]
-    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} versions")
+    return listed(page, summary, "versions")
 
 
 @publishing.get(
@@ -245,9 +244,7 @@ def published_version(request: Request, agent_id: str) -> int:
     with reading(request) as work:
         number = work.agent(agent_id).version
     if number is None:
-        raise ProblemError(
-            409, "no version of this agent is published", code="no_published_version"
-        )
+        raise unpublished()
     return number
 
 

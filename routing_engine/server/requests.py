@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +30,7 @@ from routing_engine.server.problems import (
     on_http_error,
     on_validation_error,
     problem_response,
+    unpublished,
 )
 from routing_engine.server.security import bearer
 from routing_engine.server.strict_json import is_text, read_json
@@ -37,9 +38,11 @@ from routing_engine.server.wire.common import numbers_of
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
-    from routing_engine.store import Principal
+    from routing_engine.store import Page, Principal
 
-__all__ = ["Endpoint", "answer", "plane_of", "principal_of", "router", "scope_of"]
+__all__ = ["Endpoint", "answer", "listed", "plane_of", "principal_of", "router", "scope_of"]
+
+T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 
@@ -192,8 +195,9 @@ def problem_of(error: RoutingError) -> Response:
 
     if isinstance(error, InvalidValueError):
         return invalid(error).response()
+    if isinstance(error, errors.UnknownLocationError):
+        return unpublished().response()
     for kind, status, code in (
-        (errors.UnknownLocationError, 409, "no_published_version"),
         (errors.NotFoundError, 404, ""),
         (errors.PreconditionFailedError, 412, ""),
         (errors.IdempotencyConflictError, 409, "idempotency_conflict"),
@@ -205,8 +209,6 @@ def problem_of(error: RoutingError) -> Response:
             detail = str(error)
             if status == 503:
                 detail = "the database does not answer; try again"
-            elif isinstance(error, errors.UnknownLocationError):
-                detail = "no version of this agent is published"
             elif isinstance(error, errors.NotFoundError):
                 detail = f"there is no such {error.what}"
             headers = {"Retry-After": "1"} if status == 503 else None
@@ -261,6 +263,18 @@ def answer(
     return Response(
         envelope(data, message), status, dict(headers or {}), media_type="application/json"
     )
+
+
+def listed(page: Page[T], shown: Callable[[T], Any], what: str) -> Response:
+    """A page of a list.
+
+    Args:
+        page: of the store.
+        shown: an item on the wire.
+        what: the items are, in the plural.
+    """
+    items = [shown(item) for item in page.items]
+    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} {what}")
 
 
 def envelope(data: Any, message: str) -> str:

@@ -13,7 +13,7 @@ from routing_engine.server.agents import tagged
 from routing_engine.server.compiling import problems_of
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import invalid
-from routing_engine.server.requests import answer, router, secured
+from routing_engine.server.requests import answer, listed, router, secured
 from routing_engine.server.wire.common import Envelope, Page, Wire
 from routing_engine.server.wire.skills import (
     CallerVerification,
@@ -84,8 +84,7 @@ def list_skills(
     """The skills of a draft, in order."""
     with reading(request) as work:
         page = work.skills(agent_id, limit, cursor)
-    items = [shown(skill) for skill in page.items]
-    return answer({"items": items, "nextCursor": page.cursor}, f"{len(items)} skills")
+    return listed(page, shown, "skills")
 
 
 @skills.patch(

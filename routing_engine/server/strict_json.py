@@ -6,8 +6,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from routing_engine.errors import Problem
-from routing_engine.server.problems import ProblemError
+from routing_engine.server.problems import ProblemError, wrong_field
 
 __all__ = ["is_text", "read_json"]
 
@@ -73,14 +72,14 @@ def _check(value: Any) -> None:
     while waiting:
         path, item, depth = waiting.pop()
         if depth > MAX_DEPTH:
-            raise _refused(path, f"is nested deeper than {MAX_DEPTH}")
+            raise wrong_field(path, f"is nested deeper than {MAX_DEPTH}")
         if isinstance(item, str):
             if not is_text(item):
-                raise _refused(path, "must not hold NUL or half a surrogate pair")
+                raise wrong_field(path, "must not hold NUL or half a surrogate pair")
         elif isinstance(item, dict):
             for name, inner in item.items():
                 if not is_text(name):
-                    raise _refused(path, "has a name with NUL or half a surrogate pair")
+                    raise wrong_field(path, "has a name with NUL or half a surrogate pair")
                 waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
         elif isinstance(item, list):
             waiting += [
@@ -92,7 +91,3 @@ def _check(value: Any) -> None:
 def is_text(text: str) -> bool:
     """Whether a database keeps this text, and JSON in UTF-8 can say it."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _refused(path: str, message: str) -> ProblemError:
-    return ProblemError(422, "one field is wrong", errors=[Problem(path, message)])
