@@ -127,6 +127,20 @@ def test_the_first_key_may_be_given(tmp_path):
         assert (started.output, KEY in started.log) == ("", False)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_answer_waits_for_no_acknowledgement(tmp_path, workers):
+    given = {"ROUTING_ENGINE_BOOTSTRAP_KEY": KEY, "ROUTING_ENGINE_WORKERS": workers}
+    with server(tmp_path, **given) as started, started.client(KEY) as client:
+        took_s = []
+        for _ in range(40):
+            began_s = time.perf_counter()
+            assert client.get("/agents", params={"limit": 1}).status_code == 200
+            took_s.append(time.perf_counter() - began_s)
+        # With Nagle's algorithm each waits for a delayed acknowledgement: 40 ms, after the first.
+        assert min(took_s[20:]) < 0.02
+        assert started.stop() == 0
+
+
 def test_requests_under_way_are_finished(tmp_path):
     with server(tmp_path, ROUTING_ENGINE_BOOTSTRAP_KEY=KEY) as started:
         with started.client(KEY) as client:

@@ -90,7 +90,9 @@ def open_plane(settings: Settings) -> ControlPlane:
 
 
 def _bound(settings: Settings) -> socket.socket:
-    made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Of a socket that does not name TCP, asyncio leaves Nagle's algorithm on: 40 ms an answer.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((settings.host, settings.port))
@@ -144,7 +146,7 @@ class _Beside(uvicorn.Server):
             return
         first = self._settings.metrics_port
         for port in range(first, first + self._settings.workers):
-            made = socket.socket()
+            made = socket.socket(proto=socket.IPPROTO_TCP)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 made.bind((self._settings.metrics_host, port))
