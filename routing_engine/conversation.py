@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, Protocol
@@ -40,6 +40,7 @@ from routing_engine.models import (
     Reason,
     RingSeconds,
 )
+from routing_engine.schedule import moment_of
 from routing_engine.signals import NEITHER, Signals, chosen, signals
 from routing_engine.text import cut, one_line, same_name
 from routing_engine.turns import SPEAKERS, in_their_words, tells
@@ -208,7 +209,7 @@ class Call:
                 call_id=uuid4().hex,
                 location_id=location_id,
                 caller=replace(caller_id, name=one_line(caller_id.name, MAX_NAME)),
-                opened_at=_moment(now),
+                opened_at=moment_of(now),
                 catalog_version=router.catalog_version,
                 policy=CallPolicy() if policy is None else policy,
             ),
@@ -297,7 +298,7 @@ class Call:
             InvalidValueError: the utterance is not a str, or the call is over.
         """
         self._check_open()
-        moment = _moment(now)
+        moment = moment_of(now)
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
@@ -327,7 +328,7 @@ class Call:
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
         self._check_open()
-        self._note("agent", _moment(now), text=text)
+        self._note("agent", moment_of(now), text=text)
 
     def note(
         self,
@@ -465,7 +466,7 @@ class Call:
             ) from None
         if not self._record.tried:
             raise InvalidValueError("nothing was being dialled")
-        moment = _moment(now)
+        moment = moment_of(now)
         self._note("failed", moment, text=known.value, number=self._record.tried[-1])
         self._record.dialling = None
         if known is TransferOutcome.CALLER_HUNG_UP:
@@ -613,7 +614,7 @@ class Call:
         timeout_s = None
         if decision.destination is not None:
             timeout_s = self._record.policy.ring_timeout_s
-            chain = () if rule is None else (rule.destination, *rule.fallback)
+            chain = () if rule is None else rule.chain
             if decision.outcome is Outcome.TRANSFER and decision.destination in chain:
                 assert rule is not None
                 own = rule.ring_timeout_s(chain.index(decision.destination))
@@ -629,9 +630,9 @@ class Call:
     ) -> Decision:
         """The last thing the caller said, decided once more, now that this happened."""
         self._check_open()
-        moment = _moment(now)
+        moment = moment_of(now)
         # Another machine's clock may be ahead of ours.
-        self._note(kind, moment if at is None else min(_moment(at), moment), text=text)
+        self._note(kind, moment if at is None else min(moment_of(at), moment), text=text)
         if kind == "not_verified":
             self._record.failed_verifications += 1
         record, turns = self._record, self._turns
@@ -660,7 +661,7 @@ class Call:
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
         self._check_open()
-        moment = _moment(now)
+        moment = moment_of(now)
         self._note(kind, moment)
         policy = self._record.policy
         if kind == "silence":
@@ -721,11 +722,10 @@ class Call:
     def _chain(self, now: datetime) -> list[Destination]:
         """Whom to try, in order; last, where a caller goes whom no rule takes at this hour."""
         rule = self._rule()
-        first = [] if rule is None or rule.destination is None else [rule.destination]
-        more = () if rule is None else rule.fallback
         last = self._router.route(self._record.location_id, "", now=now).destination
         refusal = self._router.dial_policy.refusal
-        allowed = [destination for destination in (*first, *more) if refusal(destination) is None]
+        chain = () if rule is None else rule.chain
+        allowed = [destination for destination in chain if refusal(destination) is None]
         return [*allowed, *([] if last is None else [last])]
 
     def _verifications(self, now: datetime) -> list[Event]:
@@ -796,14 +796,6 @@ def _dialling(decision: Decision) -> Decision:
 def _key(detail: str) -> str:
     """What the name of a detail is known by."""
     return same_name(one_line(detail, MAX_DETAIL_NAME))
-
-
-def _moment(now: datetime | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC)
-    if not isinstance(now, datetime) or now.tzinfo is None:
-        raise InvalidValueError("a moment is a datetime with a time zone")
-    return now
 
 
 def _method(method: str) -> str:

@@ -241,6 +241,11 @@ class ContextRule(RuleText):
         return destination
 
     @property
+    def chain(self) -> tuple[Destination, ...]:
+        """Whom to try, in order; empty where the rule contains and names nobody."""
+        return self.fallback if self.destination is None else (self.destination, *self.fallback)
+
+    @property
     def text(self) -> RuleText:
         """The rule without its numbers."""
         return RuleText.model_construct(

@@ -69,6 +69,7 @@ __all__ = [
     "format_weekly",
     "is_open",
     "is_zone",
+    "moment_of",
     "next_closing",
     "next_opening",
     "parse_weekly",
@@ -419,6 +420,19 @@ def next_closing(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
             is_near = end_s <= now_s + HORIZON_DAYS * _DAY_S
             return timetable.local(end_s) if is_near else None
     return at.astimezone(timetable.zone)
+
+
+def moment_of(now: dt.datetime | None) -> dt.datetime:
+    """A moment that was given, or the present one.
+
+    Raises:
+        InvalidValueError: it is not an aware datetime.
+    """
+    if now is None:
+        return dt.datetime.now(dt.UTC)
+    if not isinstance(now, dt.datetime) or now.utcoffset() is None:
+        raise InvalidValueError("a moment is a datetime with a time zone")
+    return now
 
 
 def _timestamp(at: dt.datetime) -> float:

@@ -29,14 +29,14 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.handoff import Event
 from routing_engine.models import Decision, Location, Outcome, Reason
-from routing_engine.schedule import is_open
+from routing_engine.schedule import is_open, moment_of
 
 if TYPE_CHECKING:
     from routing_engine.conversation import Call
@@ -253,7 +253,7 @@ class Skill:
         Raises:
             InvalidValueError: ``now`` has no time zone. Never for what the model wrote.
         """
-        moment = _moment(now)
+        moment = moment_of(now)
         words = _words(arguments)
         if isinstance(words, dict):
             return words
@@ -269,7 +269,7 @@ class Skill:
         """As calling the skill, without blocking the event loop."""
         if self._call is not None:
             return await asyncio.to_thread(self, arguments, now=now)
-        moment = _moment(now)
+        moment = moment_of(now)
         words = _words(arguments)
         if isinstance(words, dict):
             return words
@@ -295,7 +295,7 @@ class Skill:
         Raises:
             InvalidValueError: a decision about another location, or not the call's last one.
         """
-        moment = _moment(now)
+        moment = moment_of(now)
         if decision.location_id != self.location_id:
             raise InvalidValueError(
                 f"a decision about {decision.location_id!r}, not {self.location_id!r}"
@@ -350,7 +350,7 @@ class Skill:
                 not what the call last decided; or the location has opened or closed since, or its
                 table does not lead there any more, or not in the same way, or it may not be dialled.
         """
-        moment = _moment(now)
+        moment = moment_of(now)
         refused = InvalidValueError("no destination id that may be dialled for this caller now")
         if not isinstance(destination_id, str) or not _ID.fullmatch(destination_id):
             raise refused
@@ -430,12 +430,12 @@ def _ways(location: Location) -> Iterator[tuple[Destination, str]]:
     if location.after_hours is not None:
         yield location.after_hours, "after hours"
     for rule in location.rules:
-        if rule.enabled and rule.action == "transfer" and rule.destination is not None:
+        if rule.enabled and rule.action == "transfer":
             terms = [
                 *(rule.label, rule.hours, rule.requires_verification, rule.verification_methods),
                 rule.requires_confirmation,
             ]
-            for destination in (rule.destination, *rule.fallback):
+            for destination in rule.chain:
                 yield destination, json.dumps(terms)
 
 
@@ -561,11 +561,3 @@ def _without_lengths(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
-
-
-def _moment(now: datetime | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC)
-    if not isinstance(now, datetime) or now.utcoffset() is None:
-        raise InvalidValueError("a moment is a datetime with a time zone")
-    return now
