@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
@@ -227,14 +227,13 @@ def _dynamic(*, per_channel: bool) -> Callable[[Workshop], tuple[Run, Path, Toke
     return make
 
 
-def _static(*, smoothed: bool) -> Callable[[Workshop], tuple[Run, Path, Tokenizer]]:
+def _static(
+    changed: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Callable[[Workshop], tuple[Run, Path, Tokenizer]]:
     def make(shop: Workshop) -> tuple[Run, Path, Tokenizer]:
-        path = shop.folder / f"static-{smoothed}.onnx"
-        if smoothed:
+        path = shop.folder / f"static-{getattr(changed, '__name__', '')}.onnx"
+        with changed():
             model = compiling._quantise(shop.fused, shop.calibration)
-        else:
-            with _without_smoothing():
-                model = compiling._quantise(shop.fused, shop.calibration)
         compiling._settle(model, path)
         return _session(path, as_stored=True), path, shop.tokenizer
 
@@ -260,17 +259,31 @@ def _without_smoothing() -> Iterator[None]:
         found = scales(activation, weight)
         low, high = min(float(activation.min()), 0.0), max(float(activation.max()), 0.0)
         scale = (high - low) / 255.0
-        weight_scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127.0
+        integers, weight_scale = compiling._integers(weight, np.square(activation).mean(axis=0))
         return {
             **found,
             "smooth": np.ones_like(found["smooth"]),
             "scale": np.asarray(scale, np.float32),
             "zero": np.asarray(np.clip(round(-low / scale), 0, 255), np.uint8),
-            "weight": np.clip(np.round(weight / weight_scale), -127, 127).astype(np.int8),
-            "weight_scale": weight_scale.astype(np.float32),
+            "weight": integers,
+            "weight_scale": weight_scale,
         }
 
     with mock.patch.object(compiling, "_scales", unsmoothed):
+        yield
+
+
+@contextmanager
+def _overflowing() -> Iterator[None]:
+    """Weights of 8 bits whatever they sum up to: exact only on processors with VNNI."""
+    with mock.patch.object(compiling, "PAIR_REACH", 2 * 127):
+        yield
+
+
+@contextmanager
+def _of_7_bits() -> Iterator[None]:
+    """The usual way to stay below an overflow: no weight beyond 64."""
+    with mock.patch.object(compiling, "WEIGHT_REACHES", np.array([127 / 64])):
         yield
 
 
@@ -318,8 +331,10 @@ CANDIDATES = (
     Candidate("ONNX fp16 weights, fused", _fp16),
     Candidate("ONNX dynamic int8, per tensor", _dynamic(per_channel=False)),
     Candidate("ONNX dynamic int8, per channel", _dynamic(per_channel=True)),
-    Candidate("ONNX static int8, not smoothed", _static(smoothed=False)),
-    Candidate(SHIPPED, _static(smoothed=True)),
+    Candidate("ONNX static int8, not smoothed", _static(_without_smoothing)),
+    Candidate("ONNX static int8, sums may overflow", _static(_overflowing)),
+    Candidate("ONNX static int8, weights of 7 bits", _static(_of_7_bits)),
+    Candidate(SHIPPED, _static()),
     Candidate(f"shipped, vocabulary of {N_KEPT_TOKENS:,}", _pruned),
     Candidate("OpenVINO", _openvino),
 )

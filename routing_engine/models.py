@@ -248,9 +248,9 @@ class ContextRule(RuleText):
     @property
     def text(self) -> RuleText:
         """The rule without its numbers."""
-        return RuleText.model_construct(
-            **{name: getattr(self, name) for name in RuleText.model_fields}
-        )
+        fields = dict(self.__dict__)
+        del fields["destination"], fields["fallback"]
+        return RuleText._trusted(fields)
 
 
 class Location(Value):

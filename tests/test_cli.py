@@ -1217,7 +1217,7 @@ def test_compile_names_the_encoder_and_is_done_at_once_the_second_time():
     first, second = run("compile"), run("compile", "default")
     assert first.exit_code == second.exit_code == 0
     assert first.stdout.startswith(
-        "all-MiniLM-L6-v2: int8-static-1:53aa51172d142c89, dimension 384"
+        "all-MiniLM-L6-v2: int8-static-2:53aa51172d142c89, dimension 384"
     )
     assert second.stdout.split("ready")[0] == first.stdout.split("ready")[0]
 

@@ -11,10 +11,13 @@ import sys
 import threading
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from routing_engine import EncoderError, HashingEncoder, RoutingEngine, SnapshotError
 from routing_engine.background import background_texts
+from routing_engine.encoders import compiling
 from routing_engine.encoders.compiled import (
     CACHE_VARIABLE,
     RECIPE,
@@ -120,6 +123,21 @@ class TestVectors:
         assert encoder.fingerprint == f"{RECIPE}:{DEFAULT_WEIGHTS_SHA256[:16]}"
         assert encoder.dimension == 384
 
+    def test_no_sum_of_two_products_overflows_16_bits(self, encoder, cache):
+        graph = onnx.load(only_folder(cache) / "model.onnx").graph
+        weights = [
+            numpy_helper.to_array(tensor).astype(int)
+            for tensor in graph.initializer
+            if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2
+        ]
+        assert len(weights) == 6 * 4  # of each layer: attention, its output, in and out of the wide
+        for weight in weights:
+            pairs = weight.reshape(-1, 2, weight.shape[1])
+            most = 255 * np.maximum(pairs, 0).sum(axis=1).max()
+            least = 255 * np.minimum(pairs, 0).sum(axis=1).min()
+            assert (most < 2**15, least >= -(2**15)) == (True, True)
+            assert np.abs(weight).max() > 100  # and nearly all of int8 is used
+
     def test_a_text_has_the_same_bits_alone_and_among_others(self, encoder):
         said = background_texts()
         chosen = [said[i] for i in np.random.default_rng(1).permutation(len(said))[:190]]
@@ -184,6 +202,27 @@ class TestVectors:
         again = CompiledEncoder(cache=cache, step=steps.append)
         assert steps == []
         assert np.array_equal(again.encode([SAID]), encoder.encode([SAID]))
+
+
+class TestWeights:
+    @pytest.mark.parametrize("n_inputs", [2, 7, 64])
+    def test_they_are_near_what_they_stand_for(self, n_inputs):
+        rng = np.random.default_rng(n_inputs)
+        weight = rng.standard_normal((n_inputs, 40)).astype(np.float32)
+        weight[0, 0], weight[:, 1] = 100.0, 0.0
+        power = rng.exponential(size=n_inputs).astype(np.float32)
+        integers, scale = compiling._integers(weight, power)
+        assert (integers.dtype, integers.shape) == (np.int8, weight.shape)
+        assert (scale.dtype, scale.shape) == (np.float32, (40,))
+        lost = np.square(integers * scale - weight).sum(axis=0)
+        assert (lost <= 0.02 * np.square(weight).sum(axis=0)).all()
+
+    def test_two_that_meet_give_way_together(self):
+        weight = np.array([[1.0, 1.0, -1.0], [1.0, -1.0, -1.0]], np.float32)
+        integers, scale = compiling._integers(weight, np.ones(2, np.float32))
+        np.testing.assert_allclose(integers * scale, weight, rtol=0.02)
+        assert (np.abs(integers.astype(int).sum(axis=0)) <= compiling.PAIR_REACH).all()
+        assert np.abs(integers[:, 1]).tolist() == [127, 127]
 
 
 class TestCache:

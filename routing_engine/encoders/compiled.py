@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CACHE_VARIABLE", "CompiledEncoder", "cache_folder", "default_encoder"]
 
 CACHE_VARIABLE = "ROUTING_ENGINE_CACHE"
-RECIPE = "int8-static-1"
+RECIPE = "int8-static-2"
 """Names how `compiling` works and its constants; part of an encoder's fingerprint."""
 MAX_BATCH = 32
 
