@@ -209,6 +209,62 @@ def test_workers_share_a_snapshot_and_follow_each_other(tmp_path):
         assert started.stop() == 0
 
 
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    given = {"ROUTING_ENGINE_BOOTSTRAP_KEY": KEY}
+    with server(tmp_path, "--workers", "2", **given) as killed:
+        with killed.client(KEY) as client:
+            agent_id = published(client)
+        killed.process.kill()
+        killed.process.wait()
+        port = killed.url.rpartition(":")[2]
+        until = time.monotonic() + 30
+        while _answers(killed.url) and time.monotonic() < until:
+            time.sleep(0.05)
+    with server(tmp_path, "--port", port, **given) as again, again.client(KEY) as client:
+        body = {"utterance": "I was charged twice"}
+        routed = client.post(f"/agents/{agent_id}/route", json=body).json()["data"]
+        assert (routed["destination"], routed["version"]) == (BILLING, 1)
+        assert again.stop() == 0
+
+
+CHILD = """
+import multiprocessing, signal, time
+from routing_engine.server.children import end_with_parent
+
+def child():
+    end_with_parent(signal.SIGKILL)
+    print("writing", flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=child)
+    process.start()
+    process.join()
+"""
+
+
+def test_what_writes_for_the_server_ends_with_it(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(CHILD)
+    with subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as parent:  # fmt: skip
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "writing\n"
+        parent.kill()
+        parent.communicate(timeout=30)  # until nobody holds the other end: the child is gone
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=5)
+    except httpx.TransportError:
+        return False
+    return True
+
+
 @pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")),
     reason="needs curl, jq and bash",

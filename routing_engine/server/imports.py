@@ -11,6 +11,7 @@ import hashlib
 import logging
 import multiprocessing
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
 from routing_engine.models import ContextRule, Location
 from routing_engine.server.archives import refuse_bomb
+from routing_engine.server.children import end_with_parent
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.examining import examine
 from routing_engine.server.merging import merge
@@ -247,6 +249,7 @@ def _run_apart(plane: ControlPlane, job: _Job) -> None:
 
 def _import_apart(settings: Settings, job: _Job) -> None:
     """What that process does."""
+    end_with_parent(signal.SIGKILL)
     desk = _Apart(settings)
     try:
         _run(desk, job)

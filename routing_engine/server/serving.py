@@ -25,6 +25,7 @@ from fastapi import FastAPI
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.server.app import create_app
+from routing_engine.server.children import end_with_parent
 from routing_engine.server.health import health_app
 from routing_engine.server.logs import start_logging
 from routing_engine.server.plane import ControlPlane
@@ -226,6 +227,7 @@ class _Workers:
 
 def _work(listening: socket.socket) -> None:
     """What a worker process does."""
+    end_with_parent(signal.SIGTERM)
     settings = read_settings()
     start_logging(settings.log_level)
     _run(open_plane(settings), settings, listening)
