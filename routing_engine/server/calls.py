@@ -23,7 +23,7 @@ from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.models import Decision, Outcome
 from routing_engine.server.deciding import is_transfer, new_id, shown
 from routing_engine.server.problems import ProblemError
-from routing_engine.server.publishing import loaded_version
+from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.wire.calls import (
     CallDetail,
@@ -104,7 +104,7 @@ def open_call(
 ) -> Response:
     """A call came in for the published version of an agent."""
     plane = plane_of(request)
-    loaded_version(request, agent_id)
+    until_loaded(request, agent_id)
 
     def do(work: Work) -> Made:
         given = CallOpen() if body is None else body

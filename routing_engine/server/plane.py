@@ -221,17 +221,13 @@ class ControlPlane:
             found = found.before
         return None if found is None else found.version
 
-    def catch_up(self, agent_id: str, organisation_id: str) -> None:
-        """Wait until this process answers by what is published of an agent now."""
-        with self.store.read(organisation_id) as work:
-            number = work.agent(agent_id).version
+    def catch_up(self, agent_id: str, organisation_id: str, number: int) -> None:
+        """Wait until this process answers by this version of an agent, or a later one."""
         self._feed.wake()
         until = time.monotonic() + CATCH_UP_S
         while time.monotonic() < until:
-            if number is None or (
-                (self.version_of(agent_id, self.engine.catalog_version) or 0) >= number
-                and self.answers(agent_id, organisation_id)
-            ):
+            version = self.version_of(agent_id, self.engine.catalog_version)
+            if (version or 0) >= number and self.answers(agent_id, organisation_id):
                 return
             time.sleep(0.01)
 

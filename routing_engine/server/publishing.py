@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
+from routing_engine.errors import RoutingError
 from routing_engine.server.differences import differences
 from routing_engine.server.examining import Examined, examine
 from routing_engine.server.problems import ProblemError, unpublished
@@ -35,7 +37,7 @@ from routing_engine.server.writes import (
 from routing_engine.store import Version as Kept
 from routing_engine.store import Work
 
-__all__ = ["loaded_version", "published_version", "publishing"]
+__all__ = ["publishing", "until_loaded"]
 
 publishing = router()
 
@@ -108,8 +110,10 @@ def frozen(
 
 
 def _followed(request: Request, response: Response, agent_id: str) -> Response:
-    """The response, once this process answers by what was published."""
-    plane_of(request).catch_up(agent_id, principal_of(request).organisation_id)
+    """The response, once this process answers by what was published; or is late with it."""
+    # It is published, whatever becomes of the agent or the database while this waits.
+    with suppress(RoutingError):
+        _catch_up(request, agent_id)
     return response
 
 
@@ -234,35 +238,37 @@ def diff_version(
     return answer(data, f"{len(changes)} fields differ")
 
 
-def published_version(request: Request, agent_id: str) -> int:
-    """Number of the version that callers get of an agent.
+def _catch_up(request: Request, agent_id: str) -> bool:
+    """Wait until this process answers by the version that is published; at most two seconds.
+
+    Returns:
+        Whether it answers for the agent, by that version or one before.
 
     Raises:
         ProblemError: 409 where none is published.
         NotFoundError: the organisation has no such agent.
     """
+    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
     with reading(request) as work:
         number = work.agent(agent_id).version
     if number is None:
         raise unpublished()
-    return number
+    plane.catch_up(agent_id, organisation_id, number)
+    return plane.answers(agent_id, organisation_id)
 
 
-def loaded_version(request: Request, agent_id: str) -> int:
-    """As :func:`published_version`, once this process answers by it.
+def until_loaded(request: Request, agent_id: str) -> None:
+    """Wait until this process answers for an agent.
 
     Raises:
-        ProblemError: 503 where it does not after two seconds, as in the middle of a large import.
+        ProblemError: 409 where no version is published, 503 where it is not loaded after two
+            seconds, as in the middle of a large import.
+        NotFoundError: the organisation has no such agent.
     """
-    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
-    published_version(request, agent_id)
-    plane.catch_up(agent_id, organisation_id)
-    number = published_version(request, agent_id)
-    if not plane.answers(agent_id, organisation_id):
+    if not _catch_up(request, agent_id):
         raise ProblemError(
             503,
             "what was published is being loaded; try again",
             code="loading",
             headers={"Retry-After": "1"},
         )
-    return number

@@ -13,7 +13,7 @@ from routing_engine.models import Decision
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import new_id, shown
 from routing_engine.server.examining import trial
-from routing_engine.server.publishing import loaded_version
+from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.wire.calls import Decision as WireDecision
 from routing_engine.server.wire.calls import RouteRequest
@@ -48,7 +48,7 @@ async def route(
     organisation_id = principal_of(request).organisation_id
     if not plane.answers(agent_id, organisation_id):
         # Not in the engine: not published, not there, another's, or published this moment.
-        await run_in_threadpool(loaded_version, request, agent_id)
+        await run_in_threadpool(until_loaded, request, agent_id)
     decision = await plane.engine.aroute(agent_id, body.utterance, **_options(body))
     made = _answered(request, agent_id, organisation_id, decision)
     if request.headers.get("idempotency-key") is not None:

@@ -16,7 +16,15 @@ from routing_engine.store.database import Database
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.rows import Rows
 from routing_engine.store.tables import CallRecord, DecisionRecord
-from routing_engine.store.totals import Alike, Counted, Totals, add_up, day_of, write_totals
+from routing_engine.store.totals import (
+    Alike,
+    Counted,
+    Totals,
+    add_up,
+    came_out,
+    day_of,
+    write_totals,
+)
 
 __all__ = ["CallRow", "Calls", "DecisionRow", "insert_decisions"]
 
@@ -133,10 +141,7 @@ class Calls(Audited):
             query = query.where(CallRecord.opened_at >= since)
         if until is not None:
             query = query.where(CallRecord.opened_at < until)
-        if outcome is not None:
-            query = query.where(CallRecord.outcome == outcome)
-        if rule is not None:
-            query = query.where(CallRecord.rule == rule)
+        query = came_out(query, CallRecord, outcome, rule)
         return page_of(
             self._rows,
             query.options(defer(CallRecord.record), defer(CallRecord.handoff)),

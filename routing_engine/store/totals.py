@@ -21,7 +21,7 @@ from routing_engine.store.database import Database
 from routing_engine.store.rows import Rows
 from routing_engine.store.tables import CallRecord, TotalRow
 
-__all__ = ["Alike", "Counted", "Day", "Totals", "add_up", "day_of", "write_totals"]
+__all__ = ["Alike", "Counted", "Day", "Totals", "add_up", "came_out", "day_of", "write_totals"]
 
 _DAY: Final = timedelta(days=1)
 
@@ -196,11 +196,7 @@ def _queries(
         query = query.where(TotalRow.day >= day_of(first))
     if last is not None:
         query = query.where(TotalRow.day < day_of(last))
-    if outcome is not None:
-        query = query.where(TotalRow.outcome == outcome)
-    if rule is not None:
-        query = query.where(TotalRow.rule == rule)
-    yield query
+    yield came_out(query, TotalRow, outcome, rule)
 
 
 def _calls(
@@ -225,10 +221,17 @@ def _calls(
         .where(CallRecord.opened_at < until)
         .group_by(getattr(CallRecord, by))
     )
+    return came_out(query, CallRecord, outcome, rule)
+
+
+def came_out(
+    query: Any, table: type[CallRecord | TotalRow], outcome: str | None, rule: str | None
+) -> Any:
+    """A query of a table, where given only for this outcome and this rule."""
     if outcome is not None:
-        query = query.where(CallRecord.outcome == outcome)
+        query = query.where(table.outcome == outcome)
     if rule is not None:
-        query = query.where(CallRecord.rule == rule)
+        query = query.where(table.rule == rule)
     return query
 
 
