@@ -26,10 +26,12 @@ from routing_engine import Outcome, Reason, RoutingEngine
 from routing_engine.columns import LocationColumns
 
 __all__ = [
+    "N_WARMUP",
     "VISIBLE_S",
     "Answered",
     "Connection",
     "Load",
+    "Numbers",
     "numbers_by_version",
     "numbers_of",
     "outdated",
@@ -165,6 +167,11 @@ class Answered:
     taken_ns: int
     status: int
     body: bytes
+
+    @property
+    def came_s(self) -> float:
+        """When it was there."""
+        return self.sent_s + self.taken_ns / 1e9
 
 
 class Load:
