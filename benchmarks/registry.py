@@ -18,6 +18,7 @@ from benchmarks import (
     languages,
     latency,
     peer,
+    publishing,
     scale,
     serving,
     soak,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
         serving.BENCHMARK,
+        publishing.BENCHMARK,
         crash.BENCHMARK,
         fuzz_api.BENCHMARK,
     )

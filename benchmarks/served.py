@@ -15,6 +15,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,8 +26,11 @@ from benchmarks.report import ROOT
 __all__ = [
     "DATABASES",
     "Client",
+    "Imported",
     "LostError",
     "Server",
+    "agents_in_order",
+    "import_sheet",
     "scratch_database",
     "version_of",
     "why_no_postgres",
@@ -153,6 +158,67 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """When an import was what, by ``time.perf_counter``.
+
+    Attributes:
+        started_s: before its sheet was sent.
+        uncommitted_s: when it was last asked for and not done: its commit came later.
+        done_s: when it was known to be done: its commit came before.
+    """
+
+    started_s: float
+    uncommitted_s: float
+    done_s: float
+
+
+def import_sheet(client: Client, sheet: bytes) -> Imported:
+    """Import a CSV and publish all of it, and wait for that.
+
+    Raises:
+        LostError: an answer was not whole.
+        BenchmarkProcessError: the import failed.
+    """
+    mark = secrets.token_hex(8)
+    fields = (
+        b'name="publish"\r\n\r\ntrue',
+        b'name="file"; filename="sheet.csv"\r\nContent-Type: text/csv\r\n\r\n' + sheet,
+    )
+    parts = b"".join(
+        f"--{mark}\r\nContent-Disposition: form-data; ".encode() + field + b"\r\n"
+        for field in fields
+    )
+    body = parts + f"--{mark}--\r\n".encode()
+    started_s = uncommitted_s = time.perf_counter()
+    kind = f"multipart/form-data; boundary={mark}"
+    code, taken = client.send("POST", "/imports", body, kind=kind)
+    if code != HTTPStatus.ACCEPTED:
+        raise BenchmarkProcessError(f"POST /imports: {code} {taken[:500]!r}")
+    path = f"/imports/{json.loads(taken)['data']['id']}"
+    while True:
+        asked_s = time.perf_counter()
+        item = client.ask("GET", path)
+        if item["status"] != "running":
+            break
+        uncommitted_s = asked_s
+        time.sleep(LOOK_EVERY_S)
+    if item["status"] != "done":
+        raise BenchmarkProcessError(f"the import {item['status']}: {item['report']}")
+    return Imported(started_s, uncommitted_s, time.perf_counter())
+
+
+def agents_in_order(client: Client) -> list[str]:
+    """Id of every agent, in the order of their location ids."""
+    agents: dict[str, str] = {}
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.ask("GET", f"/agents?limit=1000{cursor}")
+        agents |= {item["locationId"]: item["id"] for item in page["items"]}
+        cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+    return [agents[name] for name in sorted(agents)]
 
 
 class Server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
@@ -15,9 +14,9 @@ import numpy as np
 
 from benchmarks.benchmark import Benchmark, ClaimError, new_plot, save_plot
 from benchmarks.generate import write_franchise_csv
-from benchmarks.processes import BenchmarkProcessError, run_fresh
+from benchmarks.processes import run_fresh
 from benchmarks.report import Document, Table, machine, number, setting
-from benchmarks.served import Client, Server, scratch_database
+from benchmarks.served import Client, Server, agents_in_order, import_sheet, scratch_database
 from benchmarks.serving_child import VISIBLE_S
 from benchmarks.timing import percentiles_us
 
@@ -82,30 +81,9 @@ def _import(server: Server, n_agents: int, n_publishes: int, seed: int) -> list[
         # Numbers of the locations behind the last agent are what publishes change to.
         write_franchise_csv(path, n_agents + n_publishes, n_rules=N_RULES, seed=seed)
         lines = path.read_bytes().splitlines(keepends=True)[: 1 + n_agents * N_RULES]
-    mark = secrets.token_hex(8)
-    fields = (
-        b'name="publish"\r\n\r\ntrue',
-        b'name="file"; filename="sheet.csv"\r\nContent-Type: text/csv\r\n\r\n' + b"".join(lines),
-    )
-    parts = b"".join(
-        f"--{mark}\r\nContent-Disposition: form-data; ".encode() + field + b"\r\n"
-        for field in fields
-    )
-    kind = f"multipart/form-data; boundary={mark}"
     with Client(server.port, server.token) as client:
-        _, taken = client.send("POST", "/imports", parts + f"--{mark}--\r\n".encode(), kind=kind)
-        begun = f"/imports/{json.loads(taken)['data']['id']}"
-        while (status := client.ask("GET", begun)["status"]) == "running":
-            time.sleep(LOOK_EVERY_S)
-        if status != "done":
-            raise BenchmarkProcessError(f"the import {status}")
-        agents: dict[str, str] = {}
-        cursor: str | None = ""
-        while cursor is not None:
-            page = client.ask("GET", f"/agents?limit=1000{cursor}")
-            agents |= {item["locationId"]: item["id"] for item in page["items"]}
-            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
-        ids = [agents[name] for name in sorted(agents)]
+        import_sheet(client, b"".join(lines))
+        ids = agents_in_order(client)
         said = json.dumps({"utterance": "is it there yet?"}).encode()
         while client.send("POST", f"/agents/{ids[-1]}/route", said)[0] != HTTPStatus.OK:
             time.sleep(LOOK_EVERY_S)

@@ -12,7 +12,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,18 @@ from benchmarks.timing import no_garbage_collection, percentiles_us
 from routing_engine import Outcome, Reason, RoutingEngine
 from routing_engine.columns import LocationColumns
 
-__all__ = ["VISIBLE_S", "numbers_of", "outdated", "wrong"]
+__all__ = [
+    "N_WARMUP",
+    "VISIBLE_S",
+    "Answered",
+    "Connection",
+    "Load",
+    "Numbers",
+    "numbers_by_version",
+    "numbers_of",
+    "outdated",
+    "wrong",
+]
 
 VISIBLE_S = 2.0
 """By when an engine answers by what was published."""
@@ -48,6 +59,12 @@ def numbers_of(columns: LocationColumns, i: int) -> dict[str | None, str]:
         label: str(columns.decode(int(code))) for label, code in zip(labels, codes, strict=True)
     }
     return found | {None: str(columns.decode(int(columns.defaults[i])))}
+
+
+def numbers_by_version(columns: LocationColumns, i: int, other: int) -> dict[int, Numbers]:
+    """The numbers of location i: 1 its own; 2 those of another location, in their order."""
+    own = numbers_of(columns, i)
+    return {1: own, 2: dict(zip(own, numbers_of(columns, other).values(), strict=True))}
 
 
 def wrong(decision: Mapping[str, Any], numbers: Mapping[int, Numbers]) -> bool:
@@ -73,7 +90,7 @@ def outdated(version: int, sent_s: float, published: Sequence[tuple[float, int]]
     return any(version < newer and at_s + VISIBLE_S < sent_s for at_s, newer in published)
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """HTTP/1.1 over one connection, one request at a time."""
 
     def __init__(self, token: str) -> None:
@@ -137,133 +154,100 @@ class _Connection(asyncio.Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
+class Answered:
+    """An answer as it came.
+
+    Attributes:
+        agent: which was asked.
+        sent_s: when.
+    """
+
     agent: int
     sent_s: float
     taken_ns: int
     status: int
     body: bytes
 
+    @property
+    def came_s(self) -> float:
+        """When it was there."""
+        return self.sent_s + self.taken_ns / 1e9
 
-class _Load:
-    """Clients that ask, and one that publishes meanwhile."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
-        self._request = request
-        self._ids: list[str] = request["agents"]
-        n = len(self._ids)
-        n_publishes = request["publishes"]
-        self._columns = franchise_columns(n + n_publishes, seed=request["seed"])
-        self._chance = random.Random(f"serving {request['seed']}")
+class Load:
+    """Clients that ask random agents of one server, each again as soon as it has its answer.
+
+    Args:
+        port: of the server, on 127.0.0.1.
+        token: key of the requests.
+        agents: id of each, in the order of the columns.
+        columns: whose first locations the agents answer by their version 1.
+        seed: of who is asked what.
+
+    Attributes:
+        answered: all answers, in the order they came.
+        failures: why there was none, each of which ended a client.
+        numbers: of the agents that have other versions than the first, by version.
+        published: of an agent, when each later version was answered to be published.
+    """
+
+    def __init__(
+        self, port: int, token: str, agents: Sequence[str], columns: LocationColumns, *, seed: int
+    ) -> None:
+        self.answered: list[Answered] = []
+        self.failures: list[str] = []
+        self.numbers: dict[int, dict[int, Numbers]] = {}
+        self.published: dict[int, list[tuple[float, int]]] = {}
+        self._port, self._token = port, token
+        self._agents, self._columns = agents, columns
+        self._chance = random.Random(f"load {seed}")
         self._said = [
-            json.dumps({"utterance": text}).encode()
-            for text in utterances(10_000, seed=request["seed"])
+            json.dumps({"utterance": text}).encode() for text in utterances(10_000, seed=seed)
         ]
-        self._answered: list[_Answered] = []
-        self._numbers: dict[int, dict[int, Numbers]] = {}
-        self._published: dict[int, list[tuple[float, int]]] = {}
-        self._publish_s: list[float] = []
-        self._visible_s: list[float] = []
-        self._failures: list[str] = []
 
-    async def run(self) -> dict[str, Any]:
-        seconds = self._request["seconds"]
-        clients = [await self._connected() for _ in range(self._request["clients"])]
-        publisher = await self._connected()
-        until_s = time.perf_counter() + seconds
-        started_s = time.perf_counter()
-        await asyncio.gather(
-            *(self._ask(client, until_s) for client in clients),
-            self._publish(publisher, seconds),
-        )
-        spent_s = time.perf_counter() - started_s
-        n_warmup = N_WARMUP * len(clients)
-        taken = np.array([item.taken_ns for item in self._answered[n_warmup:]], np.int64)
-        return {
-            **self._judged(),
-            **percentiles_us(taken),
-            "answers": len(self._answered),
-            "answers_per_s": len(self._answered) / spent_s,
-            "publishes": len(self._publish_s),
-            "publish_s": self._publish_s,
-            "visible_s": self._visible_s,
-        }
-
-    async def _connected(self) -> _Connection:
+    async def connected(self) -> Connection:
+        """A connection of its own to the server."""
         loop = asyncio.get_running_loop()
         _, made = await loop.create_connection(
-            lambda: _Connection(self._request["token"]), "127.0.0.1", self._request["port"]
+            lambda: Connection(self._token), "127.0.0.1", self._port
         )
         return made
 
-    async def _ask(self, client: _Connection, until_s: float) -> None:
-        clock, chance, ids = time.perf_counter_ns, self._chance, self._ids
-        while time.perf_counter() < until_s:
-            agent = chance.randrange(len(ids))
+    async def ask(self, client: Connection, is_over: Callable[[], bool]) -> None:
+        """Be one client, until it is over."""
+        clock, chance, agents = time.perf_counter_ns, self._chance, self._agents
+        while not is_over():
+            agent = chance.randrange(len(agents))
             said = chance.choice(self._said)
             before = clock()
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    status, body = await client.send("POST", f"/agents/{ids[agent]}/route", said)
+                    status, body = await client.send("POST", f"/agents/{agents[agent]}/route", said)
             except (OSError, TimeoutError) as error:
-                self._failures.append(repr(error))
+                self.failures.append(repr(error))
                 return
             taken = clock() - before
-            self._answered.append(_Answered(agent, before / 1e9, taken, status, body))
+            self.answered.append(Answered(agent, before / 1e9, taken, status, body))
 
-    async def _publish(self, client: _Connection, seconds: float) -> None:
-        """Give agents other numbers, evenly over the time."""
-        n = self._request["publishes"]
-        started_s = time.perf_counter()
-        for k, agent in enumerate(self._chance.sample(range(len(self._ids)), n)):
-            await asyncio.sleep(max(0.0, started_s + (k + 0.5) * seconds / n - time.perf_counter()))
-            path = f"/agents/{self._ids[agent]}"
-            try:
-                await self._publish_one(client, path, agent, len(self._ids) + k)
-            except (OSError, RuntimeError, TimeoutError) as error:
-                self._failures.append(repr(error))
-                return
-
-    async def _publish_one(self, client: _Connection, path: str, agent: int, other: int) -> None:
-        handoff = (await client.ask("GET", path))["handoffConfig"]
-        old = numbers_of(self._columns, agent)
-        numbers = dict(zip(old, numbers_of(self._columns, other).values(), strict=True))
-        rules = [
-            {**rule, "destination": numbers[rule["label"]]} for rule in handoff["transferRules"]
-        ]
-        changed = {"transferDestination": numbers[None], "transferRules": rules}
-        self._numbers[agent] = {1: old, 2: numbers}
-        await client.ask("PATCH", path, {"handoffConfig": changed})
-        started_s = time.perf_counter()
-        version = (await client.ask("POST", f"{path}/publish", {}))["version"]
-        done_s = time.perf_counter()
-        self._publish_s.append(done_s - started_s)
-        self._published[agent] = [(done_s, version)]
-        while time.perf_counter() - done_s < ANSWER_TIMEOUT_S:
-            decision = await client.ask("POST", f"{path}/route", {"utterance": "a question"})
-            if decision["version"] == version:
-                self._visible_s.append(time.perf_counter() - done_s)
-                return
-        raise TimeoutError(f"version {version} is not to be seen")
-
-    def _judged(self) -> dict[str, Any]:
+    def judged(self) -> dict[str, Any]:
+        """How many answers are not what they have to be."""
         n_wrong = n_outdated = n_not_routed = 0
-        failures = list(self._failures)
-        for item in self._answered:
+        failures = list(self.failures)
+        for item in self.answered:
             if item.status != 200:
                 failures.append(f"{item.status} {item.body[:200]!r}")
                 continue
             decision = json.loads(item.body)["data"]
-            numbers = self._numbers.get(item.agent)
+            numbers = self.numbers.get(item.agent)
             if numbers is None:
-                numbers = self._numbers[item.agent] = {1: numbers_of(self._columns, item.agent)}
+                numbers = self.numbers[item.agent] = {1: numbers_of(self._columns, item.agent)}
             n_wrong += (
                 wrong(decision, numbers)
                 or decision["locationId"] != self._columns.ids[item.agent]
-                or decision["agentId"] != self._ids[item.agent]
+                or decision["agentId"] != self._agents[item.agent]
             )
             n_not_routed += decision["reason"] in _NOT_ROUTED
-            published = self._published.get(item.agent, ())
+            published = self.published.get(item.agent, ())
             n_outdated += outdated(decision["version"], item.sent_s, published)
         return {
             "errors": len(failures),
@@ -275,6 +259,78 @@ class _Load:
 
 
 _NOT_ROUTED = frozenset({Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED})
+
+
+class _Serving:
+    """Clients that ask, and one that publishes meanwhile."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
+        self._agents: list[str] = request["agents"]
+        seed = request["seed"]
+        self._columns = franchise_columns(len(self._agents) + request["publishes"], seed=seed)
+        self._load = Load(request["port"], request["token"], self._agents, self._columns, seed=seed)
+        self._chance = random.Random(f"serving {seed}")
+        self._publish_s: list[float] = []
+        self._visible_s: list[float] = []
+
+    async def run(self) -> dict[str, Any]:
+        load, seconds = self._load, self._request["seconds"]
+        clients = [await load.connected() for _ in range(self._request["clients"])]
+        publisher = await load.connected()
+        until_s = time.perf_counter() + seconds
+        started_s = time.perf_counter()
+        await asyncio.gather(
+            *(load.ask(client, lambda: time.perf_counter() >= until_s) for client in clients),
+            self._publish(publisher, seconds),
+        )
+        spent_s = time.perf_counter() - started_s
+        n_warmup = N_WARMUP * len(clients)
+        taken = np.array([item.taken_ns for item in load.answered[n_warmup:]], np.int64)
+        return {
+            **load.judged(),
+            **percentiles_us(taken),
+            "answers": len(load.answered),
+            "answers_per_s": len(load.answered) / spent_s,
+            "publishes": len(self._publish_s),
+            "publish_s": self._publish_s,
+            "visible_s": self._visible_s,
+        }
+
+    async def _publish(self, client: Connection, seconds: float) -> None:
+        """Give agents other numbers, evenly over the time."""
+        n = self._request["publishes"]
+        started_s = time.perf_counter()
+        for k, agent in enumerate(self._chance.sample(range(len(self._agents)), n)):
+            await asyncio.sleep(max(0.0, started_s + (k + 0.5) * seconds / n - time.perf_counter()))
+            path = f"/agents/{self._agents[agent]}"
+            try:
+                await self._publish_one(client, path, agent, len(self._agents) + k)
+            except (OSError, RuntimeError, TimeoutError) as error:
+                self._load.failures.append(repr(error))
+                return
+
+    async def _publish_one(self, client: Connection, path: str, agent: int, other: int) -> None:
+        handoff = (await client.ask("GET", path))["handoffConfig"]
+        by_version = numbers_by_version(self._columns, agent, other)
+        numbers = by_version[2]
+        rules = [
+            {**rule, "destination": numbers[rule["label"]]} for rule in handoff["transferRules"]
+        ]
+        changed = {"transferDestination": numbers[None], "transferRules": rules}
+        self._load.numbers[agent] = by_version
+        await client.ask("PATCH", path, {"handoffConfig": changed})
+        started_s = time.perf_counter()
+        version = (await client.ask("POST", f"{path}/publish", {}))["version"]
+        done_s = time.perf_counter()
+        self._publish_s.append(done_s - started_s)
+        self._load.published[agent] = [(done_s, version)]
+        while time.perf_counter() - done_s < ANSWER_TIMEOUT_S:
+            decision = await client.ask("POST", f"{path}/route", {"utterance": "a question"})
+            if decision["version"] == version:
+                self._visible_s.append(time.perf_counter() - done_s)
+                return
+        raise TimeoutError(f"version {version} is not to be seen")
 
 
 def _engine_alone(request: dict[str, Any]) -> dict[str, Any]:
@@ -314,7 +370,7 @@ def _main(asked: str, answered: str) -> None:
         answer = _engine_alone(request)
     else:
         with no_garbage_collection():
-            answer = asyncio.run(_Load(request).run())
+            answer = asyncio.run(_Serving(request).run())
     Path(answered).write_text(json.dumps(answer), encoding="utf-8")
 
 

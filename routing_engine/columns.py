@@ -10,10 +10,10 @@ A destination is one ``uint64`` code: 0 for none; the digits of an E.164 number 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ from routing_engine.schedule import BusinessHours
 __all__ = [
     "NO_DESTINATION",
     "SPECIAL",
+    "ColumnsBuilder",
+    "CompiledLocation",
     "DestinationCodes",
     "Interner",
     "LocationColumns",
@@ -181,6 +183,99 @@ class Interner(Generic[T]):
         return tuple(self._numbers)
 
 
+class CompiledLocation(NamedTuple):
+    """A location as columns hold it, but for its id.
+
+    Attributes:
+        name: empty for None.
+        site, table: numbers of what it shares with others.
+        default, after_hours: destination codes.
+        destinations: the code of each rule's.
+        fallbacks: number of a rule -> codes of its fallback chain; of those that have one.
+    """
+
+    name: str
+    site: int
+    table: int
+    default: int
+    after_hours: int
+    destinations: Sequence[int]
+    fallbacks: Mapping[int, Sequence[int]]
+
+
+class ColumnsBuilder:
+    """Compiles locations one by one. Whether an id comes twice, nobody looks."""
+
+    def __init__(self) -> None:
+        self._codes = DestinationCodes()
+        self._sites: Interner[Site] = Interner()
+        self._tables: Interner[tuple[RuleText, ...]] = Interner()
+        self._ids: list[str] = []
+        self._names: list[str] = []
+        self._site: list[int] = []
+        self._table: list[int] = []
+        self._first_slot = [0]
+        self._destinations: list[int] = []
+        self._defaults: list[int] = []
+        self._after_hours: list[int] = []
+        self._fallback_slots: list[int] = []
+        self._fallback_offsets = [0]
+        self._fallback_codes: list[int] = []
+
+    def compiled(self, location: Location) -> CompiledLocation:
+        """A location, to be added here."""
+        encode, rules = self._codes.encode, location.rules
+        site = Site(location.timezone, location.threshold, location.business_hours)
+        return CompiledLocation(
+            location.name or "",
+            self._sites.add(site),
+            self._tables.add(tuple(rule.text for rule in rules)),
+            encode(location.default_destination),
+            encode(location.after_hours),
+            [encode(rule.destination) for rule in rules],
+            {
+                i: [encode(to) for to in rule.fallback]
+                for i, rule in enumerate(rules)
+                if rule.fallback
+            },
+        )
+
+    def add(self, location_id: str, location: CompiledLocation) -> None:
+        """Add a location."""
+        name, site, table, default, after_hours, destinations, fallbacks = location
+        self._ids.append(location_id)
+        self._names.append(name)
+        self._site.append(site)
+        self._table.append(table)
+        self._defaults.append(default)
+        self._after_hours.append(after_hours)
+        for i, chain in fallbacks.items():
+            self._fallback_slots.append(len(self._destinations) + i)
+            self._fallback_codes += chain
+            self._fallback_offsets.append(len(self._fallback_codes))
+        self._destinations += destinations
+        self._first_slot.append(len(self._destinations))
+
+    def columns(self) -> LocationColumns:
+        """All that were added."""
+        return LocationColumns(
+            ids=StringColumn.from_strings(self._ids),
+            names=StringColumn.from_strings(self._names),
+            site=np.array(self._site, np.int32),
+            table=np.array(self._table, np.int32),
+            first_slot=np.array(self._first_slot, np.int64),
+            destinations=np.array(self._destinations, np.uint64),
+            defaults=np.array(self._defaults, np.uint64),
+            after_hours=np.array(self._after_hours, np.uint64),
+            fallback_slots=np.array(self._fallback_slots, np.int64),
+            fallback_offsets=np.array(self._fallback_offsets, np.int64),
+            fallback_codes=np.array(self._fallback_codes, np.uint64),
+            sites=self._sites.values,
+            tables=self._tables.values,
+            specials=tuple(self._codes.specials),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LocationColumns:
     """Compiled locations. Immutable; arrays may be memory-mapped files.
@@ -266,21 +361,9 @@ class LocationColumns:
         Raises:
             InvalidValueError: two locations have the same id.
         """
-        codes = DestinationCodes()
-        sites: Interner[Site] = Interner()
-        tables: Interner[tuple[RuleText, ...]] = Interner()
+        builder = ColumnsBuilder()
         position: dict[str, int] = {}
         problems: list[Problem] = []
-        names: list[str] = []
-        site: list[int] = []
-        table: list[int] = []
-        first_slot = [0]
-        destinations: list[int] = []
-        defaults: list[int] = []
-        after_hours: list[int] = []
-        fallback_slots: list[int] = []
-        fallback_offsets = [0]
-        fallback_codes: list[int] = []
         for number, location in enumerate(locations):
             if not isinstance(location, Location):
                 raise InvalidValueError(
@@ -294,38 +377,10 @@ class LocationColumns:
                         f"same location_id as locations.{first}: {location.location_id!r}",
                     )
                 )
-            names.append(location.name or "")
-            site.append(
-                sites.add(Site(location.timezone, location.threshold, location.business_hours))
-            )
-            table.append(tables.add(tuple(rule.text for rule in location.rules)))
-            defaults.append(codes.encode(location.default_destination))
-            after_hours.append(codes.encode(location.after_hours))
-            for rule in location.rules:
-                if rule.fallback:
-                    fallback_slots.append(len(destinations))
-                    fallback_codes.extend(codes.encode(item) for item in rule.fallback)
-                    fallback_offsets.append(len(fallback_codes))
-                destinations.append(codes.encode(rule.destination))
-            first_slot.append(len(destinations))
+            builder.add(location.location_id, builder.compiled(location))
         if problems:
             raise InvalidValueError(what="list of locations", problems=problems)
-        return cls(
-            ids=StringColumn.from_strings(list(position)),
-            names=StringColumn.from_strings(names),
-            site=np.array(site, np.int32),
-            table=np.array(table, np.int32),
-            first_slot=np.array(first_slot, np.int64),
-            destinations=np.array(destinations, np.uint64),
-            defaults=np.array(defaults, np.uint64),
-            after_hours=np.array(after_hours, np.uint64),
-            fallback_slots=np.array(fallback_slots, np.int64),
-            fallback_offsets=np.array(fallback_offsets, np.int64),
-            fallback_codes=np.array(fallback_codes, np.uint64),
-            sites=sites.values,
-            tables=tables.values,
-            specials=tuple(codes.specials),
-        )
+        return builder.columns()
 
     def decode(self, code: int) -> Destination | None:
         """The destination that a code stands for."""
@@ -468,6 +523,9 @@ class LocationColumns:
             fallback_codes=fallback_codes,
             specials=tuple(self.specials[i] for i in used.tolist()),
         )
+
+    def __iter__(self) -> Iterator[Location]:
+        return self.locations()
 
     def locations(self) -> Iterator[Location]:
         """Every location as a model, in order."""

@@ -484,7 +484,9 @@ class RoutingEngine:
             )
             return self._state.version
 
-    def apply(self, changes: Iterable[Location], *, remove: Iterable[str] = ()) -> int:
+    def apply(
+        self, changes: Iterable[Location] | LocationColumns, *, remove: Iterable[str] = ()
+    ) -> int:
         """Add or change some locations and remove others; as atomic as :meth:`replace`.
 
         Costs as much as there are locations changed since the last full build, not as much as
@@ -502,9 +504,8 @@ class RoutingEngine:
             UnknownLocationError: a location to remove is not there; nothing is changed then.
             InvalidValueError: as the constructor, or an id is both changed and removed.
         """
-        given = list(_checked(changes))
-        columns = LocationColumns.from_locations(given)  # refuses what the constructor refuses
-        new = {location.location_id for location in given}
+        columns = _columns(changes)  # refuses what the constructor refuses
+        new = set(columns.ids)
         if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
             raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
         removed = set(remove)

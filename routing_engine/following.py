@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
 from routing_engine.catalog import Catalog
@@ -38,7 +38,7 @@ class Changes(Protocol):
         ...
 
     @property
-    def locations(self) -> tuple[Location, ...]:
+    def locations(self) -> Sequence[Location] | LocationColumns:
         """Those that are new or changed."""
         ...
 
@@ -185,10 +185,10 @@ class Following:
     def _take(self, changes: Changes, *, whole: bool) -> None:
         gone = [location_id for location_id in changes.removed if location_id in self._engine]
 
-        def publish(locations: Sequence[Location]) -> None:
+        def publish(locations: Sequence[Location] | LocationColumns) -> None:
             if whole:
                 self._engine.replace(locations)
-            elif locations or gone:
+            elif len(locations) or gone:
                 self._engine.apply(locations, remove=gone)
 
         unsound: set[str] = set()
@@ -202,11 +202,15 @@ class Following:
             publish([item for item in changes.locations if item.location_id not in unsound])
         for location_id in sorted(unsound | set(changes.unreadable)):
             _logger.error("location %s cannot be loaded; it stays as it was", location_id)
-        self._skipped.difference_update(
-            (item.location_id for item in changes.locations), changes.removed
-        )
+        self._skipped.difference_update(_ids(changes.locations), changes.removed)
         self._skipped |= unsound | set(changes.unreadable)
         self._position = changes.position
+
+
+def _ids(locations: Sequence[Location] | LocationColumns) -> Iterator[str]:
+    if isinstance(locations, LocationColumns):
+        return iter(locations.ids)
+    return (location.location_id for location in locations)
 
 
 def _is_sound(location: Location) -> bool:

@@ -244,6 +244,13 @@ class TestApply:
         engine.apply([a_location("a", BILLING)])
         assert engine.route("a", "I was charged twice").rule == BILLING
 
+    def test_columns_are_what_their_locations_are(self):
+        made = [a_location("b", LEAK, name="New"), a_location("c", BILLING)]
+        engine, other = (engine_of(a_location("a", BILLING), a_location("b")) for _ in range(2))
+        engine.apply(made, remove=["a"])
+        other.apply(compiled(*made), remove=["a"])
+        assert list(other.columns) == list(engine.columns) == made
+
     def test_an_old_decision_stays_whole(self):
         engine = engine_of(a_location("a", BILLING, LEAK))
         engine.apply([a_location("b", BILLING)])

@@ -686,6 +686,18 @@ class TestCommands:
             served["p99_us"] / results["engine"]["p99_us"], rel=1e-3
         )
 
+    def test_publishing(self, folder):
+        results = self.document(folder, "publishing").results
+        assert next(iter(results["runs"])) == "sqlite"
+        assert (results["left_out"] is None) == ("postgresql" in results["runs"])
+        for run in results["runs"].values():
+            served = run["served"]
+            assert (served["errors"], served["wrong"], run["unanswered"]) == (0, 0, 0)
+            assert run["catalogs"] == [1, 2]
+            assert all(item["http_s"] > 0 and item["engine_s"] > 0 for item in run["imports"])
+            for waits in served["waits"].values():
+                assert 0 < waits["p50_us"] <= waits["p99_us"] <= waits["most_us"]
+
     def test_crash(self, folder):
         results = self.document(folder, "crash").results
         assert next(iter(results["runs"])) == "sqlite"

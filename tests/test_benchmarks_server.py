@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -19,10 +22,20 @@ from benchmarks.crash_writers import (
     number,
     whole,
 )
-from benchmarks.generate import franchise_columns
-from benchmarks.served import Client, LostError
+from benchmarks.generate import franchise_columns, write_franchise_csv
+from benchmarks.processes import BenchmarkProcessError
+from benchmarks.publishing import broken as broken_publishing
+from benchmarks.publishing import renumbered
+from benchmarks.publishing_child import (
+    generation,
+    generation_of,
+    known_numbers,
+    longest_silence_s,
+    waited_for,
+)
+from benchmarks.served import Client, LostError, agents_in_order, import_sheet
 from benchmarks.serving import broken
-from benchmarks.serving_child import numbers_of, outdated, wrong
+from benchmarks.serving_child import Answered, Load, numbers_of, outdated, wrong
 from routing_engine import HashingEncoder
 from routing_engine.server.app import create_app
 from routing_engine.server.plane import ControlPlane
@@ -253,4 +266,149 @@ class TestServing:
         assert broken(worst, with_speed=False) == [
             "2 errors, the first ['500']",
             "1 answers with a number that is not the agent's there",
+        ]
+
+
+FRANCHISE = franchise_columns(12, seed=1)
+"""Six agents, and the six locations behind them."""
+
+
+def answer(agent: int, version: int, *, sent_s=0.0, taken_s=0.1, status=200, **changed) -> Answered:
+    """A right answer of an agent's default, but for what is changed."""
+    decision = {
+        "agentId": f"agt_{agent}",
+        "locationId": FRANCHISE.ids[agent],
+        "version": version,
+        "outcome": "default",
+        "reason": "below_threshold",
+        "rule": None,
+        "destination": known_numbers(FRANCHISE, agent, 3)[version][None],
+    }
+    body = json.dumps({"data": decision | changed}).encode()
+    return Answered(agent, sent_s, int(taken_s * 1e9), status, body)
+
+
+class TestPublishing:
+    def judged(self, *answered):
+        load = Load(0, "", [f"agt_{i}" for i in range(6)], FRANCHISE, seed=0)
+        load.answered += answered
+        for agent in range(6):
+            load.numbers[agent] = known_numbers(FRANCHISE, agent, 3)
+            load.published[agent] = [(10.0, 2), (20.0, 3)]
+        found = load.judged()
+        return tuple(found[name] for name in ("errors", "wrong", "outdated", "not_routed"))
+
+    def test_right_answers_are_right(self):
+        right = [answer(0, 1), answer(5, 1, sent_s=11.9), answer(5, 2, sent_s=21.9), answer(3, 3)]
+        assert self.judged(*right) == (0, 0, 0, 0)
+
+    @pytest.mark.parametrize(
+        ("bad", "found"),
+        [
+            (answer(0, 1, status=503), (1, 0, 0, 0)),
+            (answer(0, 1, destination=numbers_of(FRANCHISE, 1)[None]), (0, 1, 0, 0)),
+            (answer(0, 1, destination=numbers_of(FRANCHISE, 6)[None]), (0, 1, 0, 0)),
+            (answer(0, 2, destination=numbers_of(FRANCHISE, 0)[None]), (0, 1, 0, 0)),
+            (answer(0, 1, locationId=FRANCHISE.ids[1]), (0, 1, 0, 0)),
+            (answer(0, 1, agentId="agt_1"), (0, 1, 0, 0)),
+            (answer(0, 1, sent_s=12.1), (0, 0, 1, 0)),
+            (answer(0, 2, sent_s=22.1), (0, 0, 1, 0)),
+            (answer(0, 1, reason="overloaded"), (0, 0, 0, 1)),
+        ],
+    )
+    def test_a_bad_answer_is_seen(self, bad, found):
+        assert self.judged(answer(1, 1), bad) == found
+
+    def test_numbers_take_turns(self):
+        assert [generation_of(version) for version in (1, 2, 3, 4)] == [1, 2, 1, 2]
+        numbers = known_numbers(FRANCHISE, 4, 3)
+        assert numbers[1] == numbers[3] == numbers_of(FRANCHISE, 4)
+        assert list(numbers[2].values()) == list(numbers_of(FRANCHISE, 10).values())
+        assert set(numbers[2]) == set(numbers[1])
+
+    def test_whose_numbers_a_catalog_has(self):
+        behind = frozenset(range(6, 12))
+        own = FRANCHISE.without(behind)
+        others = replace(
+            own, destinations=FRANCHISE.destinations[60:], defaults=FRANCHISE.defaults[6:]
+        )
+        assert generation(own, FRANCHISE) == 1
+        assert generation(others, FRANCHISE) == 2
+        turned = own.without(frozenset({0})).joined(own.without(frozenset(range(1, 6))))
+        assert generation(turned, FRANCHISE) == 1
+        torn = own.without(frozenset({0})).joined(others.without(frozenset(range(1, 6))))
+        assert generation(torn, FRANCHISE) is None
+        assert generation(own.without(frozenset({3})), FRANCHISE) is None
+        assert generation(FRANCHISE, FRANCHISE) is None
+        assert generation(own.without(frozenset(range(6))), FRANCHISE) is None
+        one_off = own.destinations.copy()
+        one_off[17] += np.uint64(1)
+        assert generation(replace(own, destinations=one_off), FRANCHISE) is None
+
+    def test_a_sheet_with_other_numbers(self, tmp_path):
+        path = tmp_path / "sheet.csv"
+        write_franchise_csv(path, 2, n_rules=1)
+        _, first, second = path.read_bytes().splitlines(keepends=True)
+        (made,) = renumbered([first], [second])
+        before, other, after = (line.decode().split(",") for line in (first, second, made))
+        assert after == [*before[:3], other[3], *before[4:-1], other[-1]]
+
+    def test_who_waited_when(self):
+        before, over, after = (answer(0, 1, sent_s=s, taken_s=1.0) for s in (0.0, 1.5, 4.0))
+        assert waited_for([before, over, after], 2.0, 3.0) == [over]
+        assert waited_for([before, over, after], 0.5, 4.5) == [before, over, after]
+        assert longest_silence_s([before, over, after], 0.0, 6.0) == 2.5
+        assert longest_silence_s([], 1.0, 3.0) == 2.0
+
+    def test_an_import_is_published_when_it_is_said_to_be(self, crashed, tmp_path):
+        path = tmp_path / "sheet.csv"
+        write_franchise_csv(path, 3, n_rules=1)
+        made = import_sheet(crashed.client, path.read_bytes())
+        assert made.started_s <= made.uncommitted_s < made.done_s
+        ids = agents_in_order(crashed.client)
+        agents = [crashed.client.ask("GET", f"/agents/{agent_id}") for agent_id in ids]
+        assert [agent["locationId"] for agent in agents] == [f"store-000000{i}" for i in range(3)]
+        assert [agent["version"] for agent in agents] == [1, 1, 1]
+        with pytest.raises(BenchmarkProcessError, match="the import failed"):
+            import_sheet(crashed.client, b"no sheet")
+
+    def test_what_is_broken_is_said(self):
+        waits = {name: {"most_us": 900_000.0} for name in ("quiet", "importing", "loading")}
+        served = {
+            "errors": 0, "first_errors": [], "wrong": 0, "outdated": 0, "not_routed": 0,
+            "waits": waits,
+        }  # fmt: skip
+        right = {
+            "served": served,
+            "unanswered": 0,
+            "catalogs": [1, 2],
+            "imports": [{"http_s": 1.9, "engine_s": 0.5}, {"http_s": 0.5, "engine_s": 1.9}],
+        }
+        assert broken_publishing(right, with_speed=True) == []
+        slow = {
+            **right,
+            "served": {
+                **served, "outdated": 1, "not_routed": 1,
+                "waits": {**waits, "loading": {"most_us": 1_100_000.0}},
+            },
+            "imports": [{"http_s": 2.1, "engine_s": 0.5}, {"http_s": 0.5, "engine_s": 2.1}],
+        }  # fmt: skip
+        assert broken_publishing(slow, with_speed=False) == []
+        assert len(broken_publishing(slow, with_speed=True)) == 5
+        never = {**right, "catalogs": [1], "imports": [{"http_s": 1.0, "engine_s": None}] * 2}
+        assert broken_publishing(never, with_speed=True) == [
+            "another engine had catalogs of [1], not of [1, 2]",
+            "an import was answered by another engine only after inf s",
+        ]
+        worst = {
+            **right,
+            "served": {**served, "errors": 2, "first_errors": ["500"], "wrong": 1},
+            "unanswered": 3,
+            "catalogs": [1, None, 2],
+        }
+        assert broken_publishing(worst, with_speed=False) == [
+            "2 errors, the first ['500']",
+            "1 answers with a number that is not the agent's there",
+            "3 agents do not answer by the last import",
+            "another engine had catalogs of [1, None, 2], not of [1, 2]",
         ]

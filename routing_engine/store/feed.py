@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from routing_engine.destinations import as_kept
-from routing_engine.errors import InvalidValueError
-from routing_engine.models import Location
+from routing_engine.columns import LocationColumns
 from routing_engine.store.database import CHANNEL, Database
+from routing_engine.store.reading import read_locations
 from routing_engine.store.rows import ALL, All, Rows
 from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
 
@@ -58,7 +57,7 @@ class Changes:
     """
 
     position: int
-    locations: tuple[Location, ...]
+    locations: LocationColumns
     removed: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     published: Mapping[str, Published] = field(default_factory=dict)
@@ -101,6 +100,7 @@ class Feed:
                     PublishedRow.agent_id,
                     PublishedRow.location_id,
                     PublishedRow.version,
+                    PublishedRow.position,
                     VersionRow.location,
                 )
                 .outerjoin(
@@ -110,42 +110,33 @@ class Feed:
                     & (VersionRow.number == PublishedRow.version),
                 )
                 .where(PublishedRow.position > since)
-                .order_by(PublishedRow.position, PublishedRow.agent_id)
             ).all()
-        locations: dict[str, Location] = {}
-        removed: dict[str, None] = {}
-        unreadable: dict[str, None] = {}
-        published: dict[str, Published] = {}
-        for organisation_id, agent_id, location_id, version, text in found:
-            name = agent_id if self._organisation is ALL else location_id
-            # An agent that was deleted may have been followed by another at the same location.
-            for known in (locations, removed, unreadable):
-                known.pop(name, None)
-            published.pop(name, None)
-            if version is None:
-                removed[name] = None
-                continue
-            try:
-                with as_kept():
-                    location = Location.model_validate_json(text or "")
-                if location.location_id != name:
-                    location = location.model_copy(update={"location_id": name})
-                locations[name] = location
-                published[name] = Published(organisation_id, location_id, version)
-            except InvalidValueError as error:
-                _logger.error(  # noqa: TRY400  a traceback would show what is stored
-                    "agent %s, version %s: what is stored is no location (%d problems)",
-                    agent_id,
-                    version,
-                    len(error.problems),
-                )
-                unreadable[name] = None
+        # An agent that was deleted may have been followed by another at the same location. Sorted
+        # here: SQLite would move all that is stored of each.
+        newest = {
+            row.agent_id if self._organisation is ALL else row.location_id: row
+            for row in sorted(found, key=lambda row: (row.position, row.version is not None))
+        }
+        locations, unreadable = read_locations(
+            {name: row.location or "" for name, row in newest.items() if row.version is not None}
+        )
+        for name, error in unreadable.items():
+            _logger.error(
+                "agent %s, version %s: what is stored is no location (%d problems)",
+                newest[name].agent_id,
+                newest[name].version,
+                len(error.problems),
+            )
         return Changes(
             position,
-            tuple(locations.values()),
-            tuple(removed) if since else (),
+            locations,
+            tuple(name for name, row in newest.items() if since and row.version is None),
             tuple(unreadable),
-            published,
+            {
+                name: Published(row.organisation_id, row.location_id, row.version)
+                for name, row in newest.items()
+                if row.version is not None and name not in unreadable
+            },
         )
 
     def wait(self, since: int, timeout_s: float) -> bool:
