@@ -7,6 +7,7 @@ one transaction.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import multiprocessing
@@ -250,6 +251,7 @@ def _run_apart(plane: ControlPlane, job: _Job) -> None:
 def _import_apart(settings: Settings, job: _Job) -> None:
     """What that process does."""
     end_with_parent(signal.SIGKILL)
+    gc.disable()  # it took a third of the time and found nothing: locations are no cycles
     desk = _Apart(settings)
     try:
         _run(desk, job)

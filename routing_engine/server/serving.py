@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import logging
 import multiprocessing
 import os
@@ -235,6 +236,9 @@ def _work(listening: socket.socket) -> None:
 
 def _run(plane: ControlPlane, settings: Settings, listening: socket.socket) -> None:
     """Serve until a signal says stop."""
+    # What is there now stays: to look through it again and again stops every caller.
+    gc.collect()
+    gc.freeze()
     config = uvicorn.Config(
         with_health(plane, settings),
         log_config=None,
