@@ -21,6 +21,7 @@ from benchmarks.served import (
     Client,
     LostError,
     Server,
+    databases,
     scratch_database,
     version_of,
     why_no_postgres,
@@ -250,10 +251,9 @@ def _run(options: Namespace) -> Document:
     n_kills = options.kills or (2 if quick else 200)
     n_locations = options.locations or (40 if quick else 300)
     left_out = why_no_postgres()
-    kinds = [kind for kind in DATABASES if kind == "sqlite" or left_out is None]
     runs = {
         kind: measure(kind, n_kills=n_kills, n_locations=n_locations, seed=options.seed)
-        for kind in kinds
+        for kind in databases()
     }
     parameters = {"quick": quick, "kills": n_kills, "locations": n_locations}
     meta = machine(seed=options.seed, encoder=HashingEncoder().fingerprint)

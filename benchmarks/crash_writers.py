@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.processes import BenchmarkProcessError
-from benchmarks.served import Client
+from benchmarks.served import Client, sheet_form
 from routing_engine import Location
 from routing_engine.store import Store
 
@@ -318,13 +318,8 @@ class Publisher(Writer):
         )
 
     def _check_versions(self, client: Client) -> None:
-        listed, cursor = [], ""
-        while True:
-            page = client.ask("GET", f"{self._path}/versions?limit=1000{cursor}")
-            listed += [(item["version"], item["note"]) for item in page["items"]]
-            if page["nextCursor"] is None:
-                break
-            cursor = f"&cursor={page['nextCursor']}"
+        items = client.items(f"{self._path}/versions")
+        listed = [(item["version"], item["note"]) for item in items]
         expected = [(i, f"n{n}") for i, n in enumerate(self._made, 1)]
         self._expect(listed == expected[::-1], f"versions {listed[:5]}, not {expected[:-6:-1]}")
         for i, n in self._new():
@@ -470,14 +465,7 @@ class Imports(Writer):
             lines += [
                 f'{head},{label},"{when}",{number(self._n)}' for label, when in SITUATIONS.items()
             ]
-        mark = secrets.token_hex(8)
-        fields = [
-            f'name="publish"\r\n\r\n{str(self._publishes).lower()}',
-            'name="file"; filename="sheet.csv"\r\nContent-Type: text/csv\r\n\r\n'
-            + "\r\n".join(lines),
-        ]
-        parts = [f"--{mark}\r\nContent-Disposition: form-data; {field}\r\n" for field in fields]
-        return f"multipart/form-data; boundary={mark}", f"{''.join(parts)}--{mark}--\r\n".encode()
+        return sheet_form("\r\n".join(lines).encode(), publish=self._publishes)
 
     def _finished(self, client: Client) -> None:
         """Wait until the import under way is done."""
@@ -518,13 +506,8 @@ class Imports(Writer):
 
     def _found(self, client: Client) -> set[tuple[int | None, int]]:
         """Which write the drafts are of, and their version: of all one, where nothing is half."""
-        items, cursor = [], ""
-        while True:
-            page = client.ask("GET", f"/agents?limit=1000{cursor}")
-            items += [a for a in page["items"] if a["locationId"].startswith(f"{self.name}-")]
-            if page["nextCursor"] is None:
-                break
-            cursor = f"&cursor={page['nextCursor']}"
+        mine = f"{self.name}-"
+        items = [a for a in client.items("/agents") if a["locationId"].startswith(mine)]
         self._expect(len(items) in (0, self._n_locations), f"{len(items)} agents")
         return {(whole(agent), agent["version"] or 0) for agent in items}
 

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.report import Document, Table, machine, setting
-from benchmarks.served import DATABASES, Client, Server, scratch_database, why_no_postgres
+from benchmarks.served import (
+    DATABASES,
+    Client,
+    Server,
+    databases,
+    scratch_database,
+    why_no_postgres,
+)
 
 if TYPE_CHECKING:
     from schemathesis import Case
@@ -314,7 +321,7 @@ def _add_options(parser: ArgumentParser) -> None:
 def _databases(options: Namespace) -> list[str]:
     if options.database:
         return list(options.database)
-    return [name for name in DATABASES if name == "sqlite" or why_no_postgres() is None]
+    return databases()
 
 
 def _run(options: Namespace) -> Document:

@@ -24,6 +24,7 @@ from benchmarks.served import (
     Client,
     Server,
     agents_in_order,
+    databases,
     import_sheet,
     scratch_database,
     version_of,
@@ -255,8 +256,7 @@ def _run(options: Namespace) -> Document:
             quiet_s=1.0 if quick else 10.0,
             seed=options.seed,
         )
-        for kind in DATABASES
-        if kind == "sqlite" or left_out is None
+        for kind in databases()
     }
     problems = [
         f"{run['database']}: {problem}"
@@ -289,12 +289,12 @@ def _table(document: Document) -> Table:
     def slowest(name: str, label: str) -> list[str]:
         return row(label, lambda run: number(max(item[name] for item in run["imports"]), 2))
 
-    def waits(name: str, label: str) -> list[str]:
+    def waits(when: str, label: str) -> list[str]:
         def of(run: dict[str, Any]) -> str:
-            found = run["served"]["waits"][name]
+            found = run["served"]["waits"][when]
             return " / ".join(
-                number(None if found[of] is None else found[of] / 1000, 0)
-                for of in ("p50_us", "p99_us", "most_us")
+                number(None if found[name] is None else found[name] / 1000, 0)
+                for name in ("p50_us", "p99_us", "most_us")
             )
 
         return row(f"wait {label}, ms: p50 / p99 / longest", of)

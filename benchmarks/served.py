@@ -30,8 +30,10 @@ __all__ = [
     "LostError",
     "Server",
     "agents_in_order",
+    "databases",
     "import_sheet",
     "scratch_database",
+    "sheet_form",
     "version_of",
     "why_no_postgres",
 ]
@@ -47,6 +49,11 @@ _SERVES = re.compile(r"serves on http://[^\s]*:(\d+)")
 
 class LostError(Exception):
     """The connection went away before the answer was whole: nobody knows what came of it."""
+
+
+def databases() -> list[str]:
+    """The kinds of database that are there to measure on."""
+    return [kind for kind in DATABASES if kind == "sqlite" or why_no_postgres() is None]
 
 
 def why_no_postgres() -> str | None:
@@ -150,6 +157,21 @@ class Client:
             raise BenchmarkProcessError(f"{method} {path}: {status} {text[:500]!r}")
         return json.loads(text)["data"]
 
+    def items(self, path: str) -> list[Any]:
+        """All items of a list, page by page.
+
+        Raises:
+            LostError: there was no whole answer.
+            BenchmarkProcessError: it was another answer than a page.
+        """
+        found: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.ask("GET", f"{path}?limit=1000{cursor}")
+            found += page["items"]
+            cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+        return found
+
     def close(self) -> None:
         self._connection.close()
 
@@ -175,6 +197,20 @@ class Imported:
     done_s: float
 
 
+def sheet_form(sheet: bytes, *, publish: bool) -> tuple[str, bytes]:
+    """Media type and body of a POST that imports a CSV."""
+    mark = secrets.token_hex(8)
+    fields = (
+        f'name="publish"\r\n\r\n{str(publish).lower()}'.encode(),
+        b'name="file"; filename="sheet.csv"\r\nContent-Type: text/csv\r\n\r\n' + sheet,
+    )
+    parts = b"".join(
+        f"--{mark}\r\nContent-Disposition: form-data; ".encode() + field + b"\r\n"
+        for field in fields
+    )
+    return f"multipart/form-data; boundary={mark}", parts + f"--{mark}--\r\n".encode()
+
+
 def import_sheet(client: Client, sheet: bytes) -> Imported:
     """Import a CSV and publish all of it, and wait for that.
 
@@ -182,18 +218,8 @@ def import_sheet(client: Client, sheet: bytes) -> Imported:
         LostError: an answer was not whole.
         BenchmarkProcessError: the import failed.
     """
-    mark = secrets.token_hex(8)
-    fields = (
-        b'name="publish"\r\n\r\ntrue',
-        b'name="file"; filename="sheet.csv"\r\nContent-Type: text/csv\r\n\r\n' + sheet,
-    )
-    parts = b"".join(
-        f"--{mark}\r\nContent-Disposition: form-data; ".encode() + field + b"\r\n"
-        for field in fields
-    )
-    body = parts + f"--{mark}--\r\n".encode()
+    kind, body = sheet_form(sheet, publish=True)
     started_s = uncommitted_s = time.perf_counter()
-    kind = f"multipart/form-data; boundary={mark}"
     code, taken = client.send("POST", "/imports", body, kind=kind)
     if code != HTTPStatus.ACCEPTED:
         raise BenchmarkProcessError(f"POST /imports: {code} {taken[:500]!r}")
@@ -212,12 +238,7 @@ def import_sheet(client: Client, sheet: bytes) -> Imported:
 
 def agents_in_order(client: Client) -> list[str]:
     """Id of every agent, in the order of their location ids."""
-    agents: dict[str, str] = {}
-    cursor: str | None = ""
-    while cursor is not None:
-        page = client.ask("GET", f"/agents?limit=1000{cursor}")
-        agents |= {item["locationId"]: item["id"] for item in page["items"]}
-        cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+    agents = {item["locationId"]: item["id"] for item in client.items("/agents")}
     return [agents[name] for name in sorted(agents)]
 
 
