@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import calibrate, docs
+from benchmarks import docs
 from benchmarks.benchmark import Benchmark, new_plot
+from benchmarks.calibration import calibrate
 from benchmarks.registry import BENCHMARKS
 from benchmarks.report import ROOT
 from routing_engine import RoutingError

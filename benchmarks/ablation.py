@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.accuracy import FOLDER_VARIABLE, folder_files
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
-from benchmarks.calibrate import (
+from benchmarks.calibration.calibrate import (
     JUDGED,
     WEIGHTS,
     Choices,
@@ -34,8 +34,8 @@ from benchmarks.cases import read_cases
 from benchmarks.encoders import make_encoder
 from benchmarks.report import Document, Table, machine, number, setting
 from routing_engine import Encoder
-from routing_engine.background import neutral_background
-from routing_engine.scoring import KINDS
+from routing_engine.encoders.background import neutral_background
+from routing_engine.matching.scoring import KINDS
 
 __all__ = ["BENCHMARK", "VARIANTS", "measure"]
 

@@ -19,9 +19,9 @@ from benchmarks.encoders import RememberingEncoder, make_encoder
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
 from routing_engine import Encoder, Outcome, RoutingEngine, RoutingPolicy
-from routing_engine.evaluation import picked
-from routing_engine.metrics import auroc, fraction, protocol, right_at_leak
-from routing_engine.scoring import threshold_for
+from routing_engine.matching.scoring import threshold_for
+from routing_engine.quality.evaluation import picked
+from routing_engine.quality.metrics import auroc, fraction, protocol, right_at_leak
 
 __all__ = [
     "BENCHMARK",

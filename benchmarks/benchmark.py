@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import Document, Table
 from routing_engine import RoutingError
-from routing_engine.plotting import new_figure
-from routing_engine.plotting import save_figure as save_plot
+from routing_engine.quality.plots import new_figure
+from routing_engine.quality.plots import save_figure as save_plot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

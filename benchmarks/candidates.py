@@ -16,8 +16,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.background import background_texts
 from routing_engine.encoders import compiled, compiling
+from routing_engine.encoders.background import background_texts
 from routing_engine.encoders.sentence_transformer import load_sentence_transformer
 from routing_engine.encoders.source import ModelSource
 

@@ -15,7 +15,7 @@ from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.encoders import make_encoder
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from routing_engine import Decision, InvalidValueError, Outcome, Reason, RoutingEngine
-from routing_engine.metrics import fraction
+from routing_engine.quality.metrics import fraction
 
 __all__ = ["BENCHMARK", "Conversation", "measure", "read_conversations"]
 

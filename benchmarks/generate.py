@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.situations import CLOSERS, ELSEWHERE, OPENERS, SHARED, TRADES, Situation
+from benchmarks.calibration.situations import CLOSERS, ELSEWHERE, OPENERS, SHARED, TRADES, Situation
 from routing_engine import InvalidValueError, RuleText
-from routing_engine.columns import LocationColumns, Site, StringColumn
+from routing_engine.catalog.columns import LocationColumns, Site, StringColumn
 
 __all__ = [
     "AREAS",

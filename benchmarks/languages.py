@@ -17,8 +17,8 @@ from benchmarks.processes import run_fresh
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
 from routing_engine import InvalidValueError, RuleText
-from routing_engine.identification import Identifier, identifier_for
-from routing_engine.languages import LANGUAGES
+from routing_engine.matching.identification import Identifier, identifier_for
+from routing_engine.text.languages import LANGUAGES
 
 __all__ = ["BENCHMARK", "SENTENCES", "Sentence", "listener", "measure", "read_sentences"]
 

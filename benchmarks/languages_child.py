@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.processes import rss_mb
 from routing_engine import RuleText
-from routing_engine.identification import identifier_for
+from routing_engine.matching.identification import identifier_for
 
 
 def main() -> None:

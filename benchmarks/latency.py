@@ -15,7 +15,7 @@ from benchmarks.generate import franchise_columns, utterances
 from benchmarks.report import Document, Table, machine, number, setting
 from benchmarks.timing import interleaved_ns, percentiles_us
 from routing_engine import Encoder, RoutingEngine
-from routing_engine.destinations import DEFAULT_DIAL_POLICY
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
 
 __all__ = ["BENCHMARK", "Case", "measure"]
 

@@ -23,7 +23,7 @@ from benchmarks.generate import franchise_columns
 from benchmarks.serving_child import N_WARMUP, Answered, Load, Numbers, numbers_by_version
 from benchmarks.timing import no_garbage_collection, percentiles_us
 from routing_engine import RoutingEngine
-from routing_engine.columns import LocationColumns
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.store import Store
 
 __all__ = ["generation", "generation_of", "known_numbers", "longest_silence_s", "waited_for"]

@@ -11,9 +11,6 @@ from benchmarks import (
     cold_start,
     compiling,
     conversations,
-    crash,
-    fuzz_api,
-    fuzz_headers,
     importing,
     languages,
     latency,
@@ -21,12 +18,12 @@ from benchmarks import (
     publishing,
     scale,
     serving,
-    soak,
     store,
     throughput,
 )
 from benchmarks.benchmark import Benchmark
 from benchmarks.report import Document, Table
+from benchmarks.stress import crash, fuzz_api, fuzz_headers, soak
 
 __all__ = ["BENCHMARKS", "BLOCKS"]
 

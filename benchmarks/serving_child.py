@@ -23,7 +23,7 @@ from benchmarks.encoders import make_encoder
 from benchmarks.generate import franchise_columns, utterances
 from benchmarks.timing import no_garbage_collection, percentiles_us
 from routing_engine import Outcome, Reason, RoutingEngine
-from routing_engine.columns import LocationColumns
+from routing_engine.catalog.columns import LocationColumns
 
 __all__ = [
     "N_WARMUP",

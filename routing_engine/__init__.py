@@ -9,8 +9,6 @@ print(decision.outcome, decision.destination)
 
 from __future__ import annotations
 
-from routing_engine.cases import Case, read_cases
-from routing_engine.destinations import Destination, DialPolicy
 from routing_engine.encoders import (
     CompiledEncoder,
     Encoder,
@@ -28,19 +26,14 @@ from routing_engine.errors import (
     SnapshotError,
     UnknownLocationError,
 )
-from routing_engine.evaluation import Evaluation
-from routing_engine.fitting import Fitting
-from routing_engine.models import (
-    Candidate,
-    ContextRule,
-    Decision,
-    Location,
-    Outcome,
-    Reason,
-    RoutingPolicy,
-    RuleText,
-)
-from routing_engine.schedule import BusinessHours, Holiday
+from routing_engine.hours.schedule import BusinessHours, Holiday
+from routing_engine.model.decisions import Candidate, Decision
+from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.rules import ContextRule, Location, RoutingPolicy, RuleText
+from routing_engine.quality.cases import Case, read_cases
+from routing_engine.quality.evaluation import Evaluation
+from routing_engine.quality.fitting import Fitting
 
 __all__ = [
     "BusinessHours",

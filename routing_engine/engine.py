@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine import scoring
-from routing_engine.catalog import Catalog, Table
-from routing_engine.columns import LocationColumns
-from routing_engine.decision import USUAL, Terms, Verdict, decide
-from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
+from routing_engine.catalog.columns import LocationColumns
+from routing_engine.catalog.lookup import Catalog, Table
+from routing_engine.catalog.snapshot import Snapshot, load_snapshot, save_snapshot
+from routing_engine.deciding.cache import RecentDecisions
+from routing_engine.deciding.gates import USUAL, Terms, Verdict, decide
 from routing_engine.encoders import Encoder, default_encoder, encode_distinct
 from routing_engine.encoders.micro_batching import (
     DeadlineExceededError,
@@ -32,35 +32,28 @@ from routing_engine.errors import (
     SnapshotError,
     UnknownLocationError,
 )
-from routing_engine.explanation import Grounds, Match
-from routing_engine.identification import Spoken, by_language
-from routing_engine.models import (
-    Candidate,
-    ContextRule,
-    Decision,
-    Location,
-    Outcome,
-    Reason,
-    RoutingPolicy,
-    RuleText,
-)
-from routing_engine.parameters import PARAMETERS, Parameters
-from routing_engine.profiles import Known, Profiles, background_for
-from routing_engine.recent import RecentDecisions
-from routing_engine.schedule import BusinessHours, is_open, next_opening
-from routing_engine.snapshot import Snapshot, load_snapshot, save_snapshot
-from routing_engine.turns import affirmed, gist
+from routing_engine.hours.schedule import BusinessHours, is_open, next_opening
+from routing_engine.matching import scoring
+from routing_engine.matching.identification import Spoken, by_language
+from routing_engine.matching.parameters import PARAMETERS, Parameters
+from routing_engine.matching.profiles import Known, Profiles, background_for
+from routing_engine.model.decisions import Candidate, Decision
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
+from routing_engine.model.explanation import Grounds, Match
+from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.rules import ContextRule, Location, RoutingPolicy, RuleText
+from routing_engine.text.history import affirmed, gist
 
 if TYPE_CHECKING:
-    from routing_engine.caller import Caller
-    from routing_engine.cases import CaseSource
-    from routing_engine.conversation import Call, CallPolicy, Router
-    from routing_engine.evaluation import Evaluation
-    from routing_engine.fitting import Fitting
-    from routing_engine.following import Feed, Following, Publisher
-    from routing_engine.lint import LintReport
-    from routing_engine.sheets.report import ImportReport
-    from routing_engine.skill import Skill
+    from routing_engine.calls.call import Call, CallPolicy, Router
+    from routing_engine.calls.skill import Skill
+    from routing_engine.catalog.following import Feed, Following, Publisher
+    from routing_engine.model.caller import Caller
+    from routing_engine.quality.cases import CaseSource
+    from routing_engine.quality.evaluation import Evaluation
+    from routing_engine.quality.fitting import Fitting
+    from routing_engine.quality.lint import LintReport
+    from routing_engine.reports import ImportReport
 
 __all__ = ["MAX_CHANGED", "MAX_UTTERANCE_LENGTH", "RoutingEngine"]
 
@@ -565,7 +558,7 @@ class RoutingEngine:
             InvalidValueError: it is no feed.
             RoutingError: the store does not answer, and ``since`` is None.
         """
-        from routing_engine import following
+        from routing_engine.catalog import following
 
         if isinstance(feed, following.Publisher):
             feed = feed.feed()
@@ -577,15 +570,15 @@ class RoutingEngine:
         """How good the answers to labelled calls are, at locations that are open.
 
         Args:
-            cases: the calls, or a file of them as :mod:`routing_engine.cases` describes.
+            cases: the calls, or a file of them as :mod:`routing_engine.quality.cases` describes.
 
         Raises:
             InvalidValueError: there is none, or a location or label is not of this catalog; lists
                 them all.
             EncoderError: the encoder failed.
         """
-        from routing_engine.cases import checked_cases
-        from routing_engine.evaluation import Answer, Evaluation
+        from routing_engine.quality.cases import checked_cases
+        from routing_engine.quality.evaluation import Answer, Evaluation
 
         given = checked_cases(cases, self._state.labels)
         decisions = self._route_many(
@@ -597,7 +590,7 @@ class RoutingEngine:
         answers = [Answer.of(*pair) for pair in zip(given, decisions, strict=True)]
         return Evaluation.of(answers, threshold=self._threshold)
 
-    def fit(self, cases: CaseSource, *, seed: int = 0) -> Fitting:
+    def fit(self, cases: CaseSource, *, seed: int = 0) -> Fitting[RoutingEngine]:
         """Adjust threshold, calibration and weights to labelled calls, on a copy.
 
         A change is taken only if it does better on calls that it was not fitted on. This engine
@@ -615,8 +608,8 @@ class RoutingEngine:
             InvalidValueError: as :meth:`evaluate`, or the seed is no natural number.
             EncoderError: the encoder failed.
         """
-        from routing_engine import fitting
-        from routing_engine.cases import checked_cases
+        from routing_engine.quality import fitting
+        from routing_engine.quality.cases import checked_cases
 
         if type(seed) is not int or seed < 0:
             raise InvalidValueError(f"seed must be an int of at least 0, not {seed!r}")
@@ -720,7 +713,7 @@ class RoutingEngine:
             InvalidValueError: as the constructor.
             EncoderError: the encoder failed.
         """
-        from routing_engine.lint import lint_columns
+        from routing_engine.quality.lint import lint_columns
 
         state = self._state
         return lint_columns(
@@ -745,7 +738,7 @@ class RoutingEngine:
         Args:
             location_id: who was called.
             caller_id: the caller's own number, as :meth:`Caller.reported
-                <routing_engine.caller.Caller.reported>` reads it: what cannot be read is an
+                <routing_engine.model.caller.Caller.reported>` reads it: what cannot be read is an
                 unknown number. Or a ``Caller``, with what else the network says; None where it
                 says nothing.
             policy: when a call that no rule takes goes to a person.
@@ -756,7 +749,7 @@ class RoutingEngine:
             InvalidValueError: the caller id is neither str nor ``Caller``, or the moment has no
                 time zone.
         """
-        from routing_engine.conversation import Call, CallPolicy
+        from routing_engine.calls.call import Call, CallPolicy
 
         policy = CallPolicy() if policy is None else policy
         router = self._router(policy)
@@ -769,7 +762,7 @@ class RoutingEngine:
             UnknownLocationError: no such location.
             InvalidValueError: it is not such a record.
         """
-        from routing_engine.conversation import Call
+        from routing_engine.calls.call import Call
 
         return Call.from_json(self._router, record)
 
@@ -797,7 +790,7 @@ class RoutingEngine:
             UnknownLocationError: no such location.
             InvalidValueError: another location's call, a short secret, or no such lifetime.
         """
-        from routing_engine.skill import Skill
+        from routing_engine.calls.skill import Skill
 
         return Skill(
             self,
@@ -867,7 +860,7 @@ class RoutingEngine:
             confirmed: the caller has confirmed the transfer.
             deadline_s: seconds after which the default is the better answer; None to wait.
             history: what was said before, oldest first: pairs of ``"agent"`` or ``"caller"``
-                and words. What counts of it, :mod:`routing_engine.turns` says.
+                and words. What counts of it, :mod:`routing_engine.text.history` says.
             now: the instant for which business hours count, with a time zone; None for the
                 present. A clock is read only where the location has hours.
 

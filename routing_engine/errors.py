@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from routing_engine.sheets.report import ImportReport
+    from routing_engine.reports import ImportReport
 
 __all__ = [
     "ConflictError",

@@ -18,24 +18,25 @@ from routing_engine import RoutingEngine, RoutingError
 
 PACKAGE = Path(routing_engine.__file__).parent
 
-# A module imports only from rows above its own; what shares a row knows nothing of each other,
-# but for modules of one subpackage.
-LEVELS = (
-    ("errors", "explanation", "languages", "metrics", "parameters", "text", "wording"),
-    ("caller", "signals", "values"),
-    ("background", "destinations", "schedule", "turns"),
-    ("models",),
-    ("columns",),
-    ("sheets", "encoders", "index", "scoring", "decision", "identification", "recent"),
-    ("catalog", "profiles", "cases", "handoff"),
-    ("lint", "snapshot", "evaluation"),
-    ("conversation", "fitting", "following", "plotting", "skill"),
+# A room imports only from rows above its own, type-only imports counted; rooms that share a row
+# know nothing of each other.
+ROWS = (
+    ("reports",),
+    ("errors",),
+    ("text", "validation"),
+    ("hours",),
+    ("model",),
+    ("encoders",),
+    ("matching",),
+    ("catalog",),
+    ("deciding", "sheets"),
+    ("calls", "quality"),
     ("engine",),
     ("store",),
     ("server",),
-    ("integrations", "cli", "demo", "__main__"),
+    ("integrations", "cli"),
 )
-LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
+ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 
 PUBLIC = {
     "BusinessHours",
@@ -80,90 +81,92 @@ def module_files():
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def part_of(path):
-    """The module or subpackage of the table that a file belongs to; None for the package."""
-    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return None if first == "__init__" else first
+def module_name(path):
+    """The dotted name of a file of the package."""
+    parts = ("routing_engine", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
 
 
-def imported_parts(tree):
-    """Modules of this package that a module imports when it runs, anywhere in it."""
+MODULES = {module_name(path): path for path in module_files()}
 
-    class Imports(ast.NodeVisitor):
-        def __init__(self):
-            self.found = set()
 
-        def visit_If(self, node):
-            if ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-                for child in node.orelse:
-                    self.visit(child)
-            else:
-                self.generic_visit(node)
+def room_of(module):
+    """The first name after the package's; the package itself for what it holds directly."""
+    return [*module.split("."), "", ""][1] or "the package itself"
 
-        def visit_Import(self, node):
-            self.found |= {self.part(alias.name) for alias in node.names}
 
-        def visit_ImportFrom(self, node):
+def imported_modules(tree):
+    """Modules of this package that a module imports: anywhere in it, for types alone too."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            if node.module == "routing_engine":
-                self.found |= {
-                    alias.name if alias.name in LEVEL_OF else "the package itself"
-                    for alias in node.names
-                }
-            else:
-                self.found.add(self.part(node.module))
-
-        @staticmethod
-        def part(name):
-            first, _, rest = name.partition(".")
-            if first != "routing_engine":
-                return None
-            return rest.partition(".")[0] or "the package itself"
-
-    imports = Imports()
-    imports.visit(tree)
-    return imports.found - {None}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return {name for name in found if name.split(".")[0] == "routing_engine"}
 
 
 @pytest.mark.parametrize("path", module_files(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_rows_above_its_own(path):
-    part = part_of(path)
-    if part is None:
+def test_a_room_imports_only_from_rows_above_its_own(path):
+    room = room_of(module_name(path))
+    if room == "the package itself":
         return
-    assert part in LEVEL_OF, f"{part} has no row in the table"
-    for other in imported_parts(ast.parse(path.read_text(encoding="utf-8"))) - {part}:
+    assert room in ROW_OF, f"{room} has no row in the table"
+    for other in map(room_of, imported_modules(ast.parse(path.read_text(encoding="utf-8")))):
         if other == "the package itself":
-            assert LEVEL_OF[part] == len(LEVELS) - 1, f"{part} imports the package that imports it"
-        else:
-            assert LEVEL_OF[other] < LEVEL_OF[part], f"{part} must not import {other}"
+            assert ROW_OF[room] >= ROW_OF["server"], f"{room} imports the package that imports it"
+        elif other != room:
+            assert ROW_OF[other] < ROW_OF[room], f"{room} must not import {other}"
 
 
-def test_the_walk_finds_lazy_and_aliased_imports():
+def test_no_module_imports_itself_by_way_of_others():
+    imports = {
+        name: imported_modules(ast.parse(path.read_text(encoding="utf-8"))) & set(MODULES)
+        for name, path in MODULES.items()
+    }
+    # A package that runs one of its modules as a program is no circle.
+    imports = {name: others - {name, "routing_engine"} for name, others in imports.items()}
+    left = dict(imports)
+    while free := {name for name, others in left.items() if not others & set(left)}:
+        left = {name: others for name, others in left.items() if name not in free}
+    assert left == {}
+
+
+def test_the_root_holds_few_modules():
+    assert len([path for path in module_files() if path.parent == PACKAGE]) <= 8
+
+
+def test_the_walk_finds_lazy_typed_and_aliased_imports():
     source = """
 import routing_engine.engine as e
-from routing_engine import scoring, Location
+from routing_engine.matching import scoring
+from routing_engine import Location
 if TYPE_CHECKING:
-    from routing_engine.sheets import report
-else:
-    import routing_engine.snapshot
+    from routing_engine.sheets import issues
 def f():
-    from routing_engine.sheets.report import ImportReport
+    from routing_engine.reports import ImportReport
     if x:
-        import numpy, routing_engine.catalog
+        import numpy, routing_engine.catalog.lookup
 """
-    assert imported_parts(ast.parse(source)) == {
-        *("engine", "scoring", "the package itself", "snapshot", "sheets", "catalog"),
+    assert imported_modules(ast.parse(source)) == {
+        *("routing_engine.engine", "routing_engine.matching.scoring", "routing_engine"),
+        *("routing_engine.sheets.issues", "routing_engine.reports"),
+        "routing_engine.catalog.lookup",
     }
 
 
-def test_errors_imports_nothing_of_the_package():
-    assert imported_parts(ast.parse((PACKAGE / "errors.py").read_text(encoding="utf-8"))) == set()
+def test_the_ground_floor_imports_nothing_of_the_package_but_types():
+    for name in ("errors", "reports"):
+        tree = ast.parse((PACKAGE / f"{name}.py").read_text(encoding="utf-8"))
+        assert imported_modules(tree) <= {"routing_engine.reports"}
 
 
 def test_sheets_know_nothing_of_engines():
     for path in (PACKAGE / "sheets").glob("*.py"):
-        parts = imported_parts(ast.parse(path.read_text(encoding="utf-8")))
-        assert parts <= {"sheets", "errors", "models", "destinations", "columns", "schedule"}
+        rooms = set(map(room_of, imported_modules(ast.parse(path.read_text(encoding="utf-8")))))
+        assert rooms <= {"sheets", "errors", "reports", "model", "catalog", "hours"}
 
 
 def test_the_public_names_are_these():

@@ -16,10 +16,10 @@ from routing_engine.cli.terminal import complain, plain, stdout
 from routing_engine.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from routing_engine.conversation import Call
+    from routing_engine.calls.call import Call
+    from routing_engine.calls.handoff import Handoff
     from routing_engine.engine import RoutingEngine
-    from routing_engine.handoff import Handoff
-    from routing_engine.models import Decision
+    from routing_engine.model.decisions import Decision
 
 __all__ = ["CallSession", "Session", "show_decision", "typed_lines"]
 

@@ -50,8 +50,9 @@ from routing_engine.errors import (
 )
 
 if TYPE_CHECKING:
-    from routing_engine.evaluation import Evaluation
-    from routing_engine.fitting import Fitting
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.quality.evaluation import Evaluation
+    from routing_engine.quality.fitting import Fitting
 
 __all__ = ["app", "main"]
 
@@ -575,7 +576,7 @@ def evaluate(
     with working("answering"):
         found = engine.evaluate(cases)
     if plot is not None:
-        from routing_engine.plotting import plot as draw
+        from routing_engine.quality.plots import plot as draw
 
         draw(found, plot)
     _report(found, json_output)
@@ -618,7 +619,7 @@ def fit(
         with working(f"saving {out}"):
             fitting.engine.save(out)
     if plot is not None:
-        from routing_engine.plotting import plot as draw
+        from routing_engine.quality.plots import plot as draw
 
         draw(fitting.after, plot, before=fitting.before if fitting.accepted else None)
     _report(fitting, json_output)
@@ -629,12 +630,12 @@ def fit(
 def _check_plot(plot: Path | None) -> None:
     """Fail before the work, not after it, where there is no matplotlib."""
     if plot is not None:
-        from routing_engine.plotting import new_figure
+        from routing_engine.quality.plots import new_figure
 
         new_figure(1.0, 1.0)
 
 
-def _report(found: Evaluation | Fitting, json_output: bool) -> None:
+def _report(found: Evaluation | Fitting[RoutingEngine], json_output: bool) -> None:
     from rich.text import Text
 
     if json_output:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from routing_engine.cli.terminal import plain
-from routing_engine.models import Decision, Outcome, Reason
+from routing_engine.model.decisions import Decision
+from routing_engine.model.outcomes import Outcome, Reason
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -12,12 +12,12 @@ from routing_engine.errors import SnapshotError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from routing_engine.columns import LocationColumns
+    from routing_engine.catalog.columns import LocationColumns
+    from routing_engine.catalog.snapshot import Snapshot
     from routing_engine.encoders import CompiledEncoder, Encoder
     from routing_engine.engine import RoutingEngine
-    from routing_engine.lint import LintReport
+    from routing_engine.quality.lint import LintReport
     from routing_engine.sheets import Sheet
-    from routing_engine.snapshot import Snapshot
 
 __all__ = [
     "built",
@@ -60,7 +60,7 @@ def open_sheet(sheet: Path, region: str, template: Path | None, skip_errors: boo
 
 def check_target(directory: Path) -> None:
     """Refuse now what saving would refuse after minutes of embedding."""
-    from routing_engine.snapshot import MANIFEST
+    from routing_engine.catalog.snapshot import MANIFEST
 
     if not directory.is_dir() or (directory / MANIFEST).exists():
         return
@@ -113,9 +113,9 @@ def built(
     columns: LocationColumns, directory: Path, encoder: Encoder
 ) -> tuple[RoutingEngine, bool]:
     """An engine for these locations, on top of the snapshot there; and whether it is another."""
+    from routing_engine.catalog.snapshot import MANIFEST
     from routing_engine.engine import RoutingEngine
     from routing_engine.sheets import diff as compare
-    from routing_engine.snapshot import MANIFEST
 
     progress = stderr().is_terminal
     if (directory / MANIFEST).exists():
@@ -133,7 +133,7 @@ def built(
 
 def open_columns(directory: Path) -> LocationColumns:
     """The locations of a snapshot; no encoder is loaded."""
-    from routing_engine.snapshot import load_snapshot
+    from routing_engine.catalog.snapshot import load_snapshot
 
     with working(f"opening {directory}"):
         return load_snapshot(directory).catalog.columns
@@ -141,7 +141,7 @@ def open_columns(directory: Path) -> LocationColumns:
 
 def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngine:
     """The engine of a snapshot; the location is looked up before the encoder is loaded."""
-    from routing_engine.snapshot import load_snapshot
+    from routing_engine.catalog.snapshot import load_snapshot
 
     snapshot = load_snapshot(directory)
     if snapshot.catalog.find(location_id) < 0:
@@ -159,8 +159,8 @@ def open_source(source: Path, region: str, template: Path | None, encoder: str) 
         SheetError: the sheet has errors.
         SnapshotError: the snapshot cannot be opened, or was imported with another encoder.
     """
+    from routing_engine.catalog.snapshot import load_snapshot
     from routing_engine.engine import RoutingEngine
-    from routing_engine.snapshot import load_snapshot
 
     if not source.is_dir():
         columns = open_sheet(source, region, template, skip_errors=False).columns

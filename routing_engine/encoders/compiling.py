@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.background import background_texts
+from routing_engine.encoders.background import background_texts
 from routing_engine.encoders.sentence_transformer import load_sentence_transformer
 from routing_engine.encoders.source import ModelSource
 from routing_engine.errors import EncoderError

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routing_engine.background import Background, neutral_background
+from routing_engine.encoders.background import Background, neutral_background
 from routing_engine.encoders.protocol import Vectors
 
 __all__ = ["HashingEncoder"]

@@ -7,6 +7,6 @@ the platform's client; nothing here opens a connection. ``ways`` holds the table
 sends and what can be promised.
 """
 
-from routing_engine.caller import Caller, Context
+from routing_engine.model.caller import Caller, Context
 
 __all__ = ["Caller", "Context"]

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from routing_engine.caller import Caller, Context
-from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.text import ascii_line
+from routing_engine.model.caller import Caller, Context
+from routing_engine.model.destinations import Destination
+from routing_engine.text.lines import ascii_line
 
 __all__ = [
     "Dialog",

@@ -5,8 +5,8 @@ https://developers.openai.com/api/reference/resources/realtime/subresources/call
 
 from __future__ import annotations
 
-from routing_engine.destinations import Destination
 from routing_engine.integrations.headers import target
+from routing_engine.model.destinations import Destination
 
 __all__ = ["refer"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from routing_engine.caller import Caller, Context
-from routing_engine.destinations import Destination
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
+from routing_engine.model.caller import Caller, Context
+from routing_engine.model.destinations import Destination
 
 __all__ = ["transfer_call"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import LONGEST_RING_S, SHORTEST_RING_S
+from routing_engine.model.rules import LONGEST_RING_S, SHORTEST_RING_S
 
 __all__ = ["checked_ring_s"]
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routing_engine.caller import Caller, Context
-from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
 from routing_engine.integrations.headers import (
     Dialog,
@@ -22,6 +20,8 @@ from routing_engine.integrations.headers import (
     history,
     target,
 )
+from routing_engine.model.caller import Caller, Context
+from routing_engine.model.destinations import Destination
 
 __all__ = ["Peer", "invite", "refer"]
 

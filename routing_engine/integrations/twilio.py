@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from routing_engine.caller import Caller, Context
-from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
 from routing_engine.integrations.headers import context_headers, target, with_headers
 from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.integrations.sip import Peer
+from routing_engine.model.caller import Caller, Context
+from routing_engine.model.destinations import Destination
 
 __all__ = ["dial", "refer", "whisper"]
 

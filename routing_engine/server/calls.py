@@ -17,10 +17,11 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from routing_engine.caller import Caller
-from routing_engine.conversation import Call
+from routing_engine.calls.call import Call
 from routing_engine.errors import InvalidValueError, RoutingError
-from routing_engine.models import Decision, Outcome
+from routing_engine.model.caller import Caller
+from routing_engine.model.decisions import Decision
+from routing_engine.model.outcomes import Outcome
 from routing_engine.server.deciding import is_transfer, new_id, shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from routing_engine.conversation import CallPolicy
-from routing_engine.destinations import as_kept
+from routing_engine.calls.call import CallPolicy
 from routing_engine.errors import InvalidValueError, Problem
-from routing_engine.models import ContextRule, Location
-from routing_engine.schedule import BusinessHours
+from routing_engine.hours.schedule import BusinessHours
+from routing_engine.model.destinations import as_kept
+from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.wire.agents import Config, TransferRule
 from routing_engine.server.wire.hours import DAYS, Hours
 from routing_engine.server.wire.skills import CallerVerification, Guardrails, SkillCreate

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from routing_engine.errors import StoreUnavailableError
-from routing_engine.models import Decision, Outcome
+from routing_engine.model.decisions import Decision
+from routing_engine.model.outcomes import Outcome
 
 if TYPE_CHECKING:
     from routing_engine.server.metrics import Metrics

@@ -9,7 +9,9 @@ from typing import Any
 from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, MissingExtraError, Problem
-from routing_engine.models import Decision, Location, Outcome, Reason
+from routing_engine.model.decisions import Decision
+from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.rules import Location
 from routing_engine.server.compiling import Compiled, compile_draft
 from routing_engine.server.wire.agents import Config
 

@@ -26,11 +26,11 @@ from fastapi import File, Form, Request, UploadFile
 from fastapi import Path as InPath
 from starlette.responses import Response
 
-from routing_engine.columns import LocationColumns
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
-from routing_engine.models import ContextRule, Location
+from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.archives import refuse_bomb
 from routing_engine.server.children import end_with_parent
 from routing_engine.server.compiling import compile_draft

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from routing_engine.models import Decision
+from routing_engine.model.decisions import Decision
 
 __all__ = ["Metrics"]
 

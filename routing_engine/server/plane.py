@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from routing_engine.conversation import Call, CallPolicy
+from routing_engine.calls.call import Call, CallPolicy
 from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError

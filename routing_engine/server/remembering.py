@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.background import Background
 from routing_engine.encoders import Encoder
-from routing_engine.profiles import background_for
+from routing_engine.encoders.background import Background
+from routing_engine.matching.profiles import background_for
 
 __all__ = ["RememberingEncoder"]
 

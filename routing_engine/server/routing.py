@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from routing_engine.models import Decision
+from routing_engine.model.decisions import Decision
 from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import new_id, shown
 from routing_engine.server.examining import trial

@@ -14,21 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.columns import Interner, LocationColumns, Site, StringColumn
-from routing_engine.destinations import Destination, DialPolicy
+from routing_engine.catalog.columns import Interner, LocationColumns, Site, StringColumn
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import (
-    MAX_LOCATION_ID_LENGTH,
-    MAX_RULES,
-    Location,
-    RuleText,
-)
-from routing_engine.schedule import BusinessHours
+from routing_engine.hours.schedule import BusinessHours
+from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.rules import MAX_LOCATION_ID_LENGTH, MAX_RULES, Location, RuleText
+from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, read_fraction, split_list, text_of
 from routing_engine.sheets.gathering import Gathered
 from routing_engine.sheets.headers import LOCATION_FIELDS, TEXT_FIELDS, Header, header_key
+from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.phones import OK, REFUSED, REPAIRED, WRONG, ParsedNumbers
-from routing_engine.sheets.report import IssueLog, shown
 from routing_engine.sheets.sequences import distinct_sequences
 from routing_engine.sheets.similar import similar_pairs
 from routing_engine.sheets.texts import Finding, Template, plain_message, read_text

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.columns import SPECIAL, DestinationCodes, Interner, LocationColumns, Site
-from routing_engine.destinations import Destination
-from routing_engine.models import ContextRule, RuleText
-from routing_engine.schedule import BusinessHours
+from routing_engine.catalog.columns import (
+    SPECIAL,
+    DestinationCodes,
+    Interner,
+    LocationColumns,
+    Site,
+)
+from routing_engine.hours.schedule import BusinessHours
+from routing_engine.model.destinations import Destination
+from routing_engine.model.rules import ContextRule, RuleText
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

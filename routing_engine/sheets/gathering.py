@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from routing_engine.sheets.cells import Value
 from routing_engine.sheets.headers import TEXT_FIELDS, Header
+from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.phones import CellCodes
 from routing_engine.sheets.reading import RawTable
-from routing_engine.sheets.report import IssueLog
 
 __all__ = ["Gathered", "gather"]
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from routing_engine.sheets.report import IssueLog, listed, shown
+from routing_engine.reports import shown
+from routing_engine.sheets.issues import IssueLog, listed
 
 __all__ = ["ALIASES", "Header", "header_key", "read_header"]
 

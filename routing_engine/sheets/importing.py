@@ -11,15 +11,16 @@ from typing import Literal
 import numpy as np
 import phonenumbers
 
-from routing_engine.columns import LocationColumns
-from routing_engine.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.errors import InvalidValueError, SheetError
-from routing_engine.models import RuleText
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.model.rules import RuleText
+from routing_engine.reports import ImportReport
 from routing_engine.sheets.assembly import assemble
 from routing_engine.sheets.gathering import gather
 from routing_engine.sheets.headers import read_header
+from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.reading import RawTable, choose_tables, open_tables
-from routing_engine.sheets.report import ImportReport, IssueLog
 from routing_engine.sheets.texts import Template, read_template, template_of
 
 __all__ = ["Sheet", "read_sheet"]

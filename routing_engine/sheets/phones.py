@@ -25,11 +25,11 @@ import numpy.typing as npt
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-from routing_engine.columns import SPECIAL, DestinationCodes
-from routing_engine.destinations import Destination, DialPolicy, parse_destination
+from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
+from routing_engine.model.destinations import Destination, DialPolicy, parse_destination
+from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
-from routing_engine.sheets.report import shown
 
 __all__ = ["OK", "REFUSED", "REPAIRED", "WRONG", "CellCodes", "ParsedNumbers", "read_number"]
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
+from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
 from routing_engine.sheets.headers import field_of
-from routing_engine.sheets.report import IssueLog, listed, shown
+from routing_engine.sheets.issues import IssueLog, listed
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import RuleText
+from routing_engine.model.rules import RuleText
+from routing_engine.reports import shown
 from routing_engine.sheets.cells import (
     Value,
     read_flag,
@@ -18,8 +19,8 @@ from routing_engine.sheets.cells import (
     text_of,
 )
 from routing_engine.sheets.headers import TEXT_FIELDS, field_of, header_key
+from routing_engine.sheets.issues import IssueLog, listed
 from routing_engine.sheets.reading import RawTable
-from routing_engine.sheets.report import IssueLog, listed, shown
 
 __all__ = ["Finding", "Template", "plain_message", "read_template", "read_text", "template_of"]
 

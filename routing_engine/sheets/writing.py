@@ -12,10 +12,10 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Literal
 
-from routing_engine.columns import LocationColumns
-from routing_engine.destinations import Destination
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import RuleText
+from routing_engine.model.destinations import Destination
+from routing_engine.model.rules import RuleText
 from routing_engine.sheets.cells import guard, guard_kept, join_list
 from routing_engine.sheets.headers import (
     ALIASES,

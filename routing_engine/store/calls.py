@@ -38,7 +38,7 @@ class CallRow:
         outcome, reason, rule: the last decision's; None before there is one.
         transferred: somebody was, or is to be, dialled for the caller.
         failed_transfers: attempts that nobody answered.
-        record: the call as :meth:`~routing_engine.conversation.Call.to_json` gives it; None where
+        record: the call as :meth:`~routing_engine.calls.call.Call.to_json` gives it; None where
             nothing is kept. Stored sealed.
         handoff: what the person who picks up gets, as JSON. Stored sealed.
         expires_at: when record and handoff are deleted; None for never.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from routing_engine.columns import LocationColumns
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.store.database import CHANNEL, Database
 from routing_engine.store.reading import read_locations
 from routing_engine.store.rows import ALL, All, Rows

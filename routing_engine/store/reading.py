@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from routing_engine.columns import (
+from routing_engine.catalog.columns import (
     NO_DESTINATION,
     ColumnsBuilder,
     CompiledLocation,
     LocationColumns,
 )
-from routing_engine.destinations import as_kept
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import MAX_LABEL_LENGTH, MAX_LOCATION_ID_LENGTH, Location
+from routing_engine.model.destinations import as_kept
+from routing_engine.model.rules import MAX_LABEL_LENGTH, MAX_LOCATION_ID_LENGTH, Location
 
 __all__ = ["read_locations"]
 
@@ -38,7 +38,7 @@ def read_locations(
     """Read locations as a store keeps them.
 
     Args:
-        texts: location id -> JSON of a :class:`~routing_engine.models.Location`, in which it may
+        texts: location id -> JSON of a :class:`~routing_engine.model.rules.Location`, in which it may
             have another id.
 
     Returns:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Executable, Integer, cast, func, literal, select
 
-from routing_engine.models import Outcome
+from routing_engine.model.outcomes import Outcome
 from routing_engine.store.database import Database
 from routing_engine.store.rows import Rows
 from routing_engine.store.tables import CallRecord, TotalRow

@@ -28,7 +28,7 @@ class Version:
     Attributes:
         number: 1 for the first of an agent, then 2, without gaps.
         snapshot: the draft that it was published from.
-        location: the compiled :class:`~routing_engine.models.Location`, as JSON.
+        location: the compiled :class:`~routing_engine.model.rules.Location`, as JSON.
         forced: why it was published in spite of what the report said, or None.
         created_by: the actor.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from routing_engine.errors import SheetError
-from routing_engine.models import Location
+from routing_engine.model.rules import Location
 from routing_engine.sheets import ImportReport, Sheet, read_sheet
 
 LONG = ("location_id", "default_destination", "label", "when", "destination")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from routing_engine.errors import SheetError
-from routing_engine.sheets import read_sheet, report, sequences
-from routing_engine.sheets.report import IssueLog
+from routing_engine.sheets import issues, read_sheet, sequences
+from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.sequences import distinct_sequences
 from routing_engine.sheets.similar import similar_pairs
 
@@ -421,7 +421,7 @@ def test_skipping_everything_leaves_no_locations(tmp_path):
 
 
 def test_report_prints_the_first_of_each_kind_and_counts_all(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "MAX_KEPT", 100)
+    monkeypatch.setattr(issues, "MAX_KEPT", 100)
     rows = [
         LONG,
         *((f"s{i}", A, "L", f"w{i}", f"bad{i}") for i in range(150)),
@@ -467,7 +467,7 @@ def test_values_in_messages_are_short(tmp_path):
 
 
 def test_log_counts_what_it_does_not_keep(monkeypatch):
-    monkeypatch.setattr(report, "MAX_KEPT", 3)
+    monkeypatch.setattr(issues, "MAX_KEPT", 3)
     log = IssueLog("f.csv")
     rows = np.arange(10)
     log.add_rows("error", "x", rows, lambda i: f"c{i}", lambda i: (None, str(i)))

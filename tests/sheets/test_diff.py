@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from routing_engine.columns import LocationColumns, StringColumn
-from routing_engine.models import ContextRule, Location
+from routing_engine.catalog.columns import LocationColumns, StringColumn
+from routing_engine.model.rules import ContextRule, Location
 from routing_engine.sheets import diff
 
 from .making import A, B, C, D

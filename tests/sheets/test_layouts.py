@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from routing_engine.destinations import Destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Location, RuleText
-from routing_engine.schedule import BusinessHours
+from routing_engine.hours.schedule import BusinessHours
+from routing_engine.model.destinations import Destination
+from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet
 from routing_engine.sheets.headers import ALIASES, header_key
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.errors import InvalidValueError
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.sheets import phones, read_sheet
 from routing_engine.sheets.phones import (
     OK,

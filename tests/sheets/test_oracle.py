@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.destinations import parse_destination
 from routing_engine.errors import InvalidValueError, SheetError
-from routing_engine.models import ContextRule, Location
+from routing_engine.model.destinations import parse_destination
+from routing_engine.model.rules import ContextRule, Location
 from routing_engine.sheets import phones, read_sheet
 
 from .making import LONG, A, B, locations, write_csv, write_xlsx

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from routing_engine.models import ContextRule, Location
+from routing_engine.model.rules import ContextRule, Location
 from routing_engine.sheets import read_sheet, reading
 
 from .making import LONG, A, B, C, locations, refused, rows_with, texts, write_csv, write_xlsx

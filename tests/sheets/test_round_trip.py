@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from routing_engine.columns import LocationColumns
-from routing_engine.destinations import Destination
+from routing_engine.catalog.columns import LocationColumns
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import ContextRule, Location, RuleText
+from routing_engine.model.destinations import Destination
+from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet, write_sheet, writing
 from routing_engine.sheets.cells import guard, guard_kept, join_list, split_list, unguard
-from tests.strategies import business_hours
+from tests.support.strategies import business_hours
 
 from .making import A, B, C, D
 

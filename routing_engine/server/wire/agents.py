@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, Strict, model_validator
 
-from routing_engine.models import MAX_EXAMPLES, MAX_LISTED, MAX_RULES
+from routing_engine.model.rules import MAX_EXAMPLES, MAX_LISTED, MAX_RULES
 from routing_engine.server.wire.common import (
     WHOLE,
     DestinationText,

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from routing_engine.conversation import TransferOutcome
-from routing_engine.models import Outcome, Reason
+from routing_engine.calls.call import TransferOutcome
+from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.server.wire.common import Flag, Moment, Name, Page, ShortText, Wire
 
 __all__ = [

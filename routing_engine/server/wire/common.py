@@ -22,9 +22,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
-from routing_engine.destinations import DEFAULT_DIAL_POLICY, Destination, kept_destination
 from routing_engine.errors import InvalidValueError
-from routing_engine.models import Label, Language, Probability, RuleSentence, TimeZone
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, kept_destination
+from routing_engine.model.rules import Label, Language, Probability, RuleSentence, TimeZone
 
 __all__ = [
     "WHOLE",

@@ -1,0 +1,1 @@
+"""Fits the shipped scoring parameters."""

@@ -1,0 +1,1 @@
+"""Programs that break things: kills, hostile requests, long runs."""

@@ -1,0 +1,152 @@
+"""Compiled locations of one version: location id -> table, profile, destinations."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.catalog.columns import Interner, LocationColumns
+from routing_engine.errors import InvalidValueError
+from routing_engine.hours.schedule import BusinessHours
+from routing_engine.matching.identification import Identifier, identifier_for
+from routing_engine.matching.scoring import rule_texts
+from routing_engine.model.rules import RuleText
+
+__all__ = ["Catalog", "Table", "id_hashes"]
+
+Profile = tuple[tuple[str, ...], ...]
+
+
+def _hash(raw: bytes) -> int:
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little")
+
+
+def _view(array: npt.NDArray[Any]) -> memoryview[int]:
+    return memoryview(array)  # type: ignore[arg-type]  # numpy does not say so before 3.12
+
+
+def id_hashes(columns: LocationColumns) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Hashes of all location ids, ascending, and the location that each belongs to."""
+    blob = columns.ids.blob.tobytes()
+    offsets = columns.ids.offsets.tolist()
+    hashes = np.fromiter(
+        (_hash(blob[start:stop]) for start, stop in pairwise(offsets)),
+        np.uint64,
+        len(columns),
+    )
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], order.astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One distinct rule table, ready to decide by.
+
+    Attributes:
+        rules: the rules without their numbers.
+        profile: which block of the index holds their rows; -1 where there are no rules.
+        identifier: tells what callers speak; None where no rule asks for a language.
+    """
+
+    rules: tuple[RuleText, ...]
+    profile: int
+    identifier: Identifier | None = None
+
+
+class Catalog:
+    """An immutable set of locations that an engine answers from.
+
+    Args:
+        columns: the compiled locations.
+        version: catalog version, ascending.
+        hashes, order: what :func:`id_hashes` gives, where it is stored already.
+
+    Raises:
+        MissingExtraError: a rule asks for a language, and the extra is not installed.
+    """
+
+    def __init__(
+        self,
+        columns: LocationColumns,
+        version: int,
+        *,
+        hashes: npt.NDArray[np.uint64] | None = None,
+        order: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        self.columns = columns
+        self.version = version
+        if hashes is None or order is None:
+            hashes, order = id_hashes(columns)
+        self.hashes = hashes
+        self.order = order
+        # An element of a memoryview is a Python int at once; of an array it takes four times as long.
+        self._hashes, self._order = _view(hashes), _view(order)
+        self._blob, self._offsets = _view(columns.ids.blob), _view(columns.ids.offsets)
+        self._table, self._site = _view(columns.table), _view(columns.site)
+        self._first_slot = _view(columns.first_slot)
+        self._destinations = _view(columns.destinations)
+        self._defaults, self._after_hours = _view(columns.defaults), _view(columns.after_hours)
+        profiles: Interner[Profile] = Interner()
+        tables: list[Table] = []
+        for rules in columns.tables:
+            texts = tuple(rule_texts(rule) for rule in rules)
+            profile = profiles.add(texts) if texts else -1
+            tables.append(Table(rules, profile, identifier_for(rules)))
+        self.tables: Sequence[Table] = tables
+        self.profiles: tuple[Profile, ...] = profiles.values
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def find(self, location_id: str) -> int:
+        """The number of a location, or -1. A hash finds it; its id, compared whole, decides."""
+        if not isinstance(location_id, str):
+            raise InvalidValueError(f"a location id is a str, not {type(location_id).__name__}")
+        raw = location_id.encode("utf-8", "surrogatepass")
+        hashed = _hash(raw)
+        hashes, blob, offsets = self._hashes, self._blob, self._offsets
+        at = bisect_left(hashes, hashed)
+        while at < len(hashes) and hashes[at] == hashed:
+            i = self._order[at]
+            if blob[offsets[i] : offsets[i + 1]] == raw:
+                return i
+            at += 1
+        return -1
+
+    def table(self, i: int) -> Table:
+        """The rule table of a location."""
+        return self.tables[self._table[i]]
+
+    def threshold(self, i: int) -> float | None:
+        """A location's own least confidence."""
+        return self.columns.sites[self._site[i]].threshold
+
+    def hours(self, i: int) -> BusinessHours | None:
+        """When a location is open; None for always."""
+        return self.columns.sites[self._site[i]].hours
+
+    def default(self, i: int) -> int:
+        """The code of a location's default destination."""
+        return self._defaults[i]
+
+    def after_hours(self, i: int) -> int:
+        """The code of where a location's calls go while it is closed."""
+        return self._after_hours[i]
+
+    def destinations(self, i: int) -> list[int]:
+        """The code of each rule's destination."""
+        slots = self._first_slot
+        return self._destinations[slots[i] : slots[i + 1]].tolist()
+
+    def texts(self) -> tuple[str, ...]:
+        """Every distinct text that is embedded, in order of first appearance."""
+        return tuple(
+            dict.fromkeys(text for profile in self.profiles for rule in profile for text in rule)
+        )

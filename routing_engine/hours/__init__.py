@@ -1,0 +1,1 @@
+"""Business hours: how they are written, and when a location is open."""

@@ -1,0 +1,1 @@
+"""Rules as vectors: search, scoring, language identification."""

@@ -1,0 +1,369 @@
+"""Similarities to calibrated confidences: pure functions of arrays.
+
+**A rule's vectors.** Its ``when`` is embedded in five wordings (as written; without its carrier
+phrase; the same in the first person; as a spoken sentence; and the label). Each wording is
+centred on the mean of generic descriptions worded that way, and their unit mean is the rule's
+description ``d``. Examples are centred on the mean generic utterance: ``e_i``. The prototype
+``p = unit(d + sum e_i)`` counts the description as one more example (nearest prototypes, Snell
+et al., NeurIPS 2017). An utterance is centred likewise: ``x = (q - mu) / |q - mu|``. Descriptions
+and utterances so lose what all of their kind have in common.
+
+**A rule's logit**, in terms of cosines only:
+
+    z0 = w_d d.x + w_b max_i e_i.x + w_h max(0, max_i e_i.x - 0.6) + w_m mean_i e_i.x + w_p p.x + c
+    b  = (p.x + max_i e_i.x) / 2                     (d.x in place of examples, where there are none)
+    z  = z0 + w_1 (b - largest b of a rule that leads elsewhere) + w_g G(x) + w_q q.mu / |mu|
+
+``c`` holds what is known of the rule beforehand: how many examples, how alike they are. The last
+two terms are the same for all rules: how generic the utterance is, by the background model. Of the
+rules in a table, "none" is one more choice, of logit zero (Luce, 1959; McFadden, 1974):
+
+    confidence_r = exp(z_r) / (1 + exp(z_r) + sum over rules that lead elsewhere exp(z_j))
+
+so confidences of rules that lead to different places sum to at most 1. A rule's vectors and
+constants come from its own text and the background alone, never from other locations' rules.
+
+The parameters are a conditional logit, fitted by ``benchmarks/calibrate.py`` on the development
+split of CLINC150 and BANKING77 recast as routing: rules with and without examples, subsets of
+examples, tables of 1 to 60 rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.encoders.background import TYPICAL_CLOSENESS, Background, unit
+from routing_engine.matching.parameters import PARAMETERS, Parameters
+from routing_engine.model.rules import RoutingPolicy, RuleText
+from routing_engine.text.paraphrases import first_person, spoken, stripped
+
+__all__ = [
+    "DEFAULT_THRESHOLD",
+    "KINDS",
+    "SCORING",
+    "Heard",
+    "Layout",
+    "Scored",
+    "confidences",
+    "hear",
+    "least_confidence",
+    "rule_texts",
+    "score_rule",
+    "threshold_for",
+]
+
+SCORING = "centred-logit-2"
+"""Names what the rows of an index mean; rows of another scoring cannot be read by this one."""
+
+DEFAULT_THRESHOLD = PARAMETERS.threshold
+KINDS = ("when", "stripped", "first person", "label", "spoken")
+"""Wordings of a description, in the order of :func:`rule_texts`."""
+
+MAX_REMEMBERED = 20_000
+"""Descriptions whose wordings are remembered."""
+
+HINGE = 0.6
+ALONE = 0.3
+"""The lead of a rule that has no other beside it."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@lru_cache(MAX_REMEMBERED)
+def description_texts(label: str, when: str) -> tuple[str, ...]:
+    """The wordings of one description, in the order of :data:`KINDS`.
+
+    Remembered, for a catalog that changes asks again for most of what it had.
+    """
+    core = stripped(when)
+    return (when, core, first_person(core), label, spoken(when))
+
+
+def rule_texts(rule: RuleText) -> tuple[str, ...]:
+    """The texts of a rule that are embedded: the wordings of its description, then examples."""
+    return (*description_texts(rule.label, rule.when), *rule.examples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One rule, ready for the index.
+
+    Attributes:
+        rows: float32 ``(2 + n_candidates, d)``: the part of the logit that is linear in ``x``,
+            the prototype, then the examples (or the description, where there are none).
+        offsets: float32 ``(2 + n_candidates,)``: inner products of the rows with the background
+            mean, which centring takes off.
+        constants: float32 ``(3,)``: constant of the logit, weight of the best example, weight
+            of the larger of that and ``HINGE``; the last two are 0 where there is no example.
+    """
+
+    rows: Floats
+    offsets: Floats
+    constants: Floats
+
+
+def score_rule(
+    vectors: Floats, background: Background, parameters: Parameters = PARAMETERS
+) -> Scored:
+    """What a rule puts into the index.
+
+    Args:
+        vectors: unit vectors of :func:`rule_texts`, float32 ``(5 + n_examples, d)``.
+        background: of the same encoder.
+        parameters: weights of the logit.
+    """
+    n_kinds = len(KINDS)
+    described = unit(vectors[:n_kinds].astype(np.float64) - background.description_means)
+    mean_description = described.mean(axis=0)
+    description = unit(mean_description)
+    examples = unit(vectors[n_kinds:].astype(np.float64) - background.mean)
+    n = len(examples)
+    prototype = unit(mean_description + examples.sum(axis=0))
+    w = parameters
+    half = 0.5 * w.lead
+    alike = (float(np.square(examples.sum(axis=0)).sum()) - n) / (n * (n - 1)) if n > 1 else 0.0
+    linear = (w.description if n else w.description_alone) * description
+    linear = linear + (w.prototype + half) * prototype
+    # Without examples the description is the best of one: that is linear too.
+    linear = linear + (w.mean_example * examples.mean(axis=0) if n else half * description)
+    rows = np.concatenate(
+        [linear[None], prototype[None], examples if n else description[None]]
+    ).astype(np.float32)
+    constant = w.bias + w.few / (1 + n) + w.alike * alike
+    return Scored(
+        rows=rows,
+        offsets=(rows @ background.mean).astype(np.float32),
+        constants=np.array(
+            [constant - HINGE * w.near_example, half + w.best_example, w.near_example]
+            if n
+            else [constant, 0.0, 0.0],
+            np.float32,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where the rows of each rule stand in a block, and the constants that go with them.
+
+    A block holds the linear rows of all rules, their prototypes, then the candidates of each; no
+    candidates where no rule has an example, for then each rule's only one is its prototype.
+
+    Attributes:
+        n_rules: rules in the table.
+        starts: intp ``(n_rules,)``: first candidate row of each rule.
+        offsets: float32 ``(n_rows,)``.
+        constant, best_weight, near_weight: float32 ``(n_rules,)``.
+        has_examples: whether any rule has.
+    """
+
+    n_rules: int
+    starts: npt.NDArray[np.intp]
+    offsets: Floats
+    constant: Floats
+    best_weight: Floats
+    near_weight: Floats
+    has_examples: bool
+
+    @classmethod
+    def of(
+        cls, n_candidates: Sequence[int], offsets: Floats, constants: npt.NDArray[np.float32]
+    ) -> Layout:
+        """A layout from stored arrays.
+
+        Args:
+            n_candidates: candidate rows of each rule; 0 for all, or at least 1 for each.
+            offsets: float32 ``(n_rows,)``, in block order.
+            constants: float32 ``(n_rules, 3)``.
+        """
+        n = len(n_candidates)
+        starts = np.full(n, 2 * n, np.intp)
+        np.cumsum(n_candidates[:-1], out=starts[1:])
+        starts[1:] += 2 * n
+        columns = np.ascontiguousarray(np.asarray(constants, np.float32).reshape(n, 3).T)
+        constant, best_weight, near_weight = columns
+        return cls(
+            n_rules=n,
+            starts=starts,
+            offsets=np.asarray(offsets, np.float32),
+            constant=constant,
+            best_weight=best_weight,
+            near_weight=near_weight,
+            has_examples=bool(best_weight.any() or near_weight.any()),
+        )
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of a block of this layout."""
+        return len(self.offsets)
+
+    @property
+    def n_candidates(self) -> npt.NDArray[np.intp]:
+        """Candidate rows of each rule, intp ``(n_rules,)``."""
+        return np.diff(self.starts, append=self.n_rows)
+
+    @property
+    def constants(self) -> Floats:
+        """float32 ``(n_rules, 3)``, as :meth:`of` takes them."""
+        return np.stack([self.constant, self.best_weight, self.near_weight], axis=1)
+
+
+def block(rules: Sequence[Scored]) -> tuple[Floats, Layout]:
+    """The rows of one profile, ``(n_rows, d)``, and where they stand."""
+    constants = np.stack([rule.constants for rule in rules])
+    parts = [slice(0, 1), slice(1, 2), slice(2, None)]
+    if not constants[:, 1:].any():
+        del parts[2]
+    order = [(rule, part) for part in parts for rule in rules]
+    n_candidates = [len(rule.rows) - 2 if len(parts) == 3 else 0 for rule in rules]
+    offsets = np.concatenate([rule.offsets[part] for rule, part in order])
+    return (
+        np.concatenate([rule.rows[part] for rule, part in order]),
+        Layout.of(n_candidates, offsets, constants),
+    )
+
+
+class Heard(NamedTuple):
+    """What an utterance says of itself, before any rule.
+
+    Attributes:
+        scale: ``1 / |q - mu|``.
+        shift: added to the logit of every rule.
+    """
+
+    scale: float
+    shift: float
+
+
+def hear(query: Floats, background: Background, parameters: Parameters = PARAMETERS) -> Heard:
+    """How generic an utterance is.
+
+    Args:
+        query: unit vector, float32 ``(d,)``.
+        background: of the same encoder.
+        parameters: weights of the logit.
+    """
+    products = background.probe.dot(query)
+    near, linear, cross = products[:3].tolist()
+    products *= products
+    curved = float(background.curvature.dot(products))
+    square = 1.0 / max(1.0 - 2.0 * near + background.mean_square, 1e-6)
+    scale = math.sqrt(square)
+    genericness = (
+        background.constant
+        + scale * (linear - background.level)
+        + square * (curved - 2.0 * cross + background.bend)
+    )
+    closeness = (
+        near * background.mean_norm_inverse if background.mean_square > 0.0 else TYPICAL_CLOSENESS
+    )
+    return Heard(scale, parameters.genericness * genericness + parameters.closeness * closeness)
+
+
+def confidences(
+    similarities: Floats,
+    layout: Layout,
+    heard: Heard,
+    destinations: Sequence[int],
+    parameters: Parameters = PARAMETERS,
+) -> list[float]:
+    """Probability of each rule that it is the right one.
+
+    Args:
+        similarities: inner products of the query with the rows of one block, float32
+            ``(n_rows,)``.
+        layout: of that block; at least one rule.
+        heard: of the same query.
+        destinations: one hashable a rule; rules with equal ones do not compete.
+        parameters: weights of the logit.
+
+    Returns:
+        One a rule, each in [0, 1], in rule order.
+    """
+    n = layout.n_rules
+    cosines = similarities - layout.offsets
+    cosines *= heard.scale
+    logits = cosines[:n] + layout.constant
+    if layout.has_examples:
+        best = np.maximum.reduceat(cosines, layout.starts)
+        logits += layout.best_weight * best
+        logits += layout.near_weight * np.maximum(best, HINGE)
+    else:
+        best = cosines[n : 2 * n]
+    close = (cosines[n : 2 * n] + best).tolist()  # 2 b
+    half = 0.5 * parameters.lead
+    n_places = len(set(destinations))
+    if n_places == 1:
+        alone = heard.shift + parameters.alone + parameters.lead * ALONE
+        odds = [
+            math.exp(logit + alone - half * own)
+            for logit, own in zip(logits.tolist(), close, strict=True)
+        ]
+        return [odd / (1.0 + odd) for odd in odds]
+    if n_places == n:
+        top = max(close)
+        first = close.index(top)
+        close[first] = -math.inf
+        odds = np.exp(logits).tolist()
+        odds[first] *= math.exp(half * (top - max(close)))
+        # What all have in common goes to "none". An exact sum has the same bits in any order.
+        whole = math.exp(half * top - heard.shift) + math.fsum(odds)
+        return [odd / whole for odd in odds]
+    logits += heard.shift
+    odds = []
+    rivals = [[j for j, there in enumerate(destinations) if there != here] for here in destinations]
+    for logit, elsewhere in zip(logits.tolist(), rivals, strict=True):
+        odds.append(math.exp(logit - half * max(close[j] for j in elsewhere)))
+    return [
+        odd / (1.0 + odd + math.fsum(odds[j] for j in elsewhere))
+        for odd, elsewhere in zip(odds, rivals, strict=True)
+    ]
+
+
+def rule_similarities(similarities: Floats, layout: Layout, heard: Heard) -> Floats:
+    """Cosine of each rule's nearest candidate, centred on the background, ``(n_rules,)``."""
+    n = layout.n_rules
+    cosines = (similarities - layout.offsets) * np.float32(heard.scale)
+    nearest: Floats = (
+        np.maximum.reduceat(cosines, layout.starts) if layout.n_rows > 2 * n else cosines[n : 2 * n]
+    )
+    return np.clip(nearest, -1.0, 1.0)
+
+
+def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
+    """Which candidate of each rule is nearest: number of the example, in rule order."""
+    adjusted = similarities - layout.offsets
+    stops = [*layout.starts[1:].tolist(), layout.n_rows]
+    return [
+        int(adjusted[start:stop].argmax()) if start < stop else 0
+        for start, stop in zip(layout.starts.tolist(), stops, strict=True)
+    ]
+
+
+def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS) -> float:
+    """The threshold where neither the location nor the rule sets its own."""
+    if policy.threshold is not None:
+        return policy.threshold
+    if policy.false_transfer_rate is not None:
+        return threshold_for(policy.false_transfer_rate, parameters)
+    return parameters.threshold
+
+
+def threshold_for(false_transfer_rate: float, parameters: Parameters = PARAMETERS) -> float:
+    """The threshold at which about this share of callers whom no rule suits is transferred.
+
+    Interpolated between thresholds measured on the development cases.
+
+    Args:
+        false_transfer_rate: in (0, 1).
+        parameters: hold the measured pairs.
+    """
+    rates, thresholds = zip(*parameters.rates, strict=True)
+    return float(np.interp(false_transfer_rate, rates, thresholds))

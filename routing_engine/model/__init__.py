@@ -1,0 +1,1 @@
+"""The domain's values: rules, locations, destinations, callers, decisions."""

@@ -1,0 +1,183 @@
+"""Who is calling and why, as far as the person who picks up may know it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from routing_engine.errors import InvalidValueError, mask
+from routing_engine.text.lines import one_line
+
+__all__ = ["Caller", "Context"]
+
+MAX_TEXT = 200
+"""Characters of a reason or detail; about fifteen seconds of speech."""
+
+MAX_DETAIL_NAME = 64
+
+TAKEN = frozenset(("id", "loc", "why"))
+"""Names that no detail of a context has."""
+
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
+_REPORTED = re.compile(
+    r"(?:(?:sips?|tel):)?(\+[1-9][0-9 ().\-]{1,40})(?:[;@].*)?", re.ASCII | re.DOTALL
+)
+_NAMED = re.compile(r"(?:sips?:)?([a-z0-9+]+)(?:@.*)?", re.ASCII | re.DOTALL)
+
+# The numbers are the words on a telephone keypad, as Twilio wrote them for years.
+_WITHHELD = frozenset((
+    "anonymous", "blocked", "private", "restricted", "withheld",
+    "+266696687", "266696687", "+2562533", "2562533", "+7378742833", "7378742833",
+))  # fmt: skip
+_UNAVAILABLE = frozenset(("+8656696", "+86282452253"))
+_PRIVATE = frozenset(("id", "user", "header", "session"))
+
+# A number as people write it: digits with some punctuation between them.
+_WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,8}\d)*")
+_TELLING = 7
+"""Digits in a row that a withheld number may not have in common with what others read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever is on the line.
+
+    Attributes:
+        number: E.164, for example ``"+12025550188"``; None where it is not known.
+        name: as the network or a customer record has it; it may be empty.
+        anonymous: the caller withholds the number. It is then sent to nobody, but for
+            a peer that is declared to honour ``Privacy``.
+        verified: somebody trusted vouches for the number: a carrier that asserted it, or a
+            STIR/SHAKEN attestation of level A. Only then it is asserted to others.
+
+    Raises:
+        InvalidValueError: the number is not E.164; :meth:`reported` reads what platforms write.
+    """
+
+    number: str | None = None
+    name: str = ""
+    anonymous: bool = False
+    verified: bool = False
+
+    def __post_init__(self) -> None:
+        if self.number is not None and not (
+            isinstance(self.number, str) and _E164.fullmatch(self.number)
+        ):
+            raise InvalidValueError(
+                f"caller number {mask(str(self.number))!r} is not E.164, such as +12025550188; "
+                "Caller.reported reads what a platform reports"
+            )
+        if not isinstance(self.name, str):
+            raise InvalidValueError(f"a caller's name is a str, not {type(self.name).__name__}")
+
+    @classmethod
+    def reported(
+        cls, text: str, *, name: str = "", privacy: str = "", verified: bool = False
+    ) -> Caller:
+        """Read what a platform reports as the caller, in the middle of a call: never fails.
+
+        Args:
+            text: an E.164 number, with spaces and punctuation in it or not; a SIP or tel URI of
+                one; or a word such as ``anonymous``, ``restricted`` or ``unavailable``. What is
+                none of these is an unknown number.
+            name: display name, if the platform gives one.
+            privacy: the ``Privacy`` header of the call that came in (RFC 3323), if it had one.
+            verified: see the attribute.
+        """
+        folded = text.strip().strip("<>").casefold()
+        named = _NAMED.fullmatch(folded)
+        word = folded if named is None else named[1]
+        if word in _WITHHELD:
+            return cls(anonymous=True)
+        asked = {value.strip() for value in privacy.casefold().split(";")}
+        anonymous = not asked.isdisjoint(_PRIVATE)
+        found = None if word in _UNAVAILABLE else _REPORTED.fullmatch(folded)
+        number = None if found is None else re.sub("[ ().-]", "", found[1])
+        if number is None or not _E164.fullmatch(number):
+            return cls(name=name, anonymous=anonymous)
+        return cls(number, name, anonymous, verified)
+
+    @property
+    def shown(self) -> str | None:
+        """The number that others may see: None where it is withheld or not known."""
+        return None if self.anonymous else self.number
+
+    def redacted(self, text: str) -> str:
+        """The text without the number of this caller, where it is withheld.
+
+        Digits go that have seven in a row in common with it, whatever stands between them.
+        """
+        if not self.anonymous or self.number is None:
+            return text
+        own = self.number[1:]
+        telling = [own[i : i + _TELLING] for i in range(max(1, len(own) - _TELLING + 1))]
+
+        def hidden(match: re.Match[str]) -> str:
+            digits = "".join(str(unicodedata.digit(c)) for c in match[0] if c.isdecimal())
+            return "***" if any(part in digits for part in telling) else match[0]
+
+        return _WRITTEN_DIGITS.sub(hidden, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Why a call is transferred, for the person who picks up and for their screen.
+
+    Texts are kept on one line, without control characters, and cut at ``MAX_TEXT`` characters.
+
+    Attributes:
+        reason: why they call, in words: ``"Billing: a charge they do not recognise"``.
+        location_id: which location the call came to.
+        decision_id: under which everything about this decision can be looked up.
+        details: what else is known, most important first; ``"id"``, ``"loc"`` and ``"why"``
+            are taken.
+        whisper: what is said to whoever picks up; the reason where it is empty.
+
+    Raises:
+        InvalidValueError: not str, or a detail has no name or one that is taken.
+    """
+
+    reason: str = ""
+    location_id: str = ""
+    decision_id: str = ""
+    details: Mapping[str, str] = field(default_factory=dict, hash=False)
+    whisper: str = ""
+
+    def __post_init__(self) -> None:
+        texts = (self.reason, self.location_id, self.decision_id, self.whisper)
+        if not all(isinstance(text, str) for text in (*texts, *self.details.values())):
+            raise InvalidValueError("every text of a context is a str")
+        for name in ("reason", "location_id", "decision_id", "whisper"):
+            object.__setattr__(self, name, one_line(getattr(self, name), MAX_TEXT))
+        details = {
+            one_line(key, MAX_DETAIL_NAME): one_line(text, MAX_TEXT)
+            for key, text in self.details.items()
+        }
+        if wrong := {"", *TAKEN} & details.keys():
+            raise InvalidValueError(
+                f"a detail cannot be named {min(wrong)!r}; give it a name of its own"
+            )
+        object.__setattr__(self, "details", details)
+
+    def for_others(self, caller: Caller) -> Context:
+        """What others may read of it: without the number of a caller who withholds it."""
+        if not caller.anonymous or caller.number is None:
+            return self
+        return replace(
+            self,
+            reason=caller.redacted(self.reason),
+            location_id=caller.redacted(self.location_id),
+            decision_id=caller.redacted(self.decision_id),
+            details={
+                caller.redacted(key): caller.redacted(text) for key, text in self.details.items()
+            },
+            whisper=caller.redacted(self.whisper),
+        )
+
+    @property
+    def spoken(self) -> str:
+        """What is said, safe to put into a platform's message: braces would be its templates."""
+        said = self.whisper or self.reason
+        return said.translate({ord("{"): None, ord("}"): None}).strip()

@@ -1,0 +1,190 @@
+"""A decision in plain words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from routing_engine.model.destinations import Destination
+from routing_engine.model.outcomes import Outcome, Reason
+
+__all__ = ["Explained", "Grounds", "Match", "explain"]
+
+MAX_QUOTED = 100
+MAX_DIGITS = 6
+
+_NOT_SCORED = {
+    "empty_utterance": "Nothing was said that holds a letter or a digit.",
+    "no_rules": "The location has no rules.",
+    "engine_degraded": "The encoder or the index failed, so that no rule could be scored.",
+    "overloaded": "Too many callers were waiting for the encoder.",
+    "deadline_exceeded": "The deadline passed before the utterance was encoded.",
+}
+_BUT = {
+    "nothing_asked": "The caller asked for nothing more.",
+    "ambiguous": "Two rules that lead elsewhere are too near to tell apart.",
+    "routine": "This is routine business, which stays with the agent.",
+    "rule_disabled": "That rule is disabled.",
+    "outside_hours": "That rule does not apply at this hour.",
+    "destination_refused": "The dial policy refuses its destination.",
+    "verification_required": "The rule wants the caller verified first.",
+    "confirmation_required": "The rule wants the caller to confirm first.",
+}
+_TO_NOBODY = ("closed", "default", "clarify")
+"""Outcomes that are what they are because nobody is there to take the call."""
+
+
+class Match(NamedTuple):
+    """One rule, as it did against the utterance.
+
+    Attributes:
+        label: the rule's.
+        confidence: as :class:`~routing_engine.model.decisions.Candidate`'s.
+        similarity: cosine with ``text``, in [-1, 1].
+        text: the nearest example; the ``when`` of a rule without examples.
+        is_example: which of the two it is.
+        same_place: whether it leads where the best rule leads.
+    """
+
+    label: str
+    confidence: float
+    similarity: float
+    text: str
+    is_example: bool
+    same_place: bool
+
+
+class Grounds(NamedTuple):
+    """What a decision rests on.
+
+    Attributes:
+        matches: every rule of the location, the one that the decision is about first, then the
+            most confident.
+        asked_by: whose threshold the first of them had to reach.
+    """
+
+    matches: tuple[Match, ...]
+    asked_by: Literal["rule", "location", "engine"]
+
+
+class Explained(NamedTuple):
+    """The fields of a decision that its explanation reads.
+
+    Attributes:
+        names_rule: whether the decision is about one of the rules.
+        is_closed: whether the location is closed at this hour.
+        outcome, reason, destination, location_id, catalog_version, confidence, threshold,
+            question, next_opening: as those of :class:`~routing_engine.model.decisions.Decision`.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    destination: Destination | None
+    location_id: str
+    catalog_version: int
+    confidence: float
+    threshold: float | None
+    question: str | None
+    next_opening: datetime | None
+    names_rule: bool
+    is_closed: bool
+
+
+def explain(decision: Explained, grounds: Grounds | None) -> str:
+    """Why a decision is what it is: a short paragraph.
+
+    Names the rule, the text that was nearest, the threshold, the runner-up and what became of
+    the call. Never says what the caller said, and shows no more than two digits of a number, so
+    that it may be logged. The same decision gives the same words, whatever order the rules stand
+    in.
+
+    Args:
+        decision: any.
+        grounds: what it was made from; None where no rule was scored, or that was not kept.
+    """
+    reason = decision.reason.value
+    said = []
+    if reason == "unknown_location":
+        said.append(
+            f"Catalog version {decision.catalog_version} has no location {decision.location_id!r}."
+        )
+    if reason in _NOT_SCORED:
+        said.append(_NOT_SCORED[reason])
+    if grounds is not None and grounds.matches:
+        said += _ranking(decision, grounds)
+    elif decision.threshold is not None:
+        best = "No rule is sure enough: the best" if _is_below(decision) else "The best rule"
+        said.append(f"{best} has {_against(decision, 'it is asked for')}.")
+    if reason in _BUT and not (reason == "outside_hours" and _is_below(decision)):
+        said.append(_BUT[reason])
+    if decision.is_closed and decision.outcome.value in _TO_NOBODY:
+        said.append(_closed_until(decision))
+    said.append(_ending(decision))
+    return " ".join(said)
+
+
+def _is_below(decision: Explained) -> bool:
+    """Whether no rule is sure enough; where the location is closed, that is not the reason."""
+    if decision.reason.value == "outside_hours" and decision.threshold is not None:
+        return decision.confidence < decision.threshold
+    return decision.reason.value in ("below_threshold", "outside_hours") and not decision.names_rule
+
+
+def _closed_until(decision: Explained) -> str:
+    opening = decision.next_opening
+    if opening is None:
+        return "The location is closed, and does not open in the next 400 days."
+    return f"The location is closed until {opening:%A %Y-%m-%d %H:%M} ({opening.tzinfo})."
+
+
+def _against(decision: Explained, asked_by: str) -> str:
+    """Confidence and threshold, with as many digits as tell them apart."""
+    digits, threshold = 2, decision.threshold
+    if threshold is None:
+        return f"{decision.confidence:.{digits}f}"
+    while (
+        decision.confidence != threshold
+        and digits < MAX_DIGITS
+        and round(decision.confidence, digits) == round(threshold, digits)
+    ):
+        digits += 1
+    return f"{decision.confidence:.{digits}f} where {asked_by} {threshold:.{digits}f}"
+
+
+def _ranking(decision: Explained, grounds: Grounds) -> list[str]:
+    best, *others = grounds.matches
+    lead = "No rule is sure enough: the best is " if _is_below(decision) else ""
+    against = _against(decision, f"the {grounds.asked_by} asks for")
+    said = [f"{lead}{best.label}, {against}: {_nearest(best)}."]
+    if not others:
+        return [*said, "There is no other rule."]
+    runner_up = others[0]
+    place = ", which leads to the same place" if runner_up.same_place else ""
+    said.append(
+        f"Next is {runner_up.label}, {runner_up.confidence:.2f}{place}: {_nearest(runner_up)}."
+    )
+    return said
+
+
+def _nearest(match: Match) -> str:
+    text = match.text if len(match.text) <= MAX_QUOTED else match.text[: MAX_QUOTED - 1] + "…"
+    kind = "example" if match.is_example else "description"
+    return f'nearest is its {kind} "{text}" (similarity {match.similarity:.2f})'
+
+
+def _ending(decision: Explained) -> str:
+    asked = ""
+    if decision.outcome == "clarify" and decision.question is not None:
+        asked = f"To be asked: {decision.question} "
+    if decision.destination is None:
+        if decision.reason == "destination_refused":
+            return f"{asked}Nothing is dialled: the dial policy refuses the default, too."
+        is_final = decision.outcome in ("contain", "closed")
+        return f"{asked}Nothing is dialled{'' if is_final else ' yet'}."
+    masked = decision.destination.masked
+    if decision.outcome == "transfer":
+        return f"Sent to {masked}."
+    place = "after-hours number" if decision.is_closed else "default"
+    if asked:
+        return f"{asked}Until answered, the {place}, {masked}."
+    return f"Sent to the {place}, {masked}."

@@ -1,0 +1,50 @@
+"""What may be decided about a call, and why."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Outcome", "Reason"]
+
+
+class Outcome(StrEnum):
+    """What is to happen with the call now."""
+
+    TRANSFER = "transfer"
+    DEFAULT = "default"
+    CONTAIN = "contain"
+    CLARIFY = "clarify"
+    VERIFY = "verify"
+    CONFIRM = "confirm"
+    CLOSED = "closed"
+
+
+class Reason(StrEnum):
+    """Why the outcome is what it is."""
+
+    RULE_MATCHED = "rule_matched"
+    LANGUAGE_MATCHED = "language_matched"
+    BELOW_THRESHOLD = "below_threshold"
+    EMPTY_UTTERANCE = "empty_utterance"
+    NO_RULES = "no_rules"
+    AMBIGUOUS = "ambiguous"
+    NOTHING_ASKED = "nothing_asked"
+    ROUTINE = "routine"
+    RULE_DISABLED = "rule_disabled"
+    OUTSIDE_HOURS = "outside_hours"
+    VERIFICATION_REQUIRED = "verification_required"
+    CONFIRMATION_REQUIRED = "confirmation_required"
+    DESTINATION_REFUSED = "destination_refused"
+    UNKNOWN_LOCATION = "unknown_location"
+    ENGINE_DEGRADED = "engine_degraded"
+    OVERLOADED = "overloaded"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    PERSON_REQUESTED = "person_requested"
+    FRUSTRATED = "frustrated"
+    NO_RESPONSE = "no_response"
+    AGENT_FAILED = "agent_failed"
+    VERIFICATION_FAILED = "verification_failed"
+    DECLINED = "declined"
+    FALLBACK = "fallback"
+    NOBODY_ANSWERED = "nobody_answered"
+    CALLER_LEFT = "caller_left"

@@ -1,0 +1,250 @@
+"""Labelled calls of an engine's locations, and the files that people keep them in.
+
+A sheet, CSV or XLSX: a row a call, with the columns ``location_id``, ``utterance`` and ``label``,
+by these or other usual names; further columns are not read. Or JSON lines, one object a line::
+
+    {"location_id": "…", "queries": [{"text": "…", "label": "…" | null}, …]}
+
+Other keys are not read: the rules that count are the engine's. An empty label, or null, means
+that no rule of the location is right.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from routing_engine.errors import InvalidValueError, Problem, SheetError
+
+if TYPE_CHECKING:
+    from routing_engine.sheets.reading import RawTable
+
+__all__ = ["MAX_SHOWN", "Case", "CaseSource", "checked_cases", "read_cases"]
+
+MAX_SHOWN = 100
+"""Problems that one error lists."""
+
+UTTERANCE = (
+    "utterance", "text", "transcript", "caller said", "what the caller said", "said", "query",
+    "sentence", "caller",
+)  # fmt: skip
+"""Headers of the column that holds what the caller said."""
+
+_COLUMNS = ("location_id", "utterance", "label")
+_JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A call, and what would have been right.
+
+    Attributes:
+        location_id: which location was called.
+        text: what the caller said.
+        label: of the right rule; None where no rule of the location is right.
+        origin: where it stands, ``"calls.csv:12"``; empty for a case that was not read.
+
+    Raises:
+        InvalidValueError: lists every wrong field; does not show the text.
+    """
+
+    location_id: str
+    text: str
+    label: str | None = None
+    origin: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(name, f"must be a str that is not empty, not {_named(value)}")
+            for name, value in (("location_id", self.location_id), ("text", self.text))
+            if not isinstance(value, str) or not value.strip()
+        ]
+        if self.label is not None and (not isinstance(self.label, str) or not self.label.strip()):
+            problems.append(
+                Problem("label", f"must be a rule's label or None, not {_named(self.label)}")
+            )
+        if problems:
+            raise InvalidValueError(what="Case", problems=problems)
+
+
+CaseSource = Iterable[Case] | str | os.PathLike[str]
+"""Cases, or the path of a file that holds some."""
+
+
+def _named(value: object) -> str:
+    """A wrong value without what a caller may have said."""
+    return "an empty one" if isinstance(value, str) else type(value).__name__
+
+
+def read_cases(path: str | os.PathLike[str]) -> list[Case]:
+    """The cases of a file.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.txt`` or ``.xlsx``; or ``.jsonl``.
+
+    Raises:
+        InvalidValueError: lists everything that is wrong: file, row, column, value.
+    """
+    return checked_cases(path)
+
+
+def checked_cases(
+    source: CaseSource, labels_of: Callable[[str], Collection[str] | None] | None = None
+) -> list[Case]:
+    """Cases of which location and label are known.
+
+    Args:
+        source: the cases, or a file of them.
+        labels_of: location id -> labels of its rules, None where there is no such location;
+            without it locations and labels are not checked.
+
+    Raises:
+        InvalidValueError: lists everything that is wrong; never what a caller said.
+    """
+    problems: list[Problem] = []
+    if isinstance(source, (str, os.PathLike)):
+        name = Path(source).name
+        cases = list(_read(Path(source), problems))
+    else:
+        name = "cases"
+        if not isinstance(source, Iterable):
+            raise InvalidValueError(f"cases cannot be a {type(source).__name__}")
+        cases = list(source)
+        for i, case in enumerate(cases):
+            if not isinstance(case, Case):
+                raise InvalidValueError(f"cases.{i} is a {type(case).__name__}, not a Case")
+    if labels_of is not None:
+        known: dict[str, Collection[str] | None] = {}
+        for i, case in enumerate(cases):
+            if case.location_id not in known:
+                known[case.location_id] = labels_of(case.location_id)
+            place = case.origin or f"cases.{i}"
+            problems += _misplaced(case, known[case.location_id], place)
+    if not cases and not problems:
+        problems.append(Problem(name, "holds no case"))
+    if problems:
+        more = len(problems) - MAX_SHOWN
+        kept = problems[:MAX_SHOWN]
+        if more > 0:
+            kept.append(Problem("", f"… and {more:,} more"))
+        raise InvalidValueError(what="cases", problems=kept)
+    return cases
+
+
+def _misplaced(case: Case, labels: Collection[str] | None, place: str) -> Iterator[Problem]:
+    from routing_engine.reports import shown
+    from routing_engine.sheets.issues import listed
+
+    if labels is None:
+        yield Problem(f"{place} location_id", f"there is no location {shown(case.location_id)}")
+    elif case.label is not None and case.label not in labels:
+        offered = f"it has {listed(sorted(labels))}" if labels else "it has no rules"
+        yield Problem(
+            f"{place} label",
+            f"{shown(case.label)} is no rule of {shown(case.location_id)}; {offered}. "
+            "Leave it empty where no rule is right",
+        )
+
+
+def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
+    if path.suffix.lower() in _JSON_SUFFIXES:
+        yield from _json_cases(path, problems)
+        return
+    from routing_engine.sheets.issues import IssueLog
+    from routing_engine.sheets.reading import open_tables
+
+    log = IssueLog(path.name)
+    try:
+        tables = [table for table in open_tables(path, log) if table.header]
+        if not tables:
+            raise log.fatal("empty", "is empty; the first row must name the columns")
+        yield from _sheet_cases(tables[0], problems)
+    except SheetError as error:
+        problems += [
+            Problem(str(issue).removesuffix(f": {issue.message}"), issue.message)
+            for issue in error.report.errors
+        ]
+
+
+def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
+    from routing_engine.sheets.cells import text_of
+    from routing_engine.sheets.headers import field_of, header_key
+    from routing_engine.sheets.issues import listed
+
+    utterance = set(map(header_key, UTTERANCE))
+    places: dict[str, list[int]] = {name: [] for name in _COLUMNS}
+    for at, header in enumerate(table.header):
+        name = "utterance" if header_key(header) in utterance else field_of(header)
+        if name is not None and name in places:
+            places[name].append(at)
+    where = f"{table.name}:{table.header_row}"
+    for name, positions in places.items():
+        if not positions:
+            problems.append(
+                Problem(where, f"no column {name} among {listed([h for h in table.header if h])}")
+            )
+        elif len(positions) > 1:
+            headers = listed([table.header[at] for at in positions])
+            problems.append(Problem(where, f"{headers} all mean {name}; keep one"))
+    if problems:
+        return
+    position = {name: positions[0] for name, positions in places.items()}
+    for first_row, rows in table.rows():
+        for row, cells in enumerate(rows, start=first_row):
+            values = {
+                name: text_of(cells[at]) if at < len(cells) else "" for name, at in position.items()
+            }
+            # Other columns do not make a call.
+            if not any(values.values()):
+                continue
+            place = f"{table.name}:{row}"
+            empty = [name for name in ("location_id", "utterance") if not values[name]]
+            for name in empty:
+                header = table.header[position[name]]
+                problems.append(Problem(f"{place} {header}", "is empty"))
+            if not empty:
+                label = " ".join(values["label"].split()) or None
+                yield Case(values["location_id"], values["utterance"], label, place)
+
+
+def _json_cases(path: Path, problems: list[Problem]) -> Iterator[Case]:
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        problems.append(Problem(path.name, f"cannot be read: {error.strerror or error}"))
+        return
+    except UnicodeDecodeError as error:
+        problems.append(Problem(path.name, f"is not valid UTF-8: {error.reason}"))
+        return
+    # Not splitlines: a JSON string may hold what else separates lines.
+    for row, line in enumerate(content.split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = f"{path.name}:{row}"
+        try:
+            body = json.loads(line)
+        except (ValueError, RecursionError):
+            problems.append(Problem(place, "is not JSON"))
+            continue
+        queries = body.get("queries") if isinstance(body, dict) else None
+        if not isinstance(queries, list):
+            problems.append(Problem(place, "is no object with a list 'queries'"))
+            continue
+        for number, query in enumerate(queries):
+            try:
+                if not isinstance(query, dict) or "label" not in query:
+                    raise InvalidValueError("must be an object with 'text' and 'label'")
+                label = query["label"]
+                yield Case(body.get("location_id"), query.get("text"), label, place)  # type: ignore[arg-type]
+            except InvalidValueError as error:
+                problems += [
+                    Problem(
+                        ".".join(filter(None, (f"{place} queries.{number}", problem.path))),
+                        problem.message,
+                    )
+                    for problem in error.problems
+                ]

@@ -1,0 +1,185 @@
+"""What was read from a sheet, what was wrong with it, and what was done about that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["MAX_KEPT", "ImportReport", "Severity", "SheetIssue", "shown"]
+
+MAX_KEPT = 10_000
+"""Issues of one kind (severity and code) that a report keeps; all are counted."""
+
+MAX_SHOWN = 5
+"""Issues of one kind that a summary prints."""
+
+MAX_VALUE_LENGTH = 60
+
+Severity = Literal["error", "warning", "repair", "skipped"]
+
+_PLURALS = {
+    "error": "errors",
+    "warning": "warnings",
+    "repair": "repairs made",
+    "skipped": "left out",
+}
+
+
+def shown(value: str) -> str:
+    """A value as a message may show it: at most 60 characters, quoted."""
+    kept = value if len(value) <= MAX_VALUE_LENGTH else value[: MAX_VALUE_LENGTH - 1] + "…"
+    return repr(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetIssue:
+    """One finding in a sheet.
+
+    Attributes:
+        file: name of the file; ``book.xlsx[Sheet]`` for a sheet of a workbook.
+        row: row as a spreadsheet shows it (the first is 1, blank ones count); None for the file.
+        column: the header as written; None for the whole row.
+        value: what stands there, at most 60 characters; valid numbers are masked.
+        message: what is wrong and what would be right.
+        severity: ``"error"``, ``"warning"``, ``"repair"`` or ``"skipped"``.
+        code: the kind of finding, such as ``"bad_destination"``.
+    """
+
+    file: str
+    row: int | None
+    column: str | None
+    value: str | None
+    message: str
+    severity: Severity
+    code: str
+
+    def __str__(self) -> str:
+        place = self.file if self.row is None else f"{self.file}:{self.row}"
+        if self.column is not None:
+            place += f" {self.column}"
+        return f"{place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What reading one sheet found. Prints as a readable summary.
+
+    Counts are of what is right, which is what is loaded. Of each kind of issue at most 10,000
+    are kept; ``totals`` has the true numbers.
+
+    Attributes:
+        file: name of the file.
+        n_rows: rows read, without header and blank ones.
+        n_locations, n_rules: locations and rules that are right.
+        n_profiles: distinct tables of rule texts among the locations.
+        n_destinations: distinct destinations.
+        errors, warnings, repairs: the issues, in row order.
+        skipped: rows (and columns) left out because of an error; empty where all was refused.
+        totals: true number of issues by ``"severity:code"``.
+    """
+
+    file: str
+    n_rows: int = 0
+    n_locations: int = 0
+    n_rules: int = 0
+    n_profiles: int = 0
+    n_destinations: int = 0
+    errors: tuple[SheetIssue, ...] = ()
+    warnings: tuple[SheetIssue, ...] = ()
+    repairs: tuple[SheetIssue, ...] = ()
+    skipped: tuple[SheetIssue, ...] = ()
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def _total(self, severity: Severity) -> int:
+        return sum(n for kind, n in self.totals.items() if kind.startswith(f"{severity}:"))
+
+    @property
+    def n_errors(self) -> int:
+        """True number of errors."""
+        return self._total("error")
+
+    @property
+    def n_warnings(self) -> int:
+        """True number of warnings."""
+        return self._total("warning")
+
+    @property
+    def n_repairs(self) -> int:
+        """True number of repairs."""
+        return self._total("repair")
+
+    @property
+    def n_skipped(self) -> int:
+        """True number of rows and columns left out."""
+        return self._total("skipped")
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return self.n_errors == 0
+
+    def _counts(self) -> str:
+        return (
+            f"{self.file}: {_count(self.n_rows, 'row')}, {_count(self.n_locations, 'location')}, "
+            f"{_count(self.n_rules, 'rule')} in {_count(self.n_profiles, 'profile')}, "
+            f"{_count(self.n_destinations, 'distinct destination')}"
+        )
+
+    def _sections(self) -> Iterable[tuple[Severity, str, list[str]]]:
+        """Heading and lines of each severity that occurs."""
+        groups: tuple[tuple[Severity, tuple[SheetIssue, ...]], ...] = (
+            ("error", self.errors),
+            ("warning", self.warnings),
+            ("repair", self.repairs),
+            ("skipped", self.skipped),
+        )
+        for severity, issues in groups:
+            total = self._total(severity)
+            if not total:
+                continue
+            one = severity in ("error", "warning") and total == 1
+            heading = f"{total:,} {severity if one else _PLURALS[severity]}"
+            lines: list[str] = []
+            by_code: dict[str, list[SheetIssue]] = {}
+            for issue in issues:
+                by_code.setdefault(issue.code, []).append(issue)
+            for code, found in by_code.items():
+                lines.extend(str(issue) for issue in found[:MAX_SHOWN])
+                more = self.totals[f"{severity}:{code}"] - min(len(found), MAX_SHOWN)
+                if more:
+                    lines.append(f"... and {more:,} more ({code.replace('_', ' ')})")
+            yield severity, heading, lines
+
+    def summary(self) -> str:
+        """Plain text: the counts, then the first issues of each kind and how many more."""
+        out = [self._counts()]
+        for _, heading, lines in self._sections():
+            out.append(heading)
+            out.extend(f"  {line}" for line in lines)
+        return "\n".join(out)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-able values."""
+        return asdict(self)
+
+    def __rich__(self) -> RenderableType:
+        from rich.text import Text
+
+        styles = {"error": "bold red", "warning": "yellow", "repair": "cyan", "skipped": "magenta"}
+        text = Text(self._counts(), style="bold")
+        for severity, heading, lines in self._sections():
+            text.append(f"\n{heading}", style=styles[severity])
+            for line in lines:
+                text.append(f"\n  {line}", style="not bold")
+        return text
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Words alone: lines, signals, the history of a conversation, paraphrases, languages."""

@@ -1,0 +1,212 @@
+"""What a caller means by now, from the conversation so far.
+
+A caller's last words often mean nothing without what came before: "yeah since this morning", "the
+second one". And much of what comes before is small talk. So the turns become one text, which is
+embedded like an utterance:
+
+- what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
+- a short answer is put after the agent's words that it answers, unless it begins with a no, or
+  only takes note ("oh okay" after what is no question);
+- of all that, the last pieces count, and what was said last counts twice.
+
+An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
+said what it is about: of "i don't want to cancel, i want to move my visit" the latter half is read.
+What is wrong stays ("it's not working, i need someone").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.text.signals import frustration, wants_person
+
+__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words", "tells"]
+
+SPEAKERS = ("agent", "caller")
+
+SHORT_ANSWER = 3
+"""Words that say something, of an answer that needs the question."""
+SHORTEST_QUESTION = 2
+"""Words that say something, of the agent's turn that an answer is put after."""
+
+WORDS_BESIDE_A_PERSON = 8
+"""Words that say something, of which those who only want a person, or are fed up, use no more."""
+
+MAX_PIECES = 6
+MAX_LENGTH = 800
+"""Characters; the default encoder reads about a thousand."""
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
+_CLAUSE = re.compile(
+    r"[,;.]\s+|\s+but\s+"
+    r"|(?<!that)(?<!when)(?<!if)\s+"
+    r"(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
+    r"|\s+(?=i'd like\b)|\s+(?=it's (?:about|for|that)\b)",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"(?:(?:no|nope|nah|and|so|well|uh|um)[, ]+)*(?:"
+    r"(?:i|we) (?:don't|do not) (?:want|need|mean|have an?)\b|(?:i|we) never said\b|don't send\b"
+    r"|(?:i'm|i am|we're|we are) not (?:\w+ing|here|after|mad|angry|upset)\b"
+    r"|(?:it|this|that)(?:'s| is) not (?:about|for|a|an|my|the|that)\b"
+    r"|(?:it|this|that) isn't (?:about|for|a|an|my|the|that)\b"
+    r"|(?:instead of|rather than)\b"
+    r"|not (?!(?:(?:work|cool|heat|gett|be|hav|go|com|do|turn|runn|drain|show|blow|start|clos|open)"
+    r"ing|sure|only|just|yet|really|happy|at|any|even|to|able|enough)\b))",
+    re.IGNORECASE,
+)
+SHORTEST_CLAUSE = 3
+"""Words of a clause that says what it is about."""
+
+_QUESTION = re.compile(
+    r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s*"
+    r"(?:and |so |just )*(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
+    r"should|may|what|what's|which|when|where|who|whose|why|how|how's|any|isn't|aren't|don't|"
+    r"doesn't|didn't|tell me|is this|would you like)\b",
+    re.IGNORECASE,
+)
+"""An agent's words that an answer belongs to, with or without a mark at their end."""
+
+_YES = frozenset(("correct", "mhm", "right", "sure", "yeah", "yep", "yes", "yup"))
+_NO = frozenset(("no", "nope", "nah", "not", "don't"))
+_FILLERS = frozenset((
+    "a", "afternoon", "ah", "alright", "bye", "er", "erm", "evening", "goodbye", "good", "got",
+    "hello", "hey", "hi", "hm", "hmm", "huh", "i", "it", "just", "like", "ma'am", "mean", "mhm",
+    "mm", "morning", "no", "nope", "oh", "ok", "okay", "okey", "doke", "please", "right", "sir",
+    "so", "sure", "thank", "thanks", "that's", "then", "uh", "uhm", "um", "well", "yeah", "yep", "yes",
+    "you", "yup",
+))  # fmt: skip
+
+
+def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
+    """What a caller has said by now, as one text.
+
+    Args:
+        history: the turns before, oldest first: pairs of speaker (``"agent"`` or ``"caller"``)
+            and words.
+        utterance: what the caller says now.
+
+    Returns:
+        The utterance itself, where the history adds nothing.
+
+    Raises:
+        InvalidValueError: a turn is not such a pair.
+    """
+    turns = [*map(_checked, history), ("caller", utterance)]
+    kept: list[str] = []
+    last: list[str] = []
+    room = MAX_LENGTH
+    for i in range(len(turns) - 1, -1, -1):
+        speaker, text = turns[i]
+        if speaker == "agent":
+            continue
+        pieces = _pieces(turns[i - 1] if i else None, text)
+        if pieces and not last and i:
+            last = [piece for piece in pieces if len(piece) <= MAX_LENGTH // 4]
+            room -= sum(len(piece) + 1 for piece in last)
+        for piece in reversed(pieces):
+            room -= len(piece) + 1
+            if len(kept) == MAX_PIECES or (room < 0 and kept):
+                break
+            kept.append(piece)
+        else:
+            continue
+        break
+    if len(kept) > len(last):
+        kept[:0] = reversed(last)
+    return " ".join(reversed(kept)) or affirmed(utterance)
+
+
+def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
+    """The last thing a caller said that tells somebody else why they call.
+
+    The turn that decided, that is, unless another one says more than it: before a short answer
+    ("the second one"), and that before no more than wanting a person, or having had enough. Empty
+    where the caller said nothing.
+
+    Raises:
+        InvalidValueError: a turn is not such a pair as :func:`gist` takes.
+    """
+    best, most = "", -1
+    for speaker, text in map(_checked, turns):
+        if speaker == "caller":
+            n_words = len(_telling(_words(text)))
+            is_plain = not wants_person(text) and not frustration(text)
+            if n_words > (SHORT_ANSWER if is_plain else WORDS_BESIDE_A_PERSON):
+                telling = 3
+            else:
+                telling = 0 if n_words == 0 else 1 + is_plain
+            if telling >= most:
+                best, most = text, telling
+    return best
+
+
+def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
+    """What a caller's turn adds: its words, and first the agent's that a short one answers."""
+    words = _words(text)
+    said = _telling(words)
+    pieces = []
+    if before is not None and len(said) <= SHORT_ANSWER and words and words[0] not in _NO:
+        asker, asked = before
+        answers = said or not _YES.isdisjoint(words) or _QUESTION.search(asked) is not None
+        if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
+            pieces.append(asked.strip())
+    if said:
+        pieces.append(affirmed(text).strip())
+    return pieces
+
+
+def tells(history: Sequence[tuple[str, str]], utterance: str) -> bool:
+    """Whether a caller says something, by their own words or by answering the agent's."""
+    return _says(utterance) or bool(_pieces(history[-1] if history else None, utterance))
+
+
+def _says(text: str) -> bool:
+    words = _WORD.finditer(text.casefold().replace("’", "'"))
+    return any(word[0] not in _FILLERS for word in words)
+
+
+def affirmed(text: str) -> str:
+    """An utterance without what it is said not to be about, where it is said what it is about.
+
+    Args:
+        text: one or more sentences, with or without punctuation.
+
+    Returns:
+        The text itself, where nothing is denied or nothing else is said.
+    """
+    said = text.lower()  # most say none of these: the quickest way to know it
+    if not (
+        "not" in said
+        or "n't" in said
+        or "n’t" in said
+        or "never" in said
+        or "instead of" in said
+        or "rather than" in said
+    ):
+        return text
+    clauses = [clause for clause in _CLAUSE.split(text.replace("’", "'")) if clause.strip()]
+    kept = [clause for clause in clauses if not _DENIAL.match(clause)]
+    longest = max((len(clause.split()) for clause in kept), default=0)
+    if len(kept) == len(clauses) or longest < SHORTEST_CLAUSE:
+        return text
+    return ", ".join(kept)
+
+
+def _checked(turn: object) -> tuple[str, str]:
+    if isinstance(turn, (tuple, list)) and len(turn) == 2:
+        speaker, text = turn
+        if speaker in SPEAKERS and isinstance(text, str):
+            return speaker, text
+    raise InvalidValueError("a turn of the history is a pair ('agent' or 'caller', words)")
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold().replace("’", "'"))
+
+
+def _telling(words: Iterable[str]) -> list[str]:
+    """Those that say something."""
+    return [word for word in words if word not in _FILLERS]

@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.stress.sip_grammar import READERS, read_value
+from routing_engine import Destination, InvalidValueError
+from routing_engine.integrations import (
+    Caller,
+    Context,
+    livekit,
+    openai_realtime,
+    retell,
+    sip,
+    twilio,
+    vapi,
+)
+from routing_engine.integrations.headers import Dialog, read_user_to_user, user_to_user
+from routing_engine.integrations.ways import WAYS, markdown
+from tests.integrations.test_sip import callers, contexts, hostile_text
+from tests.support.strategies import destinations
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+JANE = Caller("+12025550188", "Jane Doe", verified=True)
+HIDDEN = Caller("+12025550188", "Jane Doe", anonymous=True, verified=True)
+BILLING = Destination("+14155550111")
+FRONT = Destination("+14155550111", "12")
+DESK = Destination(sip_uri="sip:desk@pbx.example;transport=tls")
+LINE = Destination("+14155550100")
+CONTEXT = Context("Billing: a <charge> & {{more}}", "store-0042", "d1")
+UUI = user_to_user(CONTEXT)
+
+
+class TestTwilio:
+    def test_a_phone_sees_the_caller(self):
+        assert twilio.dial(JANE, BILLING, line=LINE) == (
+            '<Response><Dial callerId="+12025550188"><Number>+14155550111</Number></Dial></Response>'
+        )
+
+    @pytest.mark.parametrize("caller", [HIDDEN, Caller(anonymous=True), Caller()])
+    def test_the_line_is_shown_of_a_caller_without_a_number(self, caller):
+        assert twilio.dial(caller, BILLING, line=LINE) == (
+            '<Response><Dial callerId="+14155550100"><Number>+14155550111</Number></Dial></Response>'
+        )
+
+    def test_an_extension_is_dialled_after_two_seconds(self):
+        made = twilio.dial(
+            JANE, FRONT, line=LINE, whisper_url="/why?a=1&b=2", action_url="https://a.example/"
+        )
+        assert made == (
+            '<Response><Dial callerId="+12025550188" action="https://a.example/">'
+            '<Number sendDigits="wwww12" url="/why?a=1&amp;b=2">+14155550111</Number>'
+            "</Dial></Response>"
+        )
+
+    def test_it_rings_as_long_as_the_decision_says(self):
+        assert twilio.dial(JANE, BILLING, line=LINE, ring_timeout_s=20) == (
+            '<Response><Dial callerId="+12025550188" timeout="20">'
+            "<Number>+14155550111</Number></Dial></Response>"
+        )
+
+    def test_a_sip_endpoint_gets_the_context(self):
+        noun = ET.fromstring(twilio.dial(JANE, DESK, line=LINE, context=CONTEXT)).find("Dial/Sip")
+        uri = read_value("Refer-To", f"<{noun.text}>").uri
+        assert (uri.user, uri.host, uri.parameters) == (
+            *("desk", "pbx.example", {"transport": "tls"}),
+        )
+        assert uri.headers == {"User-to-User": UUI}
+        # https://www.twilio.com/docs/api/errors/21227
+        assert len(noun.text.partition("?")[2]) < 1024
+
+    def test_refer(self):
+        made = twilio.refer(JANE, FRONT, domain="PBX.example", action_url="/done")
+        assert made == (
+            '<Response><Refer action="/done">'
+            "<Sip>sip:+14155550111;ext=12@pbx.example;user=phone</Sip></Refer></Response>"
+        )
+
+    def test_whisper_says_the_reason(self):
+        assert twilio.whisper(JANE, CONTEXT) == (
+            "<Response><Say>Billing: a &lt;charge&gt; &amp; more</Say></Response>"
+        )
+
+    @given(hostile_text)
+    def test_whatever_is_whispered_is_one_element(self, reason):
+        context = Context(reason)
+        (said,) = ET.fromstring(twilio.whisper(JANE, context))
+        assert said.tag == "Say"
+        assert len(said) == 0
+        assert (said.text or "") == context.spoken
+
+    def test_a_line_is_a_number(self):
+        with pytest.raises(InvalidValueError, match="line is the phone number"):
+            twilio.dial(JANE, BILLING, line=DESK)
+
+    @pytest.mark.parametrize("url", ["", "a b", "https://é.example", "/\n", 5])
+    def test_a_url_is_plain(self, url):
+        with pytest.raises(InvalidValueError, match="a URL is printable ASCII"):
+            twilio.dial(JANE, BILLING, line=LINE, whisper_url=url)
+
+
+class TestLiveKit:
+    def transfer(self, caller, destination, **options):
+        return livekit.transfer_sip_participant(
+            caller, destination, room_name="room", participant_identity="caller", **options
+        )
+
+    def test_a_phone(self):
+        assert self.transfer(JANE, FRONT, context=CONTEXT) == {
+            "room_name": "room",
+            "participant_identity": "caller",
+            "transfer_to": "tel:+14155550111;ext=12",
+            "play_dialtone": False,
+            "headers": {"User-to-User": UUI},
+        }
+
+    def test_a_sip_endpoint(self):
+        made = self.transfer(JANE, DESK, play_dialtone=True, ring_timeout_s=20)
+        assert made["ringing_timeout"] == {"seconds": 20}
+        assert made["transfer_to"] == "sip:desk@pbx.example;transport=tls"
+        assert made["play_dialtone"] is True
+        assert "headers" not in made
+
+
+class TestOpenAI:
+    def test_a_phone(self):
+        assert openai_realtime.refer(FRONT) == {"target_uri": "tel:+14155550111;ext=12"}
+
+    def test_a_sip_endpoint(self):
+        assert openai_realtime.refer(DESK) == {"target_uri": "sip:desk@pbx.example;transport=tls"}
+
+
+class TestVapi:
+    def test_a_phone(self):
+        assert vapi.transfer_destination(JANE, FRONT, context=CONTEXT) == {
+            "type": "number",
+            "number": "+14155550111",
+            "callerId": "{{customer.number}}",
+            "extension": "12",
+            "transferPlan": {
+                "mode": "warm-transfer-say-message",
+                "message": "Billing: a <charge> & more",
+            },
+        }
+
+    def test_a_sip_endpoint(self):
+        assert vapi.transfer_destination(JANE, DESK, context=CONTEXT) == {
+            "type": "sip",
+            "sipUri": "sip:desk@pbx.example;transport=tls",
+            "callerId": "{{customer.number}}",
+            "transferPlan": {
+                "mode": "warm-transfer-say-message",
+                "message": "Billing: a <charge> & more",
+                "sipVerb": "dial",
+            },
+            "sipHeaders": {"User-to-User": UUI},
+        }
+
+    @pytest.mark.parametrize("destination", [BILLING, DESK])
+    @pytest.mark.parametrize("caller", [HIDDEN, Caller()])
+    def test_the_assistant_is_shown_of_a_caller_without_a_number(self, caller, destination):
+        made = vapi.transfer_destination(caller, destination)
+        assert made["callerId"] == "{{phoneNumber.number}}"
+        assert made["transferPlan"]["mode"] == "blind-transfer"
+
+    def test_only_a_sip_endpoint_is_told_how_long_to_ring(self):
+        made = vapi.transfer_destination(JANE, DESK, ring_timeout_s=20)
+        assert made["transferPlan"] == {
+            "mode": "blind-transfer",
+            "sipVerb": "dial",
+            "dialTimeout": 20,
+        }
+        made = vapi.transfer_destination(JANE, BILLING, ring_timeout_s=20)
+        assert made["transferPlan"] == {"mode": "blind-transfer"}
+
+    def test_an_extension_that_vapi_does_not_dial_is_refused(self):
+        with pytest.raises(InvalidValueError, match="11 digits; Vapi dials 10 at most"):
+            vapi.transfer_destination(JANE, Destination("+14155550111", "1" * 11))
+
+
+class TestRetell:
+    def test_a_phone(self):
+        assert retell.transfer_call(JANE, FRONT, context=CONTEXT) == {
+            "transfer_destination": {
+                "type": "predefined",
+                "number": "+14155550111",
+                "extension": "12",
+            },
+            "transfer_option": {
+                "type": "warm_transfer",
+                "private_handoff_option": {
+                    "type": "static_message",
+                    "message": "Billing: a <charge> & more",
+                },
+                "show_transferee_as_caller": True,
+            },
+            "custom_sip_headers": {"X-User-to-User": UUI},
+        }
+
+    @pytest.mark.parametrize("caller", [HIDDEN, Caller()])
+    def test_the_agent_is_shown_of_a_caller_without_a_number(self, caller):
+        assert retell.transfer_call(caller, DESK) == {
+            "transfer_destination": {
+                "type": "predefined",
+                "number": "sip:desk@pbx.example;transport=tls",
+            },
+            "transfer_option": {"type": "cold_transfer", "show_transferee_as_caller": False},
+        }
+
+    @pytest.mark.parametrize(("asked", "sent"), [(5, 5_000), (90, 90_000), (91, 90_000)])
+    def test_it_rings_as_long_as_the_decision_says_and_retell_can(self, asked, sent):
+        option = retell.transfer_call(JANE, BILLING, ring_timeout_s=asked)["transfer_option"]
+        assert option["transfer_ring_duration_ms"] == sent
+
+
+@pytest.mark.parametrize("seconds", [4, 301, 20.0, "20", True])
+def test_how_long_it_rings_is_whole_seconds(seconds):
+    makers = (
+        lambda: twilio.dial(JANE, BILLING, line=LINE, ring_timeout_s=seconds),
+        lambda: livekit.transfer_sip_participant(
+            JANE, BILLING, room_name="r", participant_identity="p", ring_timeout_s=seconds
+        ),
+        lambda: vapi.transfer_destination(JANE, DESK, ring_timeout_s=seconds),
+        lambda: vapi.transfer_destination(JANE, BILLING, ring_timeout_s=seconds),
+        lambda: retell.transfer_call(JANE, BILLING, ring_timeout_s=seconds),
+    )
+    for make in makers:
+        with pytest.raises(InvalidValueError, match="whole seconds from 5 to 300"):
+            make()
+
+
+def everything(caller, destination, line, context):
+    """What every builder makes for a transfer, with peers that do not keep identities."""
+    strangers = (sip.Peer("gw.example"), sip.Peer("gw.example", trusted=True))
+    for peer in strangers:
+        yield sip.invite(caller, destination, peer=peer, line=line, context=context)
+        yield sip.refer(caller, destination, peer=peer, line=line, context=context)
+    yield twilio.dial(caller, destination, line=line, context=context)
+    yield twilio.refer(caller, destination, domain="gw.example", context=context)
+    yield twilio.whisper(caller, context)
+    yield livekit.transfer_sip_participant(
+        caller, destination, room_name="r", participant_identity="p", context=context
+    )
+    yield openai_realtime.refer(destination)
+    if len(destination.extension or "") <= vapi.MAX_EXTENSION:
+        yield vapi.transfer_destination(caller, destination, context=context)
+    yield retell.transfer_call(caller, destination, context=context)
+
+
+def uncovered(made) -> str:
+    """All that can be read in it, the contexts in hex too."""
+    text = made if isinstance(made, str) else json.dumps(made)
+    found = re.findall(r"([0-9a-f]+)(?:;|%3B)encoding(?:=|%3D)hex", text)
+    told = [bytes.fromhex(data).decode() for data in found]
+    return " ".join([text, *told])
+
+
+class TestAnonymity:
+    NUMBER = "+12025550188"
+
+    @settings(max_examples=200)
+    @given(destinations, st.booleans(), hostile_text, hostile_text)
+    def test_a_withheld_number_is_in_nothing_that_is_sent(self, destination, verified, one, two):
+        caller = Caller(self.NUMBER, f"Mustermann {self.NUMBER}", anonymous=True, verified=verified)
+        said = f"{one} (202) 555-0188 {two}"
+        details = {"callback": self.NUMBER, f"of {self.NUMBER}": two}
+        context = Context(said, f"store {self.NUMBER}", "202.555.0188", details)
+        assume("2025550188" not in str(destination))
+        for made in everything(caller, destination, LINE, context):
+            text = uncovered(made)
+            assert "2025550188" not in text
+            assert "2025550188" not in re.sub(r"[\W_]", "", text)
+            assert "Mustermann" not in text
+
+    @given(callers, contexts)
+    def test_a_number_that_is_not_withheld_is_shown_where_it_can_be(self, caller, context):
+        assume(caller.shown is not None)
+        peer = sip.Peer("gw.example")
+        assert caller.number in dict(sip.invite(caller, DESK, peer=peer, context=context))["From"]
+        assert f'callerId="{caller.number}"' in twilio.dial(caller, DESK, line=LINE)
+
+    @given(destinations, callers, contexts)
+    def test_every_context_is_read_back_or_not_there(self, destination, caller, context):
+        for made in everything(caller, destination, LINE, context):
+            if isinstance(made, list) and "User-to-User" in dict(made):
+                told = read_user_to_user(dict(made)["User-to-User"])
+                whole = context.for_others(caller)
+                assert whole.reason.startswith(told.get("why", ""))
+
+
+class TestTheTable:
+    """The table in the README is what the builders do."""
+
+    DIALOG = Dialog("a@b.example", "c", "d")
+
+    def made(self, name, caller, line, context, replaces, url, rings_s=None):
+        trusted, stranger = (sip.Peer("gw.example", trusted=flag) for flag in (True, False))
+        options = {"line": line, "context": context, "replaces": replaces}
+        dial = {"line": LINE, "context": context, "whisper_url": url, "ring_timeout_s": rings_s}
+        told = {"context": context, "ring_timeout_s": rings_s}
+        return {
+            "SIP INVITE, trusted peer": lambda: sip.invite(caller, FRONT, peer=trusted, **options),
+            "SIP INVITE, other peer": lambda: sip.invite(caller, FRONT, peer=stranger, **options),
+            "SIP REFER": lambda: sip.refer(caller, FRONT, peer=trusted, **options),
+            "Twilio `<Dial>`, phone": lambda: twilio.dial(caller, FRONT, **dial),
+            "Twilio `<Dial>`, SIP": lambda: twilio.dial(caller, DESK, **dial),
+            "Twilio `<Refer>`": lambda: twilio.refer(caller, DESK, domain="b", context=context),
+            "LiveKit `TransferSIPParticipant`": lambda: livekit.transfer_sip_participant(
+                caller, FRONT, room_name="r", participant_identity="p", **told
+            ),
+            "OpenAI Realtime `refer`": lambda: openai_realtime.refer(FRONT),
+            "Vapi, phone": lambda: vapi.transfer_destination(caller, FRONT, **told),
+            "Vapi, SIP": lambda: vapi.transfer_destination(caller, DESK, **told),
+            "Retell": lambda: retell.transfer_call(caller, FRONT, **told),
+        }[name]()
+
+    def names(self, made):
+        """Names of headers, elements, attributes and fields, and of headers asked for in URIs."""
+        if isinstance(made, str):
+            found = []
+            for element in ET.fromstring(made).iter():
+                nouns = element.tag in ("Number", "Sip")
+                found += [element.tag] if nouns else []
+                uri = element.text or ""
+                found += [f"?{part.partition('=')[0]}" for part in uri.split("?")[1:]]
+                found += list(element.attrib)
+            return found
+        pairs = made.items() if isinstance(made, dict) else made
+        found = [name for name, _ in pairs]
+        for name, value in pairs:
+            if name == "Refer-To":
+                found += [f"?{asked}" for asked in read_value(name, value).uri.headers]
+        return found
+
+    @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+    def test_what_a_way_sends_is_what_its_builder_makes(self, way):
+        most = set()
+        for caller in (JANE, HIDDEN):
+            made = self.made(way.name, caller, LINE, CONTEXT, self.DIALOG, "/why", 20)
+            most |= set(self.names(made))
+        assert most == {item.strip("()") for item in way.sends}
+        least = self.made(way.name, JANE, None, None, None, None)
+        always = {item for item in way.sends if not item.startswith("(")}
+        optional_for_a_number = {"sendDigits", "extension"} & set(self.names(least))
+        assert set(self.names(least)) - optional_for_a_number == always
+
+    @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+    def test_how_long_it_rings_is_set_where_it_says_so(self, way):
+        one, other = (
+            str(self.made(way.name, JANE, LINE, CONTEXT, self.DIALOG, "/why", rings_s))
+            for rings_s in (20, 45)
+        )
+        field = re.match("`([a-zA-Z_]+)`", way.rings)
+        assert (one != other) is (field is not None)
+        if field is not None:
+            assert field[1] in one
+
+    def test_every_sip_header_of_it_is_judged_by_a_grammar(self):
+        sent = {item.strip("()?") for way in WAYS for item in way.sends if "sip." in way.builder}
+        assert sent == set(READERS)
+
+    def test_every_builder_exists(self):
+        modules = {
+            module.__name__.rpartition(".")[2]: module
+            for module in (sip, twilio, livekit, openai_realtime, vapi, retell)
+        }
+        for way in WAYS:
+            module, _, function = way.builder.partition(".")
+            assert function in modules[module].__all__
+
+    def test_the_readme_has_it(self):
+        found = re.search(
+            r"<!-- transfers -->\n(.*?)\n<!-- /transfers -->",
+            README.read_text(encoding="utf-8"),
+            re.DOTALL,
+        )
+        assert found is not None
+        assert found[1] == markdown(), "put what ways.markdown() returns there"

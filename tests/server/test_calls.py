@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.planes import BILLING, CANCEL, CONFIG, MAIN, Served, served
+
+CALLER = "+12025550188"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("plane")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def agent_id(api):
+    rules = [
+        CONFIG["handoffConfig"]["transferRules"][0] | {"fallback": ["+14155550112"]},
+        CONFIG["handoffConfig"]["transferRules"][1],
+    ]
+    config = {"transferDestination": MAIN, "transferRules": rules}
+    return api.published(handoffConfig=config)
+
+
+def opened(api: Served, agent_id: str, **body: object) -> str:
+    return api.data("POST", f"/agents/{agent_id}/calls", json=body)["callId"]
+
+
+def turn(api: Served, call_id: str, **body: object):
+    return api.data("POST", f"/calls/{call_id}/turns", json=body)
+
+
+def test_a_call_goes_from_small_talk_to_a_transfer_with_its_handoff(api: Served, agent_id):
+    call_id = opened(api, agent_id, callerId=CALLER)
+    first = turn(api, call_id, text="hello")
+    assert (first["decision"]["outcome"], first["handoff"]) == ("contain", None)
+    assert turn(api, call_id, event="agentSaid", text="hi")["decision"] is None
+    turn(api, call_id, event="noted", note={"name": "Ada", "details": {"account": "AB-12"}})
+    verify = turn(api, call_id, text="cancel my membership")
+    assert (verify["decision"]["outcome"], verify["handoff"]) == ("verify", None)
+    done = turn(api, call_id, event="verified", method="pin")
+    assert (done["decision"]["outcome"], done["decision"]["destination"]) == ("transfer", CANCEL)
+    packet = done["handoff"]
+    assert (packet["caller"]["number"], packet["caller"]["name"]) == (CALLER, "Ada")
+    assert (packet["rule"], packet["destination"]) == ("Cancel", CANCEL)
+    assert packet["details"] == {"account": "AB-12"}
+    assert (packet["call_id"], packet["decision_id"]) == (call_id, done["decision"]["decisionId"])
+    kept = api.data("GET", f"/calls/{call_id}")
+    assert (kept["outcome"], kept["rule"], kept["transferred"]) == ("transfer", "Cancel", True)
+    assert kept["handoff"] == packet
+    assert "cancel my membership" in [event["text"] for event in kept["timeline"]]
+
+
+def test_a_failed_transfer_goes_on_along_the_chain(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    assert turn(api, call_id, text="I was charged twice")["decision"]["destination"] == BILLING
+    for expected in ("+14155550112", MAIN, None):
+        done = turn(api, call_id, event="transferFailed", outcome="no_answer")
+        assert done["decision"]["destination"] == expected
+    kept = api.data("GET", f"/calls/{call_id}")
+    assert (kept["failedTransfers"], kept["transferred"], kept["rule"]) == (3, False, "Billing")
+    assert (kept["outcome"], kept["reason"]) == ("contain", "nobody_answered")
+
+
+def test_a_provisional_turn_is_not_kept(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    heard = turn(api, call_id, text="I was charged twice", final=False)
+    assert (heard["decision"]["outcome"], heard["handoff"]) == ("transfer", None)
+    kept = api.data("GET", f"/calls/{call_id}")
+    assert (kept["outcome"], kept["timeline"]) == (None, [])
+
+
+def test_what_was_said_is_deleted_when_the_call_ends(api: Served, agent_id):
+    call_id = opened(api, agent_id, callerId=CALLER)
+    turn(api, call_id, text="I was charged twice")
+    ended = api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
+    assert (ended["handoff"], ended["timeline"], ended["transferred"]) == (None, None, True)
+    assert api.data("GET", f"/calls/{call_id}") == ended
+    late = api("POST", f"/calls/{call_id}/turns", json={"text": "hello"})
+    assert (late.status_code, late.json()["code"]) == (409, "call_over")
+
+
+def test_who_hangs_up_ends_the_call(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    turn(api, call_id, text="I was charged twice")
+    left = turn(api, call_id, event="transferFailed", outcome="caller_hung_up")
+    assert (left["isOver"], left["decision"]["reason"]) == (True, "caller_left")
+    assert api.data("GET", f"/calls/{call_id}")["timeline"] is None
+
+
+def test_a_turn_that_does_not_fit_is_409_and_changes_nothing(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    before = api.data("GET", f"/calls/{call_id}")
+    for body in ({"event": "confirmed"}, {"event": "transferFailed", "outcome": "busy"}):
+        response = api("POST", f"/calls/{call_id}/turns", json=body)
+        assert (response.status_code, response.json()["code"]) == (409, "out_of_turn")
+    assert api.data("GET", f"/calls/{call_id}") == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "hi", "event": "noResponse"},
+        {"event": "verified"},
+        {"event": "agentSaid"},
+        {"event": "transferFailed", "outcome": "tired"},
+        {"event": "noResponse", "final": False},
+        {"event": "dance"},
+    ],
+)
+def test_a_turn_is_one_thing(api: Served, agent_id, body):
+    call_id = opened(api, agent_id)
+    assert api("POST", f"/calls/{call_id}/turns", json=body).status_code == 422
+
+
+def test_turns_that_come_at_once_are_all_taken(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    texts = [f"hello number {i}" for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: turn(api, call_id, text=text), texts))
+    kept = api.data("GET", f"/calls/{call_id}")["timeline"]
+    assert sorted(event["text"] for event in kept if event["kind"] == "caller") == sorted(texts)
+
+
+def test_a_repeated_turn_is_taken_once(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    headers = {"Idempotency-Key": f"turn-{call_id}"}
+    answers = [
+        api("POST", f"/calls/{call_id}/turns", json={"text": "I was charged twice"},
+            headers=headers)
+        for _ in range(2)
+    ]  # fmt: skip
+    assert answers[0].content == answers[1].content
+    kept = api.data("GET", f"/calls/{call_id}")["timeline"]
+    assert len([event for event in kept if event["kind"] == "caller"]) == 1
+
+
+def test_calls_are_counted_and_filtered(api: Served):
+    agent_id = api.published()
+    for text in ("hello", "I was charged twice", "I was charged twice"):
+        turn(api, opened(api, agent_id), text=text)
+    api.data("POST", f"/agents/{agent_id}/route", json={"utterance": "what about the weather"})
+    assert api.plane.recorder.flush()
+    found = api.data("GET", f"/agents/{agent_id}/calls")
+    totals = found["totals"]
+    assert (totals["calls"], totals["contained"], totals["transferred"]) == (4, 1, 3)
+    assert (totals["byRule"], totals["defaultRate"]) == ({"Billing": 2}, 0.25)
+    assert len(found["items"]) == 4
+    by_rule = api.data("GET", f"/agents/{agent_id}/calls", params={"rule": "Billing"})
+    assert [item["rule"] for item in by_rule["items"]] == ["Billing", "Billing"]
+    assert by_rule["totals"]["calls"] == 2
+    contained = api.data("GET", f"/agents/{agent_id}/calls", params={"outcome": "contain"})
+    assert contained["totals"]["calls"] == 1
+    later = {"since": "2100-01-01T00:00:00Z"}
+    assert api.data("GET", f"/agents/{agent_id}/calls", params=later)["totals"]["calls"] == 0
+    for wrong in ({"outcome": "x"}, {"since": "yesterday"}, {"cursor": "!"}, {"limit": 0}):
+        assert api("GET", f"/agents/{agent_id}/calls", params=wrong).status_code == 422
+
+
+def test_transcripts_are_kept_where_that_is_wanted_and_deleted_in_time(tmp_path):
+    from datetime import UTC, datetime, timedelta
+
+    with served(tmp_path, store_transcripts=True, retention_days=2) as api:
+        agent_id = api.published()
+        call_id = opened(api, agent_id, callerId=CALLER)
+        turn(api, call_id, text="my invoice from zanzibar is wrong")
+        api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
+        kept = api.data("GET", f"/calls/{call_id}")
+        assert "my invoice from zanzibar is wrong" in [event["text"] for event in kept["timeline"]]
+        database = (tmp_path / "routing.db").read_bytes()
+        database += (tmp_path / "routing.db-wal").read_bytes()
+        assert b"zanzibar" not in database
+        assert CALLER.encode() not in database
+        api.plane.store.expire(datetime.now(UTC) + timedelta(days=3))
+        assert api.data("GET", f"/calls/{call_id}")["timeline"] is None
+
+
+def test_silence_transfers_unless_the_agent_is_to_see_to_it(api: Served):
+    for action, outcome in (("transfer", "default"), ("hangup", "contain")):
+        agent_id = api.published(callControl={"onNoResponseAction": action})
+        call_id = opened(api, agent_id)
+        turn(api, call_id, event="noResponse")
+        assert turn(api, call_id, event="noResponse")["decision"]["outcome"] == outcome

@@ -1,0 +1,1 @@
+"""What tests share: strategies, naive twins, servers, hostile input."""

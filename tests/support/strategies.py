@@ -1,0 +1,203 @@
+"""Hypothesis strategies and plain constructors for the domain's values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+
+from hypothesis import strategies as st
+
+from routing_engine import (
+    BusinessHours,
+    ContextRule,
+    Destination,
+    HashingEncoder,
+    Holiday,
+    Location,
+)
+from routing_engine.catalog.columns import LocationColumns
+
+WORDS = (
+    *("billing", "charge", "invoice", "refund", "urgent", "leak", "flood", "booking", "cancel"),
+    *("quote", "repair", "warranty", "manager", "complaint", "job", "hours", "parts", "delivery"),
+    *("voicemail", "password", "account", "outage", "install", "estimate", "permit", "technician"),
+)
+
+AREAS = ("415", "212", "303", "312", "512", "602", "702", "713", "206", "617")
+
+TIMEZONES = ("America/New_York", "America/Los_Angeles", "Europe/London", "UTC")
+
+
+def number(n: int) -> str:
+    """A valid North American number, another for each n in [0, 9,999,999]."""
+    area, rest = divmod(n, 1_000_000)
+    return f"+1{AREAS[area]}5{rest:06d}"
+
+
+def a_rule(
+    label: str = "Billing", destination: str | None = "+14155550111", **fields
+) -> ContextRule:
+    """A rule; ``when`` follows from the label unless it is given."""
+    fields.setdefault("when", f"caller asks about {label.lower()}")
+    return ContextRule(label=label, destination=destination, **fields)
+
+
+def a_location(location_id: str = "store-1", *rules: ContextRule, **fields) -> Location:
+    """A location; its default destination is +14155550100 unless it is given."""
+    fields.setdefault("default_destination", "+14155550100")
+    return Location(location_id=location_id, rules=rules, **fields)
+
+
+class FakeEncoder:
+    """Answers with whatever a function makes of the texts; keeps what it was asked."""
+
+    def __init__(self, answer, *, dimension: int = 8) -> None:
+        self.answer = answer
+        self.dimension = dimension
+        self.fingerprint = f"fake-{dimension}"
+        self.calls: list[list[str]] = []
+
+    def encode(self, texts):
+        self.calls.append(list(texts))
+        return self.answer(texts)
+
+
+class SwitchableEncoder(HashingEncoder):
+    """A hashing encoder that misbehaves once ``failure`` is set."""
+
+    failure = None
+
+    def encode(self, texts):
+        if self.failure is not None:
+            return self.failure(texts)
+        return super().encode(texts)
+
+
+_VALID_NUMBERS = st.one_of(
+    st.integers(0, 9_999_999).map(number),
+    st.integers(0, 99_999).map(lambda n: f"+4420794{n:05d}"),
+    st.sampled_from(
+        ("+442079460958", "+18005550199", "+390612345678", "+4930123456", "+61291234567")
+    ),
+)
+extensions = st.text(string.digits, min_size=1, max_size=11)
+_sip_users = st.text(string.ascii_letters + string.digits + "-_.!~*'()&=+$,/", max_size=12)
+_labels = st.from_regex(r"[a-z0-9]([a-z0-9\-]{0,10}[a-z0-9])?", fullmatch=True)
+_hosts = st.one_of(
+    st.lists(_labels, min_size=1, max_size=3).map(lambda labels: ".".join([*labels, "example"])),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
+)
+
+
+@st.composite
+def sip_uris(draw) -> str:
+    """SIP and SIPS URIs in canonical form."""
+    user = draw(_sip_users)
+    port = draw(st.none() | st.integers(1, 65535))
+    parameters = draw(st.sampled_from(("", ";transport=tls", ";lr;user=phone")))
+    return (
+        f"{draw(st.sampled_from(('sip', 'sips')))}:{f'{user}@' if user else ''}{draw(_hosts)}"
+        f"{'' if port is None else f':{port}'}{parameters}"
+    )
+
+
+destinations = st.one_of(
+    _VALID_NUMBERS.map(lambda number: Destination(number=number)),
+    st.builds(Destination, _VALID_NUMBERS, extensions),
+    sip_uris().map(lambda uri: Destination(sip_uri=uri)),
+)
+
+sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+texts = st.one_of(
+    sentences,
+    st.text(
+        st.characters(exclude_categories=("C", "Z")),
+        min_size=1,
+        max_size=20,
+    ),
+)
+thresholds = st.none() | st.sampled_from((0.0, 0.25, 0.5, 1.0))
+
+
+@st.composite
+def rules(draw, when=texts) -> ContextRule:
+    """Context rules of every kind."""
+    action = draw(st.sampled_from(("transfer", "transfer", "transfer", "contain")))
+    destination = draw(destinations if action == "transfer" else st.none() | destinations)
+    return ContextRule(
+        label=draw(texts),
+        when=draw(when),
+        examples=tuple(draw(st.lists(texts, max_size=3))),
+        threshold=draw(thresholds),
+        hours=draw(st.sampled_from((None, "always", "open", "closed"))),
+        requires_verification=draw(st.booleans()),
+        requires_confirmation=draw(st.booleans()),
+        action=action,
+        enabled=draw(st.booleans()),
+        destination=destination,
+        fallback=tuple(draw(st.lists(destinations, max_size=2))),
+        required_details=tuple(draw(st.lists(texts, max_size=2))),
+        verification_methods=tuple(draw(st.lists(texts, max_size=2))),
+        ring_timeouts_s=tuple(draw(st.lists(st.integers(5, 300), max_size=2))),
+    )
+
+
+_dated = st.builds(
+    Holiday,
+    date=st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1)),
+    name=st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=5),
+    ranges=st.sampled_from(((), ("08:00-12:00",), ("08:00-12:00", "22:00-02:00"))),
+)
+
+
+@st.composite
+def business_hours(draw, timezone) -> BusinessHours:
+    """Business hours of every kind."""
+    once = st.lists(_dated, max_size=2, unique_by=lambda item: item.date)
+    return BusinessHours(
+        timezone=draw(timezone),
+        weekly=draw(
+            st.sampled_from(
+                (
+                    *("24/7", "closed", "Mon-Fri 08:00-17:00"),
+                    "Mon, Wed 08:00-12:00 13:00-17:00; Sat 22:00-02:00",
+                )
+            )
+        ),
+        holidays=draw(once),
+        exceptions=draw(once),
+        country=draw(st.sampled_from((None, None, "US"))),
+    )
+
+
+_ids = st.one_of(
+    st.integers(0, 99_999).map(lambda n: f"store-{n:05d}"),
+    st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12),
+)
+
+
+@st.composite
+def locations(draw, location_id=_ids) -> Location:
+    """Locations of nought to four rules."""
+    made = draw(st.lists(rules(), max_size=4, unique_by=lambda rule: rule.when.casefold()))
+    timezone = draw(st.none() | st.sampled_from(TIMEZONES))
+    hours = st.none() if timezone is None else st.none() | business_hours(st.just(timezone))
+    return Location(
+        location_id=draw(location_id),
+        default_destination=draw(destinations),
+        rules=tuple(made),
+        name=draw(st.none() | texts),
+        timezone=timezone,
+        threshold=draw(thresholds),
+        business_hours=draw(hours),
+        after_hours=draw(st.none() | destinations),
+    )
+
+
+location_lists = st.lists(locations(), max_size=4, unique_by=lambda item: item.location_id)
+
+
+def compiled(*made: Location) -> LocationColumns:
+    """Locations as columns."""
+    return LocationColumns.from_locations(made)
