@@ -92,7 +92,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         default="default",
-        help="default, hashing (no model), reference, or a sentence-transformers model",
+        help="default, hashing (no model), frozen, reference, or a sentence-transformers model",
     )
 
 

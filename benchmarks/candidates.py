@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.encoders import compiled, compiling
-from routing_engine.encoders.background import background_texts
+from routing_engine.encoders.background import Background, background_texts, shipped_background
+from routing_engine.encoders.model_files import packaged_model
 from routing_engine.encoders.sentence_transformer import load_sentence_transformer
 from routing_engine.encoders.source import ModelSource
 
@@ -46,6 +47,9 @@ class CandidateEncoder:
         tokenizer: without padding.
         run: int64 ``(batch, tokens)`` -> float32 ``(batch, dimension)``.
         dimension: of a vector.
+
+    Attributes:
+        background: what the engine is to take generic text for; None to have it fitted.
     """
 
     MAX_BATCH = 32
@@ -53,6 +57,7 @@ class CandidateEncoder:
     def __init__(self, fingerprint: str, tokenizer: Tokenizer, run: Run, dimension: int) -> None:
         self.fingerprint = fingerprint
         self.dimension = dimension
+        self.background: Background | None = None
         self._tokenizer = tokenizer
         self._run = run
 
@@ -130,14 +135,16 @@ class Candidate:
         Args:
             shop: what it is made from.
             own_background: a background model is fitted to it; otherwise it has the one that
-                ships, by a fingerprint that ends as the model's.
+                ships.
         """
         made = self.make(shop)
         if made is None:
             return None
         run, path, tokenizer = made
-        end = "" if own_background else f":{shop.source.fingerprint}"
-        return CandidateEncoder(f"candidate {self.name}{end}", tokenizer, run, shop.dimension), path
+        encoder = CandidateEncoder(f"candidate {self.name}", tokenizer, run, shop.dimension)
+        if not own_background:
+            encoder.background = shipped_background(packaged_model().fingerprint)
+        return encoder, path
 
 
 def _session(path: Path, *, as_stored: bool = False) -> Run:

@@ -115,7 +115,7 @@ def _batch_difference(encoder: CandidateEncoder, texts: Sequence[str], seed: int
 
 
 def _quality(encoder: CandidateEncoder, files: Sequence[CaseFile]) -> list[dict[str, Any]]:
-    memory = RememberingEncoder(encoder)
+    memory = RememberingEncoder(encoder, background=encoder.background)
     measured = []
     for cases in files:
         for with_examples in (False, True):
@@ -160,7 +160,7 @@ def _run(options: Namespace) -> Document:
     quick: bool = options.quick
     n_timed = options.timed or (40 if quick else 1_000)
     files = [read_cases(path) for path in options.files or [DEFAULT_FILE]]
-    model = None if options.encoder in ("default", "reference") else options.encoder
+    model = None if options.encoder in ("default", "frozen", "reference") else options.encoder
     own_background = not (quick or options.shipped_background)
     rows = measure(
         CANDIDATES,

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine import Encoder, HashingEncoder, RoutingEngine, SentenceTransformerEncoder
+from routing_engine import (
+    CompiledEncoder,
+    Encoder,
+    HashingEncoder,
+    RoutingEngine,
+    SentenceTransformerEncoder,
+)
 from routing_engine.encoders import encode_distinct
+from routing_engine.encoders.background import Background
+from routing_engine.encoders.source import BASE_MODEL
 
 __all__ = ["RememberingEncoder", "TimedEncoder", "make_encoder"]
 
@@ -21,8 +29,9 @@ def make_encoder(name: str) -> Encoder:
 
     Args:
         name: ``"default"`` for what an engine takes when it is given none; ``"hashing"`` for the
-            deterministic fake; ``"reference"`` for the packaged model run by
-            sentence-transformers; otherwise a sentence-transformers model name or folder.
+            deterministic fake; ``"frozen"`` for all-MiniLM-L6-v2 as it was published, compiled;
+            ``"reference"`` for the same run by sentence-transformers; otherwise a
+            sentence-transformers model name or folder, run by that.
 
     Raises:
         EncoderError: it cannot be loaded.
@@ -31,6 +40,8 @@ def make_encoder(name: str) -> Encoder:
         return RoutingEngine().encoder
     if name == "hashing":
         return HashingEncoder()
+    if name == "frozen":
+        return CompiledEncoder(BASE_MODEL)
     return SentenceTransformerEncoder(None if name == "reference" else name)
 
 
@@ -39,13 +50,15 @@ class RememberingEncoder:
 
     Args:
         encoder: what encodes texts heard for the first time.
+        background: what the engine is to take generic text for; None to have it choose.
 
     Attributes:
         remembers: False passes every text through to the encoder, so that its cost is seen.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, background: Background | None = None) -> None:
         self.remembers = True
+        self.background = background
         self._encoder = encoder
         self._known: dict[str, Vectors] = {}
 

@@ -30,7 +30,7 @@ from benchmarks.accuracy import Answers
 from benchmarks.cases import CaseFile, Query, read_cases
 from benchmarks.encoders import make_encoder
 from benchmarks.report import ROOT, Table, number
-from routing_engine import CompiledEncoder, Encoder, InvalidValueError, RuleText
+from routing_engine import Encoder, InvalidValueError, RuleText
 from routing_engine.encoders import encode_distinct
 from routing_engine.encoders.background import (
     Background,
@@ -632,12 +632,12 @@ def _table(title: str, choices: Choices, parameters: Parameters, files: Iterable
 
 def add_options(parser: ArgumentParser) -> None:
     """What the command line may say."""
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="case files")
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="case files")
     parser.add_argument(
         "--held-out", type=Path, nargs="+", default=[], metavar="FILE", help="measured, not fitted"
     )
     parser.add_argument(
-        "--encoder", default="default", help="default, reference, or hashing (no model)"
+        "--encoder", default="default", help="default, frozen, reference, or hashing (no model)"
     )
     parser.add_argument(
         "--out",
@@ -645,6 +645,11 @@ def add_options(parser: ArgumentParser) -> None:
         default=ROOT / "routing_engine" / "resources",
         metavar="DIR",
         help="folder of background.npz and scoring.json (routing_engine/resources)",
+    )
+    parser.add_argument(
+        "--background-only",
+        action="store_true",
+        help="fit background.npz to the encoder and keep scoring.json; needs no case files",
     )
     parser.add_argument("--seed", type=int, default=0, help="of whatever is drawn (0)")
     parser.add_argument(
@@ -659,9 +664,15 @@ def run(options: Namespace) -> int:
         0.
 
     Raises:
-        InvalidValueError: a case file cannot be read or is not enough to fit, or two have the
-            same name.
+        InvalidValueError: no case file is named, one cannot be read or is not enough to fit, or
+            two have the same name.
     """
+    if options.background_only:
+        background = embed(make_encoder(options.encoder), []).background_file()
+        _write(options.out / "background.npz", background)
+        return 0
+    if not options.files:
+        raise InvalidValueError("no case files to fit the weights on: name at least one")
     fitted = [read_cases(path) for path in options.files]
     held_out = [read_cases(path) for path in options.held_out]
     names = [cases.name for cases in (*fitted, *held_out)]
@@ -671,10 +682,7 @@ def run(options: Namespace) -> int:
         raise InvalidValueError("--cross fits one file and measures another: name at least two")
     tables = [made for cases in fitted for made in episodes(cases, seed=options.seed)]
     others = [made for cases in held_out for made in episodes(cases, seed=options.seed)]
-    # Not the engine's default, which runs by torch where it cannot be compiled: what ships is
-    # for the compiled encoder.
-    default = options.encoder == "default"
-    encoder = CompiledEncoder() if default else make_encoder(options.encoder)
+    encoder = make_encoder(options.encoder)
     space = embed(encoder, [*tables, *others])
     choices = choices_of(tables, space)
     parameters = fit(choices)

@@ -194,15 +194,11 @@ def described_rules() -> list[tuple[str, str]]:
 
 
 def shipped_background(fingerprint: str) -> Background | None:
-    """The background that ships, or None where it is of another model.
-
-    A fingerprint ends in the model's own hash: compiled and reference encoder of one model share
-    a background, for their vectors differ by far less than any two sentences do.
-    """
+    """The background that ships, or None where it is of another encoder."""
     path = _resource("background.npz")
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as arrays:
-        if str(arrays["fingerprint"]).rpartition(":")[2] != fingerprint.rpartition(":")[2]:
+        if str(arrays["fingerprint"]) != fingerprint:
             return None
         return Background.of({name: arrays[name] for name in PARTS})

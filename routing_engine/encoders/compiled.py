@@ -1,9 +1,7 @@
-"""A compiled model: found in the cache or made, and run by ONNX Runtime."""
+"""A compiled model: the packaged one, or found in the cache or made; run by ONNX Runtime."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import secrets
@@ -17,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.encoders.model_files import RECIPE, ModelFiles, open_model, packaged_model
 from routing_engine.encoders.protocol import Encoder, Vectors
 from routing_engine.encoders.source import ModelSource, find_model
-from routing_engine.errors import EncoderError
+from routing_engine.errors import EncoderError, MissingExtraError, ModelIntegrityError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["CACHE_VARIABLE", "CompiledEncoder", "cache_folder", "default_encoder"]
 
 CACHE_VARIABLE = "ROUTING_ENGINE_CACHE"
-RECIPE = "int8-static-2"
-"""Names how `compiling` works and its constants; part of an encoder's fingerprint."""
 MAX_BATCH = 32
 
 _logger = logging.getLogger(__name__)
-_FACTS = "compiled.json"
 
 
 def cache_folder() -> Path:
@@ -48,19 +44,27 @@ def cache_folder() -> Path:
 class CompiledEncoder:
     """A sentence-transformers model as an int8 graph, run by ONNX Runtime. The default.
 
-    Compiled on first use (half a minute; needs torch) and kept under :func:`cache_folder` by
-    the model's fingerprint; from then on neither torch nor transformers is imported. Each call
-    computes in the caller's own thread and nowhere else, so concurrency is as many threads as
-    call. A text's vector has the same bits alone and among others.
+    The default model ships compiled, with its tokenizer: it needs no other package and no network.
+    Any other is compiled on first use (half a minute; needs the extra ``sentence-transformers``)
+    and kept under :func:`cache_folder`; from then on neither torch nor transformers is imported.
+
+    Each call computes in the caller's own thread and nowhere else, so concurrency is as many
+    threads as call. A text's vector has the same bits alone and among others.
 
     Args:
-        model: as for :class:`SentenceTransformerEncoder`.
-        cache: the folder of compiled models; None for :func:`cache_folder`.
+        model: None for the encoder that ships; ``"all-MiniLM-L6-v2"`` for that model as it was
+            published; otherwise a model folder, or a name on the Hugging Face hub, which is
+            downloaded unless ``HF_HUB_OFFLINE=1``.
+        cache: the folder of models compiled here; None for :func:`cache_folder`.
         step: told what is being done while compiling.
+
+    Attributes:
+        name: of the model, for people.
 
     Raises:
         EncoderError: the model cannot be found, compiled or loaded.
-        ModelIntegrityError: the packaged weights are not the model's own.
+        ModelIntegrityError: files of the package are not the ones that were shipped.
+        MissingExtraError: compiling needs an extra that is not installed.
     """
 
     def __init__(
@@ -70,17 +74,21 @@ class CompiledEncoder:
         cache: Path | None = None,
         step: Callable[[str], None] | None = None,
     ) -> None:
-        source = find_model(model)
-        self.name = source.name
-        self._fingerprint = f"{RECIPE}:{source.fingerprint}"
-        folder = (cache_folder() if cache is None else cache) / (f"{RECIPE}-{source.fingerprint}")
-        facts = _read(folder)
-        if facts is None:
-            facts = _compile(source, folder, step or _announce)
-        self._dimension = int(facts["dimension"])
-        self._tokenizer_path = str(folder / "tokenizer.json")
-        self._max_tokens = int(facts["max_tokens"])
-        self._session = _session(folder / "model.onnx")
+        if model is None:
+            files = packaged_model()
+            self.name = files.name
+        else:
+            source = find_model(model)
+            folder = (cache_folder() if cache is None else cache) / (
+                f"{RECIPE}-{source.fingerprint}"
+            )
+            files = _cached(folder) or _compile(source, folder, step or _announce)
+            self.name = source.name
+        self._fingerprint = files.fingerprint
+        self._dimension = files.dimension
+        self._tokenizer_path = str(files.tokenizer)
+        self._max_tokens = files.max_tokens
+        self._session = _session(files.graph)
         self._threads = threading.local()
         self._tokenizer()
 
@@ -90,7 +98,7 @@ class CompiledEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """The recipe of compilation and the hash of the source model's weights."""
+        """A hash of the graph and the tokenizer: of their content, whatever they were made from."""
         return self._fingerprint
 
     def _tokenizer(self) -> Tokenizer:
@@ -146,52 +154,38 @@ def _session(path: Path) -> Any:
         raise EncoderError(f"ONNX Runtime cannot load the compiled model: {error}") from error
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
-    """Facts of a compiled model whose files have the hashes they should have, or None."""
+def _cached(folder: Path) -> ModelFiles | None:
+    """A compiled model of the cache; None where it is missing or damaged."""
     try:
-        facts: dict[str, Any] = json.loads((folder / _FACTS).read_bytes())
-        hashes = facts["sha256"]
-        int(facts["dimension"]), int(facts["max_tokens"])  # a KeyError where one is missing
-        for name in ("model.onnx", "tokenizer.json"):
-            with (folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != hashes[name]:
-                    _logger.warning("compiled model was altered, compiling again: %s", name)
-                    return None
+        return open_model(folder)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _logger.warning("compiled model is unreadable, compiling again: %s", type(error).__name__)
+    except ModelIntegrityError as error:
+        _logger.warning("compiled model is damaged, compiling again: %s", error)
         return None
-    return facts
 
 
-def _compile(source: ModelSource, folder: Path, step: Callable[[str], None]) -> dict[str, Any]:
+def _compile(source: ModelSource, folder: Path, step: Callable[[str], None]) -> ModelFiles:
     """Compile aside and rename into place. Of several processes one compiles, the others wait."""
     from filelock import FileLock
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / f".{folder.name}.lock"):
-            facts = _read(folder)  # another process may have been first
-            if facts is not None:
-                return facts
+            files = _cached(folder)  # another process may have been first
+            if files is not None:
+                return files
             from routing_engine.encoders.compiling import compile_model
 
             aside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}"
             aside.mkdir()
             try:
-                facts = compile_model(source, aside, step=step)
-                facts["source"] = source.name
-                facts["sha256"] = {
-                    name: hashlib.sha256((aside / name).read_bytes()).hexdigest()
-                    for name in ("model.onnx", "tokenizer.json")
-                }
-                (aside / _FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
+                compile_model(source, aside, step=step)
                 shutil.rmtree(folder, ignore_errors=True)
                 aside.rename(folder)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
-            return facts
+            return open_model(folder)
     except OSError as error:
         raise EncoderError(f"cannot keep a compiled model in {folder.parent}: {error}") from error
 
@@ -205,12 +199,21 @@ def default_encoder(
 ) -> Encoder:
     """The compiled encoder of a model, or the reference encoder where it cannot be compiled.
 
+    Args:
+        model: as for :class:`CompiledEncoder`. The one that ships, None, has no substitute.
+        step: told what is being done while compiling.
+
     Raises:
         EncoderError: the model cannot be found or loaded at all.
-        ModelIntegrityError: the packaged weights are not the model's own.
+        ModelIntegrityError: files of the package are not the ones that were shipped.
+        MissingExtraError: the model needs an extra that is not installed.
     """
+    if model is None:
+        return CompiledEncoder()
     try:
         return CompiledEncoder(model, step=step)
+    except MissingExtraError:
+        raise
     except (EncoderError, ImportError) as error:
         from routing_engine.encoders.sentence_transformer import SentenceTransformerEncoder
 

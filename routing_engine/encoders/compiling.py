@@ -11,7 +11,8 @@
    activations to weights by ``s_j = max|X_j|^a / max|W_j|^(1-a)`` (SmoothQuant, Xiao et al.,
    ICML 2023), a = 0.85. Weights have a scale an output channel, and no two of them that meet in
    a sum of two products reach further than 128: see :data:`PAIR_REACH`.
-4. Token embeddings are stored as float16.
+4. Token embeddings are stored as int8 with a scale a token. Of 600 sentences the mean cosine to
+   fp32 is 0.9979, as with float16, at half the size; a scale a block of 32 to 64 adds nothing.
 
 Static scales are what makes batch and single equal: with dynamic quantisation the scale is taken
 over the whole batch, and a caller's vector depends on who else called (measured: 0.03 in a
@@ -31,9 +32,10 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.encoders.background import background_texts
+from routing_engine.encoders.model_files import GRAPH, RECIPE, TOKENIZER, write_facts
 from routing_engine.encoders.sentence_transformer import load_sentence_transformer
-from routing_engine.encoders.source import ModelSource
-from routing_engine.errors import EncoderError
+from routing_engine.encoders.source import EXTRA, ModelSource
+from routing_engine.errors import EncoderError, MissingExtraError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -67,7 +69,7 @@ Floats = npt.NDArray[np.float32]
 def compile_model(
     source: ModelSource, folder: Path, *, step: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Write ``model.onnx`` and ``tokenizer.json`` into a folder.
+    """Write a compiled model into a folder: graph, tokenizer and facts.
 
     Args:
         source: the model.
@@ -75,12 +77,17 @@ def compile_model(
         step: told what is being done.
 
     Returns:
-        Facts: ``dimension``, ``max_tokens``, ``cosine`` (mean, to the reference, on texts that
-        were not calibrated on).
+        Facts: ``name``, ``dimension``, ``max_tokens``, ``recipe``, ``cosine`` (mean, to the
+        reference, on texts that were not calibrated on).
 
     Raises:
         EncoderError: the model cannot be exported, or the result is too far from the reference.
+        MissingExtraError: the extra that compiles is not installed.
     """
+    try:
+        import onnx  # noqa: F401  its absence is told now, not after a minute
+    except ImportError as error:
+        raise MissingExtraError(f"compiling {source.name!r}", EXTRA) from error
     source.verify()
     step("loading the model")
     reference = load_sentence_transformer(source, attention="eager")
@@ -105,10 +112,17 @@ def compile_model(
         raise EncoderError(
             f"compiling {source.name!r} lost too much: mean cosine {cosine:.3f} to the reference"
         )
-    _settle(quantised, folder / "model.onnx")
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    dimension = reference.get_embedding_dimension()
-    return {"dimension": int(dimension or 0), "max_tokens": max_tokens, "cosine": cosine}
+    _settle(quantised, folder / GRAPH)
+    tokenizer.save(str(folder / TOKENIZER), pretty=False)
+    facts = {
+        "name": source.name,
+        "dimension": int(reference.get_embedding_dimension() or 0),
+        "max_tokens": max_tokens,
+        "recipe": RECIPE,
+        "cosine": cosine,
+    }
+    write_facts(folder, facts)
+    return facts
 
 
 def _tokenizer(reference: SentenceTransformer) -> tuple[Tokenizer, int]:
@@ -336,11 +350,12 @@ def _quantise(model: ModelProto, tokens: Sequence[npt.NDArray[np.int64]]) -> Mod
                 epsilon=attributes["epsilon"],
             )
         elif node.op_type == "Gather" and _is_table(constants.get(node.input[0])):
-            table = numpy_helper.to_array(constants[node.input[0]]).astype(np.float16)
-            halves = emit(
-                "Gather", [constant(f"{node.input[0]}:half", table), node.input[1]], f"{out}:half"
-            )
-            emit("Cast", [halves], out, to=onnx.TensorProto.FLOAT)
+            table, ids = node.input[:2]
+            rows, row_scales = _rows(numpy_helper.to_array(constants[table]))
+            integers = emit("Gather", [constant(f"{table}:q", rows), ids], f"{out}:q")
+            scales = emit("Gather", [constant(f"{table}:scale", row_scales), ids], f"{out}:scale")
+            numbers = emit("Cast", [integers], f"{out}:cast", to=onnx.TensorProto.FLOAT)
+            emit("Mul", [numbers, scales], out)
         else:
             nodes.append(node)
     quantised = onnx.ModelProto()
@@ -357,6 +372,13 @@ def _quantise(model: ModelProto, tokens: Sequence[npt.NDArray[np.int64]]) -> Mod
 
 def _is_table(tensor: Any) -> bool:
     return tensor is not None and len(tensor.dims) == 2 and tensor.dims[0] > 1000
+
+
+def _rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats]:
+    """A table as int8, and what one stands for in each row: ``(n_rows, 1)``."""
+    rows = table.astype(np.float32)
+    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / np.float32(127.0)
+    return np.clip(np.round(rows / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
 
 
 def _biases(model: ModelProto, products: dict[str, Any]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from routing_engine.encoders.protocol import Vectors
-from routing_engine.encoders.source import ModelSource, find_model
-from routing_engine.errors import EncoderError
+from routing_engine.encoders.source import EXTRA, ModelSource, find_model
+from routing_engine.errors import EncoderError, MissingExtraError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -20,17 +20,22 @@ __all__ = ["SentenceTransformerEncoder", "load_sentence_transformer"]
 
 
 class SentenceTransformerEncoder:
-    """Any sentence-transformers model, run as it is by torch. The reference.
+    """Any sentence-transformers model, run as it is by torch. The reference of a compiled one.
+
+    Needs the extra ``sentence-transformers``.
 
     Args:
-        model: None for the packaged all-MiniLM-L6-v2 (nothing is downloaded; its weights are
-            checked by hash); otherwise a model folder, or a name on the Hugging Face hub, which
-            is downloaded unless ``HF_HUB_OFFLINE=1``.
+        model: None for the frozen base, all-MiniLM-L6-v2 (from its package: nothing is downloaded,
+            and its weights are checked by hash). That is the model that the encoder which ships
+            comes from; the weights that one was compiled from do not ship. Otherwise a model
+            folder, or a name on the Hugging Face hub, which is downloaded unless
+            ``HF_HUB_OFFLINE=1``.
         device: torch device.
 
     Raises:
         EncoderError: the model cannot be found or loaded.
         ModelIntegrityError: the packaged weights are not the model's own.
+        MissingExtraError: the extra is not installed.
     """
 
     def __init__(self, model: str | Path | None = None, *, device: str = "cpu") -> None:
@@ -81,9 +86,13 @@ def load_sentence_transformer(
 
     Raises:
         EncoderError: the model cannot be loaded.
+        MissingExtraError: the extra is not installed.
     """
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
+    except ImportError as error:
+        raise MissingExtraError(f"running or compiling {source.name!r}", EXTRA) from error
 
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

