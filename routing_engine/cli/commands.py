@@ -148,8 +148,17 @@ EncoderOption = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="default, a sentence-transformers model name, or its folder. hashing is a fake for "
-        "tests: fast, without a model, and without understanding.",
+        help="default, a sentence-transformers model name, or its folder (which needs the extra "
+        "sentence-transformers). hashing is a fake for tests: fast, without a model, and without "
+        "understanding.",
+    ),
+]
+ReembedOption = Annotated[
+    bool,
+    typer.Option(
+        "--reembed",
+        help="Where another encoder made the snapshot: embed its rules again, and save it. "
+        "What was fitted with that encoder is lost.",
     ),
 ]
 VerifiedOption = Annotated[
@@ -433,6 +442,7 @@ def route(
     explain: ExplainOption = False,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
 ) -> None:
     """Say where a caller goes who needs a person.
 
@@ -441,7 +451,7 @@ def route(
     explanation. Exit code 5 if the encoder failed and the call went to the
     default for that reason.
     """
-    engine = open_engine(directory, encoder, location)
+    engine = open_engine(directory, encoder, location, reembed=reembed)
     decision = engine.route(
         location, " ".join(words), verified=verified, confirmed=confirmed, now=at
     )
@@ -465,6 +475,7 @@ def repl(
     confirmed: ConfirmedOption = False,
     explain: ExplainOption = False,
     encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
 ) -> None:
     """Route one sentence a line, at a prompt or from a pipe.
 
@@ -473,7 +484,11 @@ def repl(
     input, leaves.
     """
     session = Session(
-        open_engine(directory, encoder, location), location, explain, verified, confirmed
+        open_engine(directory, encoder, location, reembed=reembed),
+        location,
+        explain,
+        verified,
+        confirmed,
     )
     for line in typed_lines(lambda: session.location):
         if not line.startswith(":"):
@@ -505,6 +520,7 @@ def call(
     explain: ExplainOption = False,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
 ) -> None:
     """Play a call, one turn of the caller a line.
 
@@ -519,7 +535,7 @@ def call(
     At the end comes the handoff: what the person who was dialled last gets.
     --json prints the decisions, the handoff and the whole call.
     """
-    engine = open_engine(directory, encoder, location)
+    engine = open_engine(directory, encoder, location, reembed=reembed)
     played = CallSession(
         engine, engine.open_call(location, caller_id=caller_id), explain, silent=json_output
     )
@@ -565,6 +581,7 @@ def evaluate(
     template: TemplateOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
 ) -> None:
     """Measure how good the decisions are on labelled calls.
 
@@ -572,7 +589,7 @@ def evaluate(
     callers said.
     """
     _check_plot(plot)
-    engine = open_source(source, region, template, encoder)
+    engine = open_source(source, region, template, encoder, reembed=reembed)
     with working("answering"):
         found = engine.evaluate(cases)
     if plot is not None:
@@ -604,6 +621,7 @@ def fit(
     template: TemplateOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
 ) -> None:
     """Adjust threshold, calibration and weights to labelled calls.
 
@@ -612,7 +630,7 @@ def fit(
     """
     check_target(out)
     _check_plot(plot)
-    engine = open_source(source, region, template, encoder)
+    engine = open_source(source, region, template, encoder, reembed=reembed)
     with working("fitting"):
         fitting = engine.fit(cases, seed=seed)
     if fitting.accepted:
@@ -764,7 +782,9 @@ def compile_(
 ) -> None:
     """Compile a sentence-transformers model now, so that no first call has to wait for it.
 
-    Kept under the user's cache folder, or under $ROUTING_ENGINE_CACHE.
+    Kept under the user's cache folder, or under $ROUTING_ENGINE_CACHE. The default
+    ships compiled: it is checked and loaded. Any other model needs the extra
+    sentence-transformers.
     """
     started_s = time.perf_counter()
     encoder = compiled_encoder(model)

@@ -139,8 +139,17 @@ def open_columns(directory: Path) -> LocationColumns:
         return load_snapshot(directory).catalog.columns
 
 
-def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngine:
-    """The engine of a snapshot; the location is looked up before the encoder is loaded."""
+def open_engine(
+    directory: Path, encoder: str, location_id: str, *, reembed: bool = False
+) -> RoutingEngine:
+    """The engine of a snapshot; the location is looked up before the encoder is loaded.
+
+    Args:
+        directory: of the snapshot.
+        encoder: by its name.
+        location_id: must be in the snapshot.
+        reembed: where another encoder made the snapshot, embed its rules again and save it.
+    """
     from routing_engine.catalog.snapshot import load_snapshot
 
     snapshot = load_snapshot(directory)
@@ -149,11 +158,19 @@ def open_engine(directory: Path, encoder: str, location_id: str) -> RoutingEngin
             f"{directory}: {no_location(location_id, snapshot.catalog.columns)}",
             ExitCode.UNKNOWN_LOCATION,
         )
-    return _opened(directory, snapshot, encoder)
+    return _opened(directory, snapshot, encoder, reembed)
 
 
-def open_source(source: Path, region: str, template: Path | None, encoder: str) -> RoutingEngine:
+def open_source(
+    source: Path, region: str, template: Path | None, encoder: str, *, reembed: bool = False
+) -> RoutingEngine:
     """The engine of a snapshot or of a sheet.
+
+    Args:
+        source: a snapshot's directory, or a sheet.
+        region, template: of the sheet.
+        encoder: by its name.
+        reembed: where another encoder made the snapshot, embed its rules again and save it.
 
     Raises:
         SheetError: the sheet has errors.
@@ -167,24 +184,31 @@ def open_source(source: Path, region: str, template: Path | None, encoder: str) 
         model, _ = timed_encoder(encoder)
         return RoutingEngine(columns, encoder=model, progress=stderr().is_terminal)
     snapshot = load_snapshot(source)
-    return _opened(source, snapshot, encoder)
+    return _opened(source, snapshot, encoder, reembed)
 
 
-def _opened(directory: Path, snapshot: Snapshot, encoder: str) -> RoutingEngine:
+def _opened(directory: Path, snapshot: Snapshot, encoder: str, reembed: bool) -> RoutingEngine:
     """The engine of a snapshot that can be opened.
 
     Raises:
-        SnapshotError: it was imported with another encoder.
+        SnapshotError: it was imported with another encoder, and is not to be embedded again.
     """
     from routing_engine.engine import RoutingEngine
 
     model, _ = timed_encoder(encoder)
-    if model.fingerprint != snapshot.encoder_fingerprint:
+    if model.fingerprint == snapshot.encoder_fingerprint:
+        return RoutingEngine.load(directory, encoder=model)
+    if not reembed:
         raise SnapshotError(
             f"{directory} was imported with another encoder ({snapshot.encoder_fingerprint}, this "
-            f"is {model.fingerprint}); give the same --encoder, or import the sheet again"
+            f"is {model.fingerprint}); give the same --encoder, or --reembed to embed its rules "
+            "again with this one and save it"
         )
-    return RoutingEngine.load(directory, encoder=model)
+    with working("embedding rules"):
+        engine = RoutingEngine.load(directory, encoder=model, reembed=True)
+        engine.save(directory)
+    note(f"{plain(str(directory))}: embedded again with {model.fingerprint}, and saved")
+    return engine
 
 
 def no_location(location_id: str, columns: LocationColumns) -> str:

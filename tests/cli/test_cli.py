@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from routing_engine.cli import ExitCode, app
 from routing_engine.cli import demo as sample
 from routing_engine.cli.terminal import plain, printable
 from routing_engine.encoders import HashingEncoder
+from routing_engine.encoders.model_files import packaged_model
 from routing_engine.matching.scoring import DEFAULT_THRESHOLD
 from routing_engine.sheets import write_sheet
 from tests.support.labelled import labelled_cases, live_engine, noise_cases
@@ -851,6 +853,25 @@ def test_evaluate_with_another_encoder_than_the_snapshots_is_4(business, monkeyp
     result = with_hashing("evaluate", business / "brand", business / "calls.csv")
     assert result.exit_code == ExitCode.SNAPSHOT
     assert "another encoder" in result.stderr
+    assert "--reembed to embed its rules again" in result.stderr
+
+
+def test_reembed_mends_a_snapshot_of_another_encoder(business, tmp_path, monkeypatch):
+    brand = tmp_path / "mended"
+    shutil.copytree(business / "brand", brand)
+    before = RoutingEngine.load(brand, encoder=HashingEncoder())
+    monkeypatch.setattr(HashingEncoder, "fingerprint", "another")
+    calls = business / "calls.csv"
+    mended = with_hashing("evaluate", brand, calls, "--reembed")
+    assert mended.exit_code == 0, mended.output
+    assert "embedded again with another, and saved" in mended.stderr
+    again = with_hashing("evaluate", brand, calls)
+    assert (again.exit_code, again.stdout) == (0, mended.stdout)
+    after = RoutingEngine.load(brand, encoder=HashingEncoder())
+    assert after.catalog_version == before.catalog_version
+    assert list(after.location_ids()) == list(before.location_ids())
+    kept = with_hashing("evaluate", brand, calls, "--reembed")
+    assert (kept.exit_code, "embedded again" in kept.stderr) == (0, False)
 
 
 def test_fit_saves_an_engine_that_answers_better(business):
@@ -1216,9 +1237,8 @@ def test_a_terminal_that_cannot_show_a_letter_is_no_error(snapshot):
 def test_compile_names_the_encoder_and_is_done_at_once_the_second_time():
     first, second = run("compile"), run("compile", "default")
     assert first.exit_code == second.exit_code == 0
-    assert first.stdout.startswith(
-        "all-MiniLM-L6-v2: int8-static-2:53aa51172d142c89, dimension 384"
-    )
+    shipped = packaged_model()
+    assert first.stdout.startswith(f"{shipped.name}: {shipped.fingerprint}, dimension 384")
     assert second.stdout.split("ready")[0] == first.stdout.split("ready")[0]
 
 
