@@ -34,7 +34,7 @@ ROWS = (
     ("engine",),
     ("store",),
     ("server",),
-    ("integrations", "cli"),
+    ("integrations", "cli", "training"),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 

@@ -1,0 +1,79 @@
+"""``python -m routing_engine.training``: check a corpus of callers, and tune an encoder on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from routing_engine.errors import RoutingError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0; 1 where something failed, or a business is poorly written.
+    """
+    parser = argparse.ArgumentParser(prog="python -m routing_engine.training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser("check", help="measure how well the corpus is written")
+    checking.add_argument("corpus", type=Path, help="folder of the corpus")
+    tuning = commands.add_parser("tune", help="tune the encoder; goes on where it was stopped")
+    tuning.add_argument("corpus", type=Path, help="folder of the corpus")
+    tuning.add_argument("--out", type=Path, required=True, metavar="DIR")
+    tuning.add_argument("--model", help="model to begin with (the packaged one)")
+    tuning.add_argument("--steps", type=int, default=900)
+    tuning.add_argument("--until", type=int, metavar="STEP", help="pause after this step")
+    tuning.add_argument("--seed", type=int, default=0)
+    tuning.add_argument("--rate", type=float, default=6e-5)
+    options = parser.parse_args(arguments)
+    try:
+        return _check(options.corpus) if options.command == "check" else _tune(options)
+    except RoutingError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return 1
+
+
+def _check(corpus: Path) -> int:
+    from routing_engine.encoders import default_encoder
+    from routing_engine.training.checking import check
+    from routing_engine.training.corpus import SPLITS, read_corpus
+
+    encoder = default_encoder()
+    n_poor = n_utterances = 0
+    for business in read_corpus(corpus, *SPLITS):
+        measures = check(business, encoder)
+        n_poor += bool(measures.faults)
+        n_utterances += measures.n_utterances
+        print(
+            f"{measures.name:32}{measures.n_utterances:5} utterances, {measures.free:.0%} free of "
+            f"the rule's words, {measures.distinct:.2f} distinct pairs, "
+            f"median {measures.median_words:g} words"
+        )
+        for fault in measures.faults:
+            print(f"    {fault}")
+    print(f"{n_utterances:,} utterances; {n_poor} businesses are poor")
+    return int(n_poor > 0)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from routing_engine.training.corpus import read_corpus
+    from routing_engine.training.tuning import Settings, tune
+
+    made = tune(
+        read_corpus(options.corpus, "train"),
+        options.out,
+        settings=Settings(steps=options.steps, seed=options.seed, rate=options.rate),
+        model=options.model,
+        until=options.until,
+    )
+    print(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

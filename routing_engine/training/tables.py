@@ -1,0 +1,74 @@
+"""Tables to learn from: some rules of a business, and callers that one of them or none suits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from routing_engine.matching.scoring import description_texts
+from routing_engine.training.corpus import Business, Situation
+
+__all__ = ["NONE", "Table", "draw_table"]
+
+NONE = -1
+"""The answer where no rule of the table suits."""
+
+FEWEST_RULES, MOST_RULES = 4, 10
+UTTERANCES_A_RULE = 4
+UNSUITED = 10
+DENIALS = 3
+WORDING_WEIGHTS = (4, 3, 1, 2, 2)
+"""How often each wording of a description is drawn, in the order of ``scoring.KINDS``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One question of training.
+
+    Attributes:
+        descriptions: a wording of each rule's description, ``(n_rules,)``.
+        utterances: what callers say, ``(n_utterances,)``.
+        answers: number of the rule that suits each, or :data:`NONE`.
+        denied: number of the rule that each utterance names and denies, or :data:`NONE`.
+    """
+
+    descriptions: tuple[str, ...]
+    utterances: tuple[str, ...]
+    answers: tuple[int, ...]
+    denied: tuple[int, ...]
+
+
+def draw_table(business: Business, rng: random.Random) -> Table:
+    """Draw a table of a business: of its rules some, and of its callers of each kind some.
+
+    Callers of the rules that are left out suit none; they and the near misses of the business
+    are what a table has to turn away.
+    """
+    every = list(business.situations)
+    most = min(MOST_RULES, len(every))
+    chosen = rng.sample(every, rng.randint(min(FEWEST_RULES, most), most))
+    place = {situation.label: i for i, situation in enumerate(chosen)}
+    said: list[tuple[str, int, int]] = []
+    for i, situation in enumerate(chosen):
+        n = min(UTTERANCES_A_RULE, len(situation.utterances))
+        said += [(text, i, NONE) for text in rng.sample(situation.utterances, n)]
+    left = [s for s in every if s.label not in place]
+    unsuited = [text for s in left for text in rng.sample(s.utterances, min(2, len(s.utterances)))]
+    unsuited += rng.sample(business.uncovered, min(UNSUITED, len(business.uncovered)))
+    unsuited += rng.sample(business.routine, min(UNSUITED // 2, len(business.routine)))
+    said += [(text, NONE, NONE) for text in rng.sample(unsuited, min(UNSUITED, len(unsuited)))]
+    for denial in rng.sample(business.denials, min(DENIALS, len(business.denials))):
+        wanted = NONE if denial.wants is None else place.get(denial.wants, NONE)
+        said.append((denial.text, wanted, place.get(denial.denies, NONE)))
+    return Table(
+        descriptions=tuple(_worded(situation, rng) for situation in chosen),
+        utterances=tuple(text for text, _, _ in said),
+        answers=tuple(answer for _, answer, _ in said),
+        denied=tuple(denied for _, _, denied in said),
+    )
+
+
+def _worded(situation: Situation, rng: random.Random) -> str:
+    wordings: Sequence[str] = description_texts(situation.label, rng.choice(situation.whens))
+    return rng.choices(wordings, WORDING_WEIGHTS)[0]

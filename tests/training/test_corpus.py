@@ -1,0 +1,112 @@
+"""The corpus of callers: what is read, how tables are drawn, and what a poor file is told."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.callers import STYLES, case_of
+from routing_engine import HashingEncoder, InvalidValueError
+from routing_engine.training.checking import check
+from routing_engine.training.corpus import SPLITS, read_business, read_corpus
+from routing_engine.training.tables import NONE, draw_table
+
+CORPUS = Path(__file__).parents[2] / "data" / "callers"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return read_corpus(CORPUS, *SPLITS)
+
+
+def test_no_business_is_in_two_splits_and_none_is_left_out(corpus):
+    names = [business.name for business in corpus]
+    assert len(set(names)) == len(names) >= 100
+    assert set(names) == {path.stem for path in CORPUS.glob("*.json")} - {"split"}
+
+
+def test_home_services_are_kept_for_the_test():
+    names = {business.name for business in read_corpus(CORPUS, "test")}
+    assert {"heating_cooling", "plumbing_company", "electrical_contractor"} <= names
+
+
+def test_every_business_is_well_written(corpus):
+    # By words alone here; ``python -m routing_engine.training check`` compares by meaning, too.
+    faults = {b.name: check(b, HashingEncoder()).faults for b in corpus}
+    faults = {
+        name: [fault for fault in found if not fault.startswith("nearly the same")]
+        for name, found in faults.items()
+    }
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+def test_nothing_is_said_in_two_businesses_of_different_splits(corpus):
+    said = {}
+    for split in SPLITS:
+        for business in read_corpus(CORPUS, split):
+            for situation in business.situations:
+                for text in situation.utterances:
+                    assert said.setdefault(text.lower(), split) == split, text
+
+
+def test_a_table_answers_with_rules_of_its_own_and_turns_away_the_rest(corpus):
+    business = corpus[0]
+    labels = {text: s.label for s in business.situations for text in s.utterances}
+    whens = {when: s.label for s in business.situations for when in s.whens}
+    for seed in range(50):
+        table = draw_table(business, random.Random(seed))
+        of_rule = {}
+        for text, answer in zip(table.utterances, table.answers, strict=True):
+            if text in labels and answer != NONE:
+                assert of_rule.setdefault(answer, labels[text]) == labels[text]
+        for i, description in enumerate(table.descriptions):
+            if description in whens and i in of_rule:
+                assert whens[description] == of_rule[i]
+        left_out = set(labels.values()) - set(of_rule.values())
+        for text, answer in zip(table.utterances, table.answers, strict=True):
+            if labels.get(text) in left_out:
+                assert answer == NONE
+    assert draw_table(business, random.Random(3)) == draw_table(business, random.Random(3))
+
+
+def test_a_case_keeps_its_examples_out_of_its_queries(corpus):
+    business = corpus[0]
+    case = case_of(business, STYLES.index("full"))
+    examples = {text for rule in case["rules"] for text in rule["examples"]}
+    assert not examples & {query["text"] for query in case["queries"]}
+    assert len(case["queries"]) + len(examples) == sum(
+        len(s.utterances) for s in business.situations
+    ) + len(business.uncovered) + len(business.routine)
+    assert [rule["when"] for rule in case["rules"]] == [s.whens[1] for s in business.situations]
+
+
+def test_a_poor_file_is_told_what_is_poor(corpus):
+    business = corpus[0]
+    first = business.situations[0]
+    poor = replace(
+        business,
+        situations=(
+            replace(first, utterances=(first.label.lower(),) * 3, whens=first.whens[:2]),
+            *business.situations[1:],
+        ),
+        routine=(),
+    )
+    faults = check(poor, HashingEncoder()).faults
+    assert f"{first.label}: 2 descriptions, not 4" in faults
+    assert f"{first.label}: 3 utterances, not 24" in faults
+    assert f"{first.label}: 0 of 3 utterances are free of its own words" in faults
+    assert f"said twice: {first.label.lower()!r}" in faults
+    assert "0 routine questions, not 40" in faults
+
+
+def test_a_file_that_is_no_business_is_refused(tmp_path):
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps({"trade": "Shop"}), encoding="utf-8")
+    with pytest.raises(InvalidValueError, match=r"shop\.json is no business"):
+        read_business(path)
+    with pytest.raises(InvalidValueError, match="names no split"):
+        read_corpus(tmp_path, "train")

@@ -1,0 +1,93 @@
+"""Tuning on a tiny model: it learns, goes on where it was stopped, and keeps its word on seeds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CORPUS = Path(__file__).parents[2] / "data" / "callers"
+
+pytestmark = pytest.mark.model
+
+MAKE_MODEL = """
+import json, re, sys
+from pathlib import Path
+import torch
+from sentence_transformers import SentenceTransformer, models
+from transformers import BertConfig, BertModel, BertTokenizerFast
+from routing_engine.encoders.background import background_texts
+
+folder = Path(sys.argv[1])
+words = dict.fromkeys(w for text in background_texts() for w in re.findall("[a-z]+", text.lower()))
+vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *list(words)[:1500]]
+(folder / "vocab.txt").write_text("\\n".join(vocabulary))
+torch.manual_seed(0)
+BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "raw")
+config = BertConfig(
+    vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=3, num_attention_heads=2,
+    intermediate_size=64, max_position_embeddings=64,
+)
+BertModel(config).save_pretrained(folder / "raw")
+word = models.Transformer(str(folder / "raw"))
+SentenceTransformer(modules=[word, models.Pooling(32, pooling_mode="mean")], device="cpu").save(
+    str(folder / "tiny")
+)
+"""
+
+TUNE = """
+import sys
+from pathlib import Path
+from routing_engine.training.corpus import read_corpus
+from routing_engine.training.tuning import Settings, tune
+
+corpus, model, out, until = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+businesses = read_corpus(corpus, "dev")
+tune(businesses, out, settings=Settings(steps=6, rate=1e-3), model=model, until=until or None)
+"""
+
+
+def run(code, *arguments):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    run(MAKE_MODEL, folder)
+    return folder / "tiny"
+
+
+def curve(folder):
+    lines = (folder / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{**json.loads(line), "seconds": None} for line in lines]
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(tiny, tmp_path):
+    run(TUNE, CORPUS, tiny, tmp_path / "whole", 0)
+    run(TUNE, CORPUS, tiny, tmp_path / "parts", 4)
+    assert not (tmp_path / "parts" / "model").exists()
+    run(TUNE, CORPUS, tiny, tmp_path / "parts", 0)
+    whole, parts = curve(tmp_path / "whole"), curve(tmp_path / "parts")
+    assert [line["step"] for line in parts] == [1, 2, 3, 4, 5, 6]
+    for one, other in zip(whole, parts, strict=True):
+        assert one["when"] == pytest.approx(other["when"], abs=2e-3)
+        assert one["texts"] == other["texts"]
+    assert (tmp_path / "parts" / "model" / "model.safetensors").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tiny, tmp_path):
+    run(TUNE, CORPUS, tiny, tmp_path / "run", 2)
+    other = TUNE.replace("rate=1e-3", "rate=1e-4")
+    with pytest.raises(subprocess.CalledProcessError) as raised:
+        run(other, CORPUS, tiny, tmp_path / "run", 0)
+    assert "is of other settings" in raised.value.stderr
