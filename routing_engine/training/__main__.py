@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tuning.add_argument("corpus", type=Path, help="folder of the corpus")
     tuning.add_argument("--out", type=Path, required=True, metavar="DIR")
     tuning.add_argument("--model", help="model to begin with (the packaged one)")
-    tuning.add_argument("--steps", type=int, default=900)
+    tuning.add_argument("--steps", type=int, default=800)
     tuning.add_argument("--until", type=int, metavar="STEP", help="pause after this step")
     tuning.add_argument("--seed", type=int, default=0)
     tuning.add_argument("--rate", type=float, default=6e-5)
@@ -65,7 +65,7 @@ def _tune(options: argparse.Namespace) -> int:
     from routing_engine.training.tuning import Settings, tune
 
     made = tune(
-        read_corpus(options.corpus, "train"),
+        read_corpus(options.corpus, "train", "draft"),
         options.out,
         settings=Settings(steps=options.steps, seed=options.seed, rate=options.rate),
         model=options.model,

@@ -23,7 +23,7 @@ __all__ = [
 SPLITS: Final = ("train", "dev", "test")
 _SPLIT_FILE: Final = "split.json"
 
-Split = Literal["train", "dev", "test"]
+Split = Literal["train", "draft", "dev", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,8 @@ def read_corpus(folder: Path, *splits: Split) -> list[Business]:
 
     Args:
         folder: a file a business, and ``split.json``: split -> names.
-        splits: ``"train"``, ``"dev"``, ``"test"``.
+        splits: ``"train"``, ``"dev"``, ``"test"``; ``"draft"`` for shorter, rougher files that
+            are only learnt from.
 
     Raises:
         InvalidValueError: a file is missing or cannot be read.

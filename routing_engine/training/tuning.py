@@ -46,7 +46,7 @@ HOLD = 10.0
 HELD_TEXTS = 40
 SAME_SITUATION = 0.75
 """Frozen cosine from which two descriptions count as the same situation."""
-CHUNKS = 4
+CHUNKS = 8
 CHECKPOINT_EVERY = 50
 
 _logger = logging.getLogger(__name__)
@@ -64,10 +64,10 @@ class Settings:
         seed: of all that is drawn.
     """
 
-    steps: int = 1200
+    steps: int = 800
     rate: float = 6e-5
-    frozen_layers: int = 1
-    max_tokens: int = 64
+    frozen_layers: int = 2
+    max_tokens: int = 48
     seed: int = 0
 
 
