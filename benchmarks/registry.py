@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     ablation,
     accuracy,
+    callers,
     calls,
     cold_start,
     compiling,
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         ablation.BENCHMARK,
         conversations.BENCHMARK,
         calls.BENCHMARK,
+        callers.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,
