@@ -48,6 +48,8 @@ SAME_SITUATION = 0.75
 """Frozen cosine from which two descriptions count as the same situation."""
 CHUNKS = 8
 CHECKPOINT_EVERY = 50
+BASE = "all-MiniLM-L6-v2"
+"""The model that is tuned, and that every run is held to."""
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class _Model:
     """A transformer with mean pooling, and what a text's vector is."""
 
     def __init__(self, model: str | None, settings: Settings) -> None:
-        self.whole = load_sentence_transformer(find_model(model), attention="sdpa")
+        self.whole = load_sentence_transformer(find_model(model or BASE), attention="sdpa")
         first: Any = self.whole[0]
         self.body: Any = first.auto_model
         self.tokenizer = self.whole.tokenizer
@@ -200,7 +202,8 @@ def tune(
         businesses: what to learn from.
         out: folder of checkpoints, ``curve.jsonl`` and, at the end, ``model``.
         settings: of the run.
-        model: as for :func:`~routing_engine.encoders.source.find_model`.
+        model: what to begin with, as for :func:`~routing_engine.encoders.source.find_model`;
+            None for :data:`BASE`.
         until: step to pause after; None for the end.
 
     Returns:
@@ -211,7 +214,7 @@ def tune(
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    tuned, frozen = _Model(model, settings), _Frozen(model, settings)
+    tuned, frozen = _Model(model, settings), _Frozen(BASE, settings)
     none = torch.nn.Parameter(torch.tensor([7.0, 9.0]))
     free = [p for p in tuned.body.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(

