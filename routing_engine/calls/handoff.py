@@ -196,6 +196,7 @@ class Handoff(_Part):
         cls,
         decision: Decision,
         *,
+        missing: Iterable[str],
         call_id: str,
         caller: Caller,
         location_name: str,
@@ -211,6 +212,7 @@ class Handoff(_Part):
 
         Args:
             decision: to hand over.
+            missing: details that the rule asks for and the agent did not collect.
             call_id: of the call.
             caller: on the line, with the number even if it is withheld.
             location_name: for people.
@@ -243,7 +245,7 @@ class Handoff(_Part):
             reason=told,
             rule=label,
             details=hide.details(details),
-            missing=tuple(hide(item, MAX_DETAIL_NAME) for item in decision.missing),
+            missing=tuple(hide(item, MAX_DETAIL_NAME) for item in missing),
             whisper=_whisper(
                 name, place, label, told, is_quoted=is_quoted, is_verified=bool(verifications)
             ),

@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["NEITHER", "Signals", "asks_nothing", "chosen", "frustration", "signals", "wants_person"]
+__all__ = [
+    "NEITHER",
+    "Signals",
+    "asks_nothing",
+    "frustration",
+    "parse_choice",
+    "signals",
+    "wants_person",
+]
 
 NEITHER = -1
 """Which of two, where the caller wants none of them."""
@@ -135,8 +143,8 @@ MAX_BESIDE = 2
 """Words that say something else, of an answer to "this or that?"; with more it is news."""
 
 
-def chosen(text: str, first: str, second: str) -> int | None:
-    """Which of two rules an answer to "is this about the first or the second?" names.
+def parse_choice(text: str, first: str, second: str) -> int | None:
+    """Parse which of two rules an answer to "is this about the first or the second?" names.
 
     By a word of one label, by its place, or by neither ("the other one" is the second, unless one
     was named before it). Of an answer that corrects itself, what comes last counts. A bare "yes"

@@ -22,7 +22,7 @@ from routing_engine import (
     UnknownLocationError,
 )
 from routing_engine.catalog.columns import LocationColumns
-from routing_engine.engine import MAX_CHANGED
+from routing_engine.deciding.building import MAX_CHANGED
 from routing_engine.matching.scoring import rule_texts
 from tests.engine.test_concurrency import (
     N_LOCATIONS,

@@ -25,7 +25,7 @@ from routing_engine import (
     RoutingPolicy,
     UnknownLocationError,
 )
-from routing_engine.engine import MAX_UTTERANCE_LENGTH
+from routing_engine.deciding.scored import MAX_UTTERANCE_LENGTH
 from routing_engine.matching.scoring import rule_texts
 from tests.support.strategies import (
     FakeEncoder,
@@ -350,7 +350,7 @@ class TestDegraded:
             degraded.route("store-1", SAID)
             degraded.route_many([("store-1", SAID)])
         assert [(r.name, r.levelname) for r in caplog.records] == [
-            ("routing_engine.engine", "ERROR")
+            ("routing_engine.deciding.router", "ERROR")
         ] * 2
         assert "engine_degraded" in caplog.text
         for private in ("charged", "twice", "5550100", "5550111"):
