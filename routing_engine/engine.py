@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.catalog.snapshot import Snapshot, load_snapshot, save_snapshot
-from routing_engine.deciding.building import StateBuilder
+from routing_engine.deciding.building import StateBuilder, removed_ids
 from routing_engine.deciding.options import EngineOptions
 from routing_engine.deciding.router import CallRouter, Router
 from routing_engine.deciding.scored import read
@@ -53,7 +53,7 @@ class RoutingEngine:
         default_destination: where calls of unknown locations go; None makes them an error.
         dial_policy: which destinations may be dialled; asked again of every one, whoever checked
             it before by another policy.
-        cache_size: decisions kept for exact repeats within a location and version; 0 for none.
+        cache_size: utterances whose scores are kept for exact repeats; 0 for none.
         max_waiting: utterances that may wait for the encoder; one more is sent to the default
             with ``Reason.OVERLOADED``.
         progress: show a progress bar on stderr where embedding takes longer than a second.
@@ -251,15 +251,7 @@ class RoutingEngine:
             InvalidValueError: as the constructor, or an id is both changed and removed.
         """
         columns = _columns(changes)  # refuses what the constructor refuses
-        new = set(columns.ids)
-        if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
-            raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
-        removed = set(remove)
-        if not all(isinstance(location_id, str) for location_id in removed):
-            raise InvalidValueError("a location id is a str")
-        both = sorted(removed & new)
-        if both:
-            raise InvalidValueError(f"both changed and removed: {both[:5]}")
+        removed = removed_ids(remove, columns)
         with self._writing:
             self._state = self._builder.applied(self._state, columns, removed)
             return self._state.version

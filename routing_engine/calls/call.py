@@ -27,7 +27,7 @@ from uuid import uuid4
 
 from routing_engine.calls.handoff import MAX_NAME, Event, Handoff
 from routing_engine.calls.policy import CallPolicy, TransferOutcome
-from routing_engine.calls.record import CallRecord
+from routing_engine.calls.record import MAX_TURN_LENGTH, CallRecord
 from routing_engine.calls.turn import Turn, read_again, read_turn, terms_of
 from routing_engine.deciding.gates import FAILURES, CallTerms
 from routing_engine.deciding.router import CallRouter
@@ -39,7 +39,7 @@ from routing_engine.model.decisions import CallFacts, Decision, missing_details
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import ContextRule
 from routing_engine.text.history import SPEAKERS, in_their_words
-from routing_engine.text.lines import one_line
+from routing_engine.text.lines import cut, one_line
 
 __all__ = ["Call", "CallPolicy", "TransferOutcome"]
 
@@ -197,13 +197,13 @@ class Call:
             record.told = turn.told
         if turn.impatience != record.impatience:
             record.impatience = turn.impatience
-        self._note("caller", moment, text=utterance)
+        self._note("caller", moment, utterance)
         return self._settled(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Keep what the agent said: an answer may make no sense without it."""
         self._check_open()
-        self._note("agent", moment_of(now), text=text)
+        self._note("agent", moment_of(now), text)
 
     def note(
         self,
@@ -248,7 +248,7 @@ class Call:
         except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
             location_name = ""
         rule = decision.concerned
-        return Handoff.made(
+        return Handoff.of(
             decision,
             missing=missing_details(rule, self._known),
             call_id=record.call_id,
@@ -325,7 +325,7 @@ class Call:
         if not record.tried:
             raise InvalidValueError("nothing was being dialled")
         moment = moment_of(now)
-        self._note("failed", moment, text=known.value, number=record.tried[-1])
+        self._note("failed", moment, known.value, record.tried[-1])
         record.dialling = None
         terms = self._plain_terms()
         if known is TransferOutcome.CALLER_HUNG_UP:
@@ -383,7 +383,7 @@ class Call:
         self._check_open()
         moment = moment_of(now)
         # Another machine's clock may be ahead of ours.
-        self._note(kind, moment if at is None else min(moment_of(at), moment), text=text)
+        self._note(kind, moment if at is None else min(moment_of(at), moment), text)
         record = self._record
         if kind == "not_verified":
             record.failed_verifications += 1
@@ -457,7 +457,7 @@ class Call:
             if number != record.dialling:
                 record.dialling = number
                 record.tried.append(number)
-        self._note("decided", now, text=decision.reason.value, number=number)
+        self._note("decided", now, decision.reason.value, number)
         return decision
 
     # ---------------------------------------------------------------- what is known
@@ -484,10 +484,11 @@ class Call:
         if self._record.is_over:
             raise InvalidValueError("the call is over")
 
-    def _note(self, kind: str, at: datetime, *, text: str = "", number: str | None = None) -> None:
-        text, gone = self._record.add(kind, at, text=text, number=number)
+    def _note(self, kind: str, at: datetime, text: str = "", number: str | None = None) -> None:
         if kind in SPEAKERS:
+            text = cut(text, MAX_TURN_LENGTH)
             self._turns.append((kind, text))
+        gone = self._record.add(Event(at, kind, text, number))
         if gone is not None and gone.kind in SPEAKERS:
             del self._turns[0]
 
@@ -498,4 +499,4 @@ class Call:
 def _method(method: str) -> str:
     if not isinstance(method, str) or not method.strip():
         raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
-    return method
+    return cut(method, MAX_TURN_LENGTH)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from routing_engine.calls.handoff import HandoffPolicy
+from routing_engine.calls.redaction import HandoffPolicy
 from routing_engine.model.rules import RingSeconds
 from routing_engine.validation import Value
 

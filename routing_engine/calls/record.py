@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from routing_engine.calls.handoff import MAX_DETAILS, MAX_NAME, Event
+from routing_engine.calls.handoff import MAX_NAME, Event
 from routing_engine.calls.policy import CallPolicy
+from routing_engine.calls.redaction import MAX_DETAILS
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.model.decisions import detail_key
@@ -97,13 +98,10 @@ class CallRecord:
         """Return the record; it holds what was said."""
         return _RECORD.dump_json(self).decode()
 
-    def add(
-        self, kind: str, at: datetime, *, text: str = "", number: str | None = None
-    ) -> tuple[str, Event | None]:
-        """Add an event; return its text as it is kept, and the event that made room for it."""
-        text = cut(text, MAX_TURN_LENGTH)
-        self.events.append(Event(at, kind, text, number))
-        return text, self.events.pop(0) if len(self.events) > MAX_TURNS else None
+    def add(self, event: Event) -> Event | None:
+        """Add an event; return the one that made room for it, if any."""
+        self.events.append(event)
+        return self.events.pop(0) if len(self.events) > MAX_TURNS else None
 
     def note(self, name: str | None, reason: str | None, details: dict[str, object]) -> None:
         """Keep what the agent found out; see :meth:`routing_engine.calls.call.Call.note`.

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.catalog.lookup import Catalog
 from routing_engine.deciding.cache import ScoreCache
 from routing_engine.deciding.options import EngineOptions
 from routing_engine.deciding.state import GateSettings, Part, State
 from routing_engine.encoders.background import Background
-from routing_engine.errors import UnknownLocationError
+from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.matching.parameters import Parameters
 from routing_engine.matching.profiles import EmbeddedRules, Profiles, background_for
 from routing_engine.matching.scoring import least_confidence
 
-__all__ = ["MAX_CHANGED", "StateBuilder"]
+__all__ = ["MAX_CHANGED", "StateBuilder", "removed_ids"]
 
 MAX_CHANGED = 1000
 """Locations changed by ``RoutingEngine.apply`` that are held beside the catalog."""
+
+
+def removed_ids(remove: Iterable[str], changes: LocationColumns) -> set[str]:
+    """Check the ids of locations that are to be taken out, and return them.
+
+    Args:
+        remove: the ids.
+        changes: locations that are changed at the same time.
+
+    Raises:
+        InvalidValueError: no ids, or one that is changed as well.
+    """
+    if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
+        raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
+    removed = set(remove)
+    if not all(isinstance(location_id, str) for location_id in removed):
+        raise InvalidValueError("a location id is a str")
+    both = sorted(removed & set(changes.ids))
+    if both:
+        raise InvalidValueError(f"both changed and removed: {both[:5]}")
+    return removed
 
 
 class StateBuilder:
@@ -55,9 +78,8 @@ class StateBuilder:
             background: of the encoder; None for that of ``embedded``, or the encoder's own.
             progress: show a progress bar on stderr where embedding takes longer than a second.
         """
-        part = self._part(
-            columns, version, embedded or EmbeddedRules(), background, progress=progress
-        )
+        known = EmbeddedRules() if embedded is None else embedded
+        part = self._part(columns, version, known, background, progress=progress)
         return self._whole(part, version)
 
     def replaced(self, state: State, columns: LocationColumns, *, progress: bool) -> State:
@@ -135,7 +157,10 @@ class StateBuilder:
     ) -> Part:
         catalog = Catalog(columns, version)
         encoder = self._options.encoder
-        background = background or embedded.background or background_for(encoder)
+        if background is None:
+            background = embedded.background
+        if background is None:
+            background = background_for(encoder)
         profiles = Profiles.build(
             catalog.profiles,
             encoder,

@@ -6,12 +6,9 @@ import os
 import threading
 from collections import OrderedDict
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from routing_engine.errors import InvalidValueError
-
-if TYPE_CHECKING:
-    from routing_engine.deciding.scored import Scored
 
 __all__ = ["ScoreCache"]
 
@@ -19,7 +16,10 @@ __all__ = ["ScoreCache"]
 _KEYED = blake2b(digest_size=16, key=os.urandom(16))
 
 
-class ScoreCache:
+Kept = TypeVar("Kept")
+
+
+class ScoreCache(Generic[Kept]):
     """The scores of one catalog version that were asked for last. Thread-safe.
 
     Scores depend on the location and the words alone. Hours, verification, confirmation and a
@@ -36,7 +36,7 @@ class ScoreCache:
         if type(size) is not int or size < 0:
             raise InvalidValueError(f"cache_size must be at least 0, not {size!r}")
         self.size = size
-        self._scores: OrderedDict[bytes, Scored] = OrderedDict()
+        self._scores: OrderedDict[bytes, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class ScoreCache:
             digest.update(said.encode())
         return digest.digest()
 
-    def get(self, key: bytes) -> Scored | None:
+    def get(self, key: bytes) -> Kept | None:
         """Return the scores kept under a key, or None."""
         with self._lock:
             scored = self._scores.get(key)
@@ -72,7 +72,7 @@ class ScoreCache:
                 self._scores.move_to_end(key)
             return scored
 
-    def put(self, key: bytes, scored: Scored) -> None:
+    def put(self, key: bytes, scored: Kept) -> None:
         """Keep scores under a key; the ones not asked for longest make room."""
         with self._lock:
             self._scores[key] = scored

@@ -189,8 +189,7 @@ def gate(
     rule = None if number is None else scored.rules[number]
     destination: Destination | None = None
     if outcome is Outcome.TRANSFER and number is not None:
-        catalog = entry.catalog
-        destination = catalog.columns.decode(catalog.destinations(entry.number)[number])
+        destination = entry.catalog.columns.decode(scored.codes[number])
         if destination is None or not entry.may_dial(destination):
             outcome, reason, destination = _unmatched(entry, opening, Reason.DESTINATION_REFUSED)
     elif outcome in _UNMATCHED:
@@ -306,7 +305,7 @@ def _verdict(
     verdict = decide(
         scored.confidences,
         scored.rules,
-        entry.catalog.destinations(entry.number),
+        scored.codes,
         policy=settings.policy,
         threshold=settings.threshold if own is None else own,
         open_now=opening.is_now,

@@ -46,6 +46,8 @@ class EngineOptions:
             value = getattr(self, name)
             if not isinstance(value, kind):
                 raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
+        if type(self.cache_size) is not int or self.cache_size < 0:
+            raise InvalidValueError(f"cache_size must be at least 0, not {self.cache_size!r}")
         refusal = self.default_destination and self.dial_policy.refusal(self.default_destination)
         if refusal:
             raise InvalidValueError(f"default_destination: {refusal}")

@@ -168,14 +168,14 @@ class Router:
             key = ScoreCache.key(
                 entry.number, is_changed=part is state.changed, embedded=embedded, said=said
             )
-            scored = state.scores.get(key)
+            scored: Scored | None = state.scores.get(key)
             if scored is not None:
                 return scored
         return Question(entry, part, table, said, embedded, key)
 
     def _scored(
         self,
-        cache: ScoreCache,
+        cache: ScoreCache[Scored],
         question: Question,
         vector: npt.NDArray[np.float32] | Exception,
     ) -> Scored:
@@ -205,11 +205,15 @@ class CallRouter:
     Args:
         router: that scores and gates.
         state: gives the version to answer from.
+
+    Attributes:
+        gate: as :meth:`Router.gate`.
     """
 
     def __init__(self, router: Router, state: Callable[[], State]) -> None:
         self._router = router
         self._state = state
+        self.gate = router.gate
 
     @property
     def catalog_version(self) -> int:
@@ -248,20 +252,6 @@ class CallRouter:
     def score(self, location_id: str, utterance: str, history: History) -> Scored:
         """As :meth:`Router.score`."""
         return self._router.score(self._state(), location_id, utterance, history)
-
-    def gate(
-        self,
-        scored: Scored,
-        *,
-        verified: Verified,
-        confirmed: Confirmed,
-        terms: CallTerms,
-        now: datetime,
-    ) -> Decision:
-        """As :meth:`Router.gate`."""
-        return self._router.gate(
-            scored, verified=verified, confirmed=confirmed, terms=terms, now=now
-        )
 
     def default(
         self, location_id: str, reason: Reason, now: datetime, *, terms: CallTerms

@@ -60,16 +60,16 @@ class Scored:
         entry: the location.
         reason: why nothing was scored; None where it was.
         rules: of the location, without their numbers.
+        codes: of each rule's destination; equal codes ring the same phone.
         confidences: probability of each rule, ``(n_rules,)``.
         similarities: inner products with the rows of the profile, float32 ``(n_rows,)``.
         layout: of these rows.
         utterance: terms of the logit that are the same for every rule.
         spoken: the language of the utterance, where it was told apart from English.
-        choice: label of the rule that the caller has named, whatever the words were scored.
     """
 
     __slots__ = (
-        "_last_rule", "_layout", "_similarities", "_utterance", "choice", "confidences", "entry",
+        "_last_rule", "_layout", "_similarities", "_utterance", "codes", "confidences", "entry",
         "reason", "rules", "spoken",
     )  # fmt: skip
 
@@ -78,19 +78,19 @@ class Scored:
         entry: CatalogEntry,
         reason: Reason | None = None,
         rules: Sequence[RuleText] = (),
+        codes: Sequence[int] = (),
         confidences: Sequence[float] = (),
         similarities: npt.NDArray[np.float32] | None = None,
         layout: scoring.Layout | None = None,
         utterance: scoring.UtteranceTerms | None = None,
         spoken: Spoken | None = None,
-        choice: str | None = None,
     ) -> None:
         self.entry = entry
         self.reason = reason
         self.rules = rules
+        self.codes = codes
         self.confidences = confidences
         self.spoken = spoken
-        self.choice = choice
         self._similarities = similarities
         self._layout = layout
         self._utterance = utterance
@@ -103,11 +103,11 @@ class Scored:
             self.entry,
             self.reason,
             self.rules,
+            self.codes,
             confidences,
             self._similarities,
             self._layout,
             self._utterance,
-            choice=label,
         )
 
     def rule(self, number: int) -> ContextRule:
@@ -149,7 +149,6 @@ class Scored:
                 rules, scoring.nearest_candidates(similarities, layout), strict=True
             )
         ]
-        places = self.entry.catalog.destinations(self.entry.number)
         order = sorted(
             range(len(rules)),
             key=lambda i: (
@@ -166,7 +165,7 @@ class Scored:
                     similarity=nearest[i],
                     text=texts[i],
                     is_example=bool(rules[i].examples),
-                    same_place=places[i] == places[best],
+                    same_place=self.codes[i] == self.codes[best],
                 )
                 for i in order
             ),
@@ -203,7 +202,7 @@ def score_vector(question: Question, vector: npt.NDArray[np.float32]) -> Scored:
     if table.identifier is not None:
         spoken = table.identifier.spoken(question.said)
         confidences = by_language(confidences, rules, codes, question.embedded, spoken)
-    return Scored(entry, None, rules, confidences, similarities, layout, utterance, spoken)
+    return Scored(entry, None, rules, codes, confidences, similarities, layout, utterance, spoken)
 
 
 def read(utterance: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.catalog.lookup import Catalog
@@ -127,14 +127,14 @@ class State:
         base: the locations of the last full build.
         changed: those that were added or changed since, or None; they stand before the base's.
         gone: numbers of the base's locations that count no more: removed, or in ``changed``.
-        scores: cached scores of this version.
+        scores: cached :class:`~routing_engine.deciding.scored.Scored` of this version.
     """
 
     version: int
     base: Part
     changed: Part | None
     gone: frozenset[int]
-    scores: ScoreCache
+    scores: ScoreCache[Any]
 
     def __len__(self) -> int:
         """Number of locations."""

@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.text.signals import frustration, wants_person
+from routing_engine.text.signals import signals
 
 __all__ = ["SPEAKERS", "drop_denials", "has_content", "in_their_words", "summarise_history"]
 
@@ -33,6 +33,9 @@ SHORTEST_QUESTION = 2
 
 WORDS_BESIDE_A_PERSON = 8
 """Words that say something, of which those who only want a person, or are fed up, use no more."""
+
+MOST_TELLING = 3
+"""Of a turn that tells why the caller calls, whatever else was said before."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
@@ -130,17 +133,27 @@ def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
         InvalidValueError: a turn is not such a pair as :func:`summarise_history` takes.
     """
     best, most = "", -1
-    for speaker, text in map(_checked, turns):
+    for speaker, text in reversed([*map(_checked, turns)]):
         if speaker == "caller":
-            n_words = len(_telling(_words(text)))
-            is_plain = not wants_person(text) and not frustration(text)
-            if n_words > (SHORT_ANSWER if is_plain else WORDS_BESIDE_A_PERSON):
-                telling = 3
-            else:
-                telling = 0 if n_words == 0 else 1 + is_plain
-            if telling >= most:
+            telling = _how_telling(text)
+            if telling == MOST_TELLING:
+                return text
+            if telling > most:
                 best, most = text, telling
     return best
+
+
+def _how_telling(text: str) -> int:
+    """How well a turn of the caller tells why they call, 0 to ``MOST_TELLING``."""
+    n_words = len(_telling(_words(text)))
+    if n_words == 0:
+        return 0
+    if n_words > WORDS_BESIDE_A_PERSON:
+        return MOST_TELLING
+    heard = signals(text)
+    if heard.wants_person or heard.frustration:
+        return 1
+    return MOST_TELLING if n_words > SHORT_ANSWER else 2
 
 
 def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:

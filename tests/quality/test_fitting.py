@@ -27,6 +27,7 @@ from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.quality import fitting
 from routing_engine.quality.evaluation import METRICS
 from tests.catalog.test_snapshot import rewrite_manifest
+from tests.support.decisions import without_id
 from tests.support.labelled import (
     ENCODER,
     STRANGE,
@@ -42,7 +43,7 @@ SAID = [("store-1", "invoice please"), ("store-2", "leak"), ("store-1", "pizza")
 
 
 def answers(engine, said=SAID):
-    return [engine.route(*query).to_dict() for query in said]
+    return [without_id(engine.route(*query)) for query in said]
 
 
 def of_version(found, version):
