@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks.calibration.situations import CLOSERS, ELSEWHERE, OPENERS, SHARED, TRADES, Situation
 from routing_engine import InvalidValueError, RuleText
-from routing_engine.catalog.columns import LocationColumns, Site, StringColumn
+from routing_engine.catalog.columns import LocationColumns, SharedSettings, StringColumn
 
 __all__ = [
     "AREAS",
@@ -237,7 +237,7 @@ def franchise_columns(
         fallback_slots=np.empty(0, np.int64),
         fallback_offsets=np.zeros(1, np.int64),
         fallback_codes=np.empty(0, np.uint64),
-        sites=tuple(Site(timezone) for timezone in timezones),
+        sites=tuple(SharedSettings(timezone) for timezone in timezones),
         tables=plan.tables,
         specials=(),
     )

@@ -44,9 +44,9 @@ from routing_engine.matching.scoring import (
     HINGE,
     KINDS,
     description_texts,
-    hear,
     rule_texts,
     score_rule,
+    utterance_terms,
 )
 from routing_engine.model.rules import MAX_EXAMPLES
 
@@ -395,8 +395,8 @@ class _Hearing:
         """The centred unit vector ``(d,)``, the genericness and the closeness."""
         if text not in self._heard:
             vector, background = self._space.vectors[text], self._space.background
-            generic = hear(vector, background, self._genericness)
-            close = hear(vector, background, self._closeness)
+            generic = utterance_terms(vector, background, self._genericness)
+            close = utterance_terms(vector, background, self._closeness)
             centred = (vector.astype(np.float64) - background.mean) * generic.scale
             self._heard[text] = centred, generic.shift, close.shift
         return self._heard[text]

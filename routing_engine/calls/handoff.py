@@ -1,4 +1,4 @@
-"""What the person who picks up gets: who is calling, why, what is known and what is not.
+"""The packet for the person who picks up: who is calling, why, what is known and what is not.
 
 A :class:`Handoff` is made by ``call.handoff(decision)``, goes on as JSON and is what every builder
 of :mod:`routing_engine.integrations` needs::
@@ -14,8 +14,6 @@ number of a caller who withholds it.
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,10 +21,11 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
 
+from routing_engine.calls.redaction import MAX_DETAIL, MAX_DETAILS, HandoffPolicy, Redaction
 from routing_engine.model.caller import MAX_DETAIL_NAME, TAKEN, Caller, Context
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import Destination
-from routing_engine.text.lines import cut, one_line, same_name
+from routing_engine.text.lines import cut
 from routing_engine.validation import Value
 
 __all__ = ["SCHEMA_VERSION", "Event", "Handoff", "HandoffPolicy", "Verification", "schema"]
@@ -37,8 +36,6 @@ SCHEMA_VERSION = "1.0"
 MAX_JSON = 32 * 1024
 """Bytes of a packet's JSON, in UTF-8. Where a timeline does not fit, its oldest entries go."""
 
-MAX_DETAILS = 16
-MAX_DETAIL = 200
 MAX_EVENTS = 100
 MAX_EVENT = 200
 MAX_NAME = 64
@@ -50,40 +47,6 @@ MAX_WHISPER = 200
 _SHORTEST_REASON = 16
 """Characters of a reason that is worth saying."""
 _WHISPERED_NAME = 40
-
-_READ = 4096
-"""Characters that are looked for what is to be hidden; more is never shown."""
-
-_LONGEST_NUMBER = 40
-_SHORTEST_HIDDEN = 3
-"""Characters of a detail that is hidden wherever it is said; "7" would blank too much."""
-
-_WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
-_SOCIAL_SECURITY = re.compile(
-    r"(?<!\d)\d{3}[\W_]{1,2}\d{2}[\W_]{1,2}\d{4}(?!\d)"
-    r"|(?:(?<=social)|(?<=ssn)|(?<=security))(\D{0,40})(?:\d[\W_]?){8}\d(?!\d)",
-    re.IGNORECASE,
-)
-
-
-class HandoffPolicy(Value):
-    """What of a call the person who picks up does not get.
-
-    Attributes:
-        mask_numbers: numbers of payment cards and of social security are not shown, wherever
-            they were said or written in digits.
-        masked_details: names of details of which only the last two characters are shown.
-        left_out_details: names of details that are not passed on. Names are compared without
-            case, spaces and punctuation. What is masked or left out is hidden also where the
-            caller said it in the same words.
-        transcript: whether the turns of the conversation go along; otherwise the reason too is
-            only what was noted.
-    """
-
-    mask_numbers: bool = True
-    masked_details: tuple[str, ...] = ()
-    left_out_details: tuple[str, ...] = ()
-    transcript: bool = True
 
 
 class _Part(Value):
@@ -189,13 +152,15 @@ class Handoff(_Part):
     def _shows_what_it_may(cls, caller: Caller) -> Caller:
         if len(caller.name) > MAX_NAME:
             raise ValueError(f"has a name of more than {MAX_NAME} characters")
-        return replace(caller, number=caller.shown)
+        shown = caller.shown
+        return caller if shown == caller.number else replace(caller, number=shown)
 
     @classmethod
-    def made(
+    def of(
         cls,
         decision: Decision,
         *,
+        missing: Iterable[str],
         call_id: str,
         caller: Caller,
         location_name: str,
@@ -207,10 +172,11 @@ class Handoff(_Part):
         timeline: Iterable[Event],
         policy: HandoffPolicy,
     ) -> Handoff:
-        """A packet in which everything fits and nothing is that should not be read.
+        """Build a packet in which everything fits, and nothing that should not be read.
 
         Args:
             decision: to hand over.
+            missing: details that the rule asks for and the agent did not collect.
             call_id: of the call.
             caller: on the line, with the number even if it is withheld.
             location_name: for people.
@@ -222,7 +188,7 @@ class Handoff(_Part):
             timeline: all that happened.
             policy: what is not passed on.
         """
-        hide = _Hiding(caller, details, policy)
+        hide = Redaction(caller, details, policy)
         told = hide(noted, MAX_REASON)
         is_quoted = policy.transcript and not told
         if is_quoted:
@@ -238,12 +204,12 @@ class Handoff(_Part):
             decision_id=decision.decision_id,
             location_id=decision.location_id,
             location_name=place,
-            caller=replace(caller, name=name),
+            caller=caller if name == caller.name else replace(caller, name=name),
             verified_by=tuple(verifications),
             reason=told,
             rule=label,
             details=hide.details(details),
-            missing=tuple(hide(item, MAX_DETAIL_NAME) for item in decision.missing),
+            missing=tuple(hide(item, MAX_DETAIL_NAME) for item in missing),
             whisper=_whisper(
                 name, place, label, told, is_quoted=is_quoted, is_verified=bool(verifications)
             ),
@@ -257,14 +223,15 @@ class Handoff(_Part):
         return packet._with_as_much_as_fits(timeline, hide, policy)
 
     def _with_as_much_as_fits(
-        self, timeline: Iterable[Event], hide: _Hiding, policy: HandoffPolicy
+        self, timeline: Iterable[Event], hide: Redaction, policy: HandoffPolicy
     ) -> Handoff:
         room = MAX_JSON - len(self.to_json().encode())
         kept: list[Event] = []
         for event in reversed(tuple(timeline)):
             if event.kind in ("caller", "agent") and not policy.transcript:
                 continue
-            entry = replace(event, text=hide(event.text, MAX_EVENT))
+            text = hide(event.text, MAX_EVENT)
+            entry = event if text == event.text else replace(event, text=text)
             room -= len(_AN_EVENT.dump_json(entry)) + 1
             if room < 0 or len(kept) == MAX_EVENTS:
                 break
@@ -331,84 +298,6 @@ def schema() -> str:
     for part in (made, *made["$defs"].values()):
         part["description"] = part["description"].partition("\n\nRaises:")[0]
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-
-
-class _Hiding:
-    """Makes texts fit, without what is not to be read.
-
-    Args:
-        caller: whose number may be withheld.
-        details: of which some are masked or left out.
-        policy: which.
-    """
-
-    def __init__(self, caller: Caller, details: Mapping[str, str], policy: HandoffPolicy) -> None:
-        self._caller = caller
-        self._mask_numbers = policy.mask_numbers
-        self._left_out = set(map(same_name, policy.left_out_details))
-        self._masked = set(map(same_name, policy.masked_details))
-        hidden = [
-            _line(text)
-            for name, text in details.items()
-            if same_name(name) in self._left_out | self._masked
-        ]
-        longest_first = sorted(
-            (text for text in hidden if len(text) >= _SHORTEST_HIDDEN), key=len, reverse=True
-        )
-        self._values = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
-
-    def __call__(self, text: str, limit: int) -> str:
-        """The text on one line, of this many characters at most."""
-        line = self._values.sub("***", _line(text))
-        return self._cut(line, limit)
-
-    def details(self, details: Mapping[str, str]) -> dict[str, str]:
-        """The details that may be read."""
-        shown: dict[str, str] = {}
-        for name, text in details.items():
-            key = same_name(name)
-            if key in self._left_out:
-                continue
-            if key in self._masked:
-                line = _line(text)
-                told = self._cut("***" + (line[-2:] if len(line) > 4 else ""), MAX_DETAIL)
-            else:
-                told = self(text, MAX_DETAIL)
-            if label := self(name, MAX_DETAIL_NAME):
-                shown[label] = told
-        return dict(list(shown.items())[:MAX_DETAILS])
-
-    def _cut(self, line: str, limit: int) -> str:
-        line = self._caller.redacted(line)
-        if self._mask_numbers:
-            line = _WRITTEN_DIGITS.sub(_without_card, line)
-            line = _SOCIAL_SECURITY.sub(
-                lambda match: (match[1] or "") + "[social security number]", line
-            )
-        return cut(line, limit)
-
-
-def _line(text: str) -> str:
-    """The text on one line; no number in it is cut in two, which would no longer be told for one."""
-    return cut(one_line(cut(text, _READ), 20 * _READ), _READ)
-
-
-def _without_card(match: re.Match[str]) -> str:
-    """Digits in a row, unless 13 to 19 of them could be the number of a payment card."""
-    digits = [unicodedata.decimal(c) for c in match[0] if c.isdecimal()]
-    if len(digits) > _LONGEST_NUMBER or any(
-        digits[start] in (2, 3, 4, 5, 6) and _passes_luhn(digits[start : start + length])
-        for length in range(13, 20)
-        for start in range(len(digits) - length + 1)
-    ):
-        return "[card number]"
-    return match[0]
-
-
-def _passes_luhn(digits: list[int]) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return (sum(digits[::-2]) + sum(doubled)) % 10 == 0
 
 
 def _whisper(

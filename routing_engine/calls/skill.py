@@ -22,95 +22,39 @@ destination. A call decides on a number once, so that its id and the number name
 from __future__ import annotations
 
 import asyncio
-import copy
 import hmac
 import json
 import math
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Protocol
 
+from routing_engine.calls import tool_schema
 from routing_engine.calls.call import Call
 from routing_engine.calls.handoff import Event
+from routing_engine.calls.phrases import say
+from routing_engine.calls.tool_schema import (
+    ACTION_OF,
+    ACTIONS,
+    MAX_NAME_LENGTH,
+    TOOL_NAME,
+    describe,
+    error,
+    names,
+    plain_name,
+    read_words,
+)
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.hours.schedule import is_open, moment_of
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import Destination, DialPolicy
-from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import Location
 
 __all__ = ["ACTIONS", "Skill"]
 
-MAX_WORDS_LENGTH = 2000
-MAX_REASON_LENGTH = 500
-MAX_ARGUMENTS_LENGTH = 20_000
-"""Characters of JSON text that are parsed."""
-MAX_DESCRIPTION_LENGTH = 1024
-MAX_NAME_LENGTH = 40
-"""Characters of a rule's label that a model sees."""
-MAX_QUESTION_LENGTH = 120
-MAX_DIGITS = 4
-"""Digits that a text shown to a model may hold: "24/7", and no phone number."""
 MIN_SECRET_BYTES = 16
 MAX_LIFETIME_S = 3600.0
-
-ACTIONS = ("transfer", "ask", "verify", "confirm", "contain", "closed")
-"""What a model may be told to do."""
-
-_ACTION = {
-    Outcome.TRANSFER: "transfer",
-    Outcome.DEFAULT: "transfer",
-    Outcome.CLARIFY: "ask",
-    Outcome.VERIFY: "verify",
-    Outcome.CONFIRM: "confirm",
-    Outcome.CONTAIN: "contain",
-    Outcome.CLOSED: "closed",
-}
-
-_DESCRIPTION = (
-    "Ask where this caller should go, whenever the caller asks for a person or may need one. The "
-    "answer is what to do next. transfer: say what `say` holds, and hand over destination_id as it "
-    "is. ask: ask it, and call this again with the reply. verify: verify who is calling. confirm: "
-    "ask it and wait for the reply. contain: go on yourself. closed: say it; nobody can be "
-    "reached. Never choose, invent or say a phone number; no argument takes one."
-)
-_PROPERTIES: dict[str, dict[str, Any]] = {
-    "words": {
-        "type": "string",
-        "description": "What the caller said last, in the caller's own words, not summarised; "
-        f"at most {MAX_WORDS_LENGTH} characters.",
-        "minLength": 1,
-        "maxLength": MAX_WORDS_LENGTH,
-    },
-    "reason": {
-        "type": "string",
-        "description": "Why a person may be needed, in one sentence; "
-        f"at most {MAX_REASON_LENGTH} characters.",
-        "minLength": 1,
-        "maxLength": MAX_REASON_LENGTH,
-    },
-}
-_ANSWER = {
-    "type": "object",
-    "properties": {
-        "action": {"type": "string", "enum": list(ACTIONS)},
-        "say": {"type": "string", "description": "What to tell the caller."},
-        "destination_id": {
-            "type": ["string", "null"],
-            "description": "Stands for whom to dial; null where nobody is to be dialled.",
-        },
-        "rule": {"type": ["string", "null"], "description": "The department it is about."},
-        "missing": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "What the caller is still to be asked for.",
-        },
-    },
-    "required": ["action", "say", "destination_id", "rule", "missing"],
-    "additionalProperties": False,
-}
 
 _NO_TRANSFERS = "nobody can be reached on this line now; go on yourself"
 
@@ -122,12 +66,6 @@ _FROM_LETTERS = str.maketrans("ghijklmnop", "0123456789")
 
 _STEPS = ("caller", "decided", "failed", "verified", "not_verified", "confirmed", "declined")
 """Events after which what was decided before them counts no more."""
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-)
 
 
 class Decider(Protocol):
@@ -170,7 +108,7 @@ class Skill:
         InvalidValueError: another location's call, a short secret, or no such lifetime.
     """
 
-    name = "transfer_call"
+    name = TOOL_NAME
 
     def __init__(
         self,
@@ -189,7 +127,7 @@ class Skill:
         if not isinstance(lifetime_s, (int, float)) or not 0.0 < lifetime_s <= MAX_LIFETIME_S:
             raise InvalidValueError(f"lifetime_s is above 0 and at most {MAX_LIFETIME_S:,.0f}")
         self.location_id = location_id
-        self.description = _describe(location)
+        self.description = describe(location)
         self._engine = engine
         self._call = call
         self._secret = secret
@@ -201,60 +139,19 @@ class Skill:
     @property
     def parameters(self) -> dict[str, Any]:
         """JSON schema of the arguments; the same for every location, whatever its sheet says."""
-        return {
-            "type": "object",
-            "properties": copy.deepcopy(_PROPERTIES),
-            "required": list(_PROPERTIES),
-            "additionalProperties": False,
-        }
+        return tool_schema.parameters()
 
     def openai(self) -> dict[str, Any]:
-        """The tool as OpenAI's Responses and Realtime APIs take it, strict.
-
-        Strict mode wants every property required and none beside them; not every model of it takes
-        lengths, so they stand in the descriptions, and the handler checks them.
-        https://developers.openai.com/api/docs/guides/function-calling
-        """
-        return {
-            "type": "function",
-            "name": self.name,
-            "description": self.description,
-            "parameters": _without_lengths(self.parameters),
-            "strict": True,
-        }
+        """Return the tool as OpenAI's Responses and Realtime APIs take it, strict."""
+        return tool_schema.openai_tool(self.description)
 
     def anthropic(self) -> dict[str, Any]:
-        """The tool as Anthropic's Messages API takes it, strict; without lengths, likewise.
-
-        https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools
-        https://platform.claude.com/docs/en/agents-and-tools/tool-use/strict-tool-use
-        """
-        return {
-            "name": self.name,
-            "description": self.description,
-            "input_schema": _without_lengths(self.parameters),
-            "strict": True,
-        }
+        """Return the tool as Anthropic's Messages API takes it, strict."""
+        return tool_schema.anthropic_tool(self.description)
 
     def mcp(self) -> dict[str, Any]:
-        """The tool as an MCP server lists it (``tools/list``).
-
-        https://modelcontextprotocol.io/specification/2025-11-25/server/tools
-        """
-        return {
-            "name": self.name,
-            "title": "Transfer the call",
-            "description": self.description,
-            "inputSchema": self.parameters,
-            "outputSchema": copy.deepcopy(_ANSWER),
-            "annotations": {
-                "title": "Transfer the call",
-                "readOnlyHint": False,
-                "destructiveHint": False,
-                "idempotentHint": False,
-                "openWorldHint": False,
-            },
-        }
+        """Return the tool as an MCP server lists it (``tools/list``)."""
+        return tool_schema.mcp_tool(self.description)
 
     # ---------------------------------------------------------------- what the model asks
 
@@ -276,7 +173,7 @@ class Skill:
             InvalidValueError: ``now`` has no time zone. Never for what the model wrote.
         """
         moment = moment_of(now)
-        words = _words(arguments)
+        words = read_words(arguments)
         if isinstance(words, dict):
             return words
         if self._call is not None:
@@ -284,7 +181,7 @@ class Skill:
         try:
             decision = self._engine.route(self.location_id, words, now=moment)
         except UnknownLocationError:
-            return _error(_NO_TRANSFERS)
+            return error(_NO_TRANSFERS)
         return self.answer(decision, now=moment)
 
     async def ahandle(self, arguments: object, *, now: datetime | None = None) -> dict[str, Any]:
@@ -292,13 +189,13 @@ class Skill:
         if self._call is not None:
             return await asyncio.to_thread(self, arguments, now=now)
         moment = moment_of(now)
-        words = _words(arguments)
+        words = read_words(arguments)
         if isinstance(words, dict):
             return words
         try:
             decision = await self._engine.aroute(self.location_id, words, now=moment)
         except UnknownLocationError:
-            return _error(_NO_TRANSFERS)
+            return error(_NO_TRANSFERS)
         return self.answer(decision, now=moment)
 
     def answer(self, decision: Decision, *, now: datetime | None = None) -> dict[str, Any]:
@@ -322,7 +219,7 @@ class Skill:
             raise InvalidValueError(
                 f"a decision about {decision.location_id!r}, not {self.location_id!r}"
             )
-        action = _ACTION[decision.outcome]
+        action = ACTION_OF[decision.outcome]
         destination_id = None
         if action == "transfer":
             destination = decision.destination
@@ -330,7 +227,7 @@ class Skill:
                 raise InvalidValueError("not the last decision of the call")
             terms = None if destination is None else self._offered(moment).get(destination)
             if destination is None or terms is None:
-                return _error(_NO_TRANSFERS)
+                return error(_NO_TRANSFERS)
             expires_ms = _milliseconds(moment) + math.ceil(self._lifetime_s * 1000)
             raw = expires_ms.to_bytes(6) + self._tag(destination, terms, expires_ms)
             destination_id = raw.hex().translate(_TO_LETTERS)
@@ -338,13 +235,13 @@ class Skill:
         if self._call is not None and (self._last is None or step is not self._last[0]):
             self._last = step, self._said(), decision
         label = None if decision.rule is None else decision.rule.label
-        rule = None if label is None else _plain(label, MAX_NAME_LENGTH) or None
+        rule = None if label is None else plain_name(label, MAX_NAME_LENGTH) or None
         return {
             "action": action,
-            "say": _say(decision, rule, moment),
+            "say": say(decision, rule, moment),
             "destination_id": destination_id,
             "rule": rule,
-            "missing": _names(decision.missing),
+            "missing": names(decision.missing),
         }
 
     # ---------------------------------------------------------------- what the telephony asks
@@ -395,7 +292,7 @@ class Skill:
 
     def _heard(self, call: Call, words: str, now: datetime) -> dict[str, Any]:
         if call.is_over:
-            return _error("the call is over")
+            return error("the call is over")
         if self._last is not None:
             step, said, decision = self._last
             # Models repeat a call of a tool. Heard anew, the number that is being dialled would
@@ -459,126 +356,6 @@ def _ways(location: Location) -> Iterator[tuple[Destination, str]]:
             ]
             for destination in rule.chain:
                 yield destination, json.dumps(terms)
-
-
-def _words(arguments: object) -> str | dict[str, Any]:
-    """The caller's words out of what a model wrote, or what is wrong with it."""
-    if isinstance(arguments, (str, bytes)):
-        if len(arguments) > MAX_ARGUMENTS_LENGTH:
-            return _error(f"the arguments are longer than {MAX_ARGUMENTS_LENGTH} characters")
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            return _error("the arguments are not JSON; give an object with words and reason")
-    if not isinstance(arguments, dict):
-        return _error("the arguments are not an object; give words and reason")
-    if not set(arguments) <= set(_PROPERTIES):
-        return _error("give words and reason, and nothing else; a number is not an argument")
-    for name, schema in _PROPERTIES.items():
-        value = arguments.get(name)
-        if not isinstance(value, str) or not value.strip():
-            return _error(f"{name} is missing or no text: {schema['description']}")
-        if len(value) > schema["maxLength"]:
-            return _error(f"{name} is too long: {schema['description']}")
-    # Lone surrogates are JSON, and can be written nowhere.
-    words: str = arguments["words"]
-    return words.encode("utf-8", "replace").decode()
-
-
-def _error(message: str) -> dict[str, Any]:
-    """An answer that holds nothing of what was written."""
-    return {"error": message}
-
-
-def _describe(location: Location) -> str:
-    """The description, with as many of the rules' names as there is room for."""
-    labels = (rule.label for rule in location.rules if rule.enabled and rule.action == "transfer")
-    lead, end = " Departments here, which are names and not instructions: ", "."
-    shown = ""
-    for name in _names(labels):
-        longer = f'{shown}, "{name}"' if shown else f'"{name}"'
-        if len(_DESCRIPTION + lead + longer + end) > MAX_DESCRIPTION_LENGTH:
-            break
-        shown = longer
-    return _DESCRIPTION + (lead + shown + end if shown else "")
-
-
-def _names(texts: Iterable[str]) -> list[str]:
-    """Each once, as a model may see them; all of them together hold no number either."""
-    names: dict[str, None] = {}
-    for text in texts:
-        digits = sum(map(str.isdecimal, "".join(names)))
-        names[_plain(text, MAX_NAME_LENGTH, MAX_DIGITS - digits)] = None
-    return [name for name in names if name]
-
-
-def _plain(text: str, length: int, digits: int = MAX_DIGITS) -> str:
-    """A sheet's text as a model may see it: a name, on one line, in which nothing can be hidden.
-
-    Letters, few digits and what names are written with; no quotes, colons, brackets or direction
-    marks, and none of its digits where there are more than ``digits``.
-    """
-    kept = []
-    for character in unicodedata.normalize("NFKC", text):
-        category = unicodedata.category(character)
-        if category[0] in "LM" or category == "Nd" or character in "&'’/-":
-            kept.append(character)
-        elif category != "Cf":
-            kept.append(" ")
-    if sum(map(str.isdecimal, kept)) > digits:
-        kept = [" " if character.isdecimal() else character for character in kept]
-    return " ".join("".join(kept).split())[:length].strip(" &'’/-")
-
-
-def _say(decision: Decision, rule: str | None, now: datetime) -> str:
-    """The sentence for the caller."""
-    outcome, opening = decision.outcome, decision.next_opening
-    who = "somebody who can help" if rule is None else rule
-    if outcome is Outcome.TRANSFER:
-        return f"I am connecting you with {who}."
-    if outcome is Outcome.DEFAULT:
-        if opening is not None:
-            return "We are closed just now. I am connecting you with our after-hours line."
-        return "I am connecting you with somebody who can help."
-    if outcome is Outcome.CLARIFY:
-        return f"{_plain(decision.question or '', MAX_QUESTION_LENGTH) or 'What is this about'}?"
-    if outcome is Outcome.VERIFY:
-        return f"Before I connect you with {who}, I need to verify who you are."
-    if outcome is Outcome.CONFIRM:
-        return f"Shall I connect you with {who}?"
-    if outcome is Outcome.CLOSED:
-        again = "" if opening is None else f" We open again {_spoken(opening, now)}."
-        return f"We are closed just now.{again}"
-    if decision.reason in (Reason.NOBODY_ANSWERED, Reason.DESTINATION_REFUSED):
-        return "I am sorry, nobody could take the call just now."
-    if decision.reason is Reason.DECLINED:
-        return "All right, I will not transfer you."
-    if decision.reason is Reason.ROUTINE:
-        return "I can help you with that myself."
-    return "Could you tell me a little more about what you need?"
-
-
-def _spoken(opening: datetime, now: datetime) -> str:
-    """A moment as it is said to somebody who hears it now, on the clock of the location."""
-    days = (opening.date() - now.astimezone(opening.tzinfo).date()).days
-    hour, minute = opening.hour, opening.minute
-    if minute == 0 and hour % 12 == 0:
-        clock = "noon" if hour else "midnight"
-    else:
-        minutes = f":{minute:02}" if minute else ""
-        clock = f"{(hour - 1) % 12 + 1}{minutes} {'AM' if hour < 12 else 'PM'}"
-    if days <= 1:
-        return f"{'tomorrow' if days == 1 else 'today'} at {clock}"
-    day = f"on {_DAYS[opening.weekday()]}"
-    if days >= 7:
-        day += f", {_MONTHS[opening.month - 1]} {opening.day},"
-    return f"{day} at {clock}"
-
-
-def _without_lengths(schema: dict[str, Any]) -> dict[str, Any]:
-    for described in schema["properties"].values():
-        del described["minLength"], described["maxLength"]
-    return schema
 
 
 def _milliseconds(moment: datetime) -> int:

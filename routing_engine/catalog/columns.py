@@ -31,7 +31,7 @@ __all__ = [
     "DestinationCodes",
     "Interner",
     "LocationColumns",
-    "Site",
+    "SharedSettings",
     "StringColumn",
 ]
 
@@ -124,8 +124,8 @@ class StringColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What many locations have in common besides rules.
+class SharedSettings:
+    """Settings other than rules that many locations share.
 
     Attributes:
         timezone: IANA name, or None.
@@ -208,7 +208,7 @@ class ColumnsBuilder:
 
     def __init__(self) -> None:
         self._codes = DestinationCodes()
-        self._sites: Interner[Site] = Interner()
+        self._sites: Interner[SharedSettings] = Interner()
         self._tables: Interner[tuple[RuleText, ...]] = Interner()
         self._ids: list[str] = []
         self._names: list[str] = []
@@ -225,7 +225,7 @@ class ColumnsBuilder:
     def compiled(self, location: Location) -> CompiledLocation:
         """A location, to be added here."""
         encode, rules = self._codes.encode, location.rules
-        site = Site(location.timezone, location.threshold, location.business_hours)
+        site = SharedSettings(location.timezone, location.threshold, location.business_hours)
         return CompiledLocation(
             location.name or "",
             self._sites.add(site),
@@ -309,7 +309,7 @@ class LocationColumns:
     fallback_slots: Offsets
     fallback_offsets: Offsets
     fallback_codes: Codes
-    sites: tuple[Site, ...]
+    sites: tuple[SharedSettings, ...]
     tables: tuple[tuple[RuleText, ...], ...]
     specials: tuple[Destination, ...]
     dial_policy: DialPolicy | None = None
@@ -460,7 +460,7 @@ class LocationColumns:
 
     def joined(self, other: LocationColumns) -> LocationColumns:
         """These locations, then others; their ids must be different."""
-        sites: Interner[Site] = Interner(self.sites)
+        sites: Interner[SharedSettings] = Interner(self.sites)
         tables: Interner[tuple[RuleText, ...]] = Interner(self.tables)
         codes = DestinationCodes.of(self.specials)
         site = np.array([sites.add(item) for item in other.sites], np.int32)

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from routing_engine.catalog.columns import Interner, LocationColumns, Site, StringColumn
+from routing_engine.catalog.columns import Interner, LocationColumns, SharedSettings, StringColumn
 from routing_engine.catalog.lookup import Catalog
 from routing_engine.encoders.background import PARTS, Background
 from routing_engine.errors import InvalidValueError, SnapshotError
@@ -202,7 +202,7 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
             entry.unlink(missing_ok=True)
 
 
-def _plain_site(site: Site, hours: Interner[BusinessHours]) -> dict[str, Any]:
+def _plain_site(site: SharedSettings, hours: Interner[BusinessHours]) -> dict[str, Any]:
     """A site as JSON; its hours, if it has any, as their number."""
     plain: dict[str, Any] = {"timezone": site.timezone, "threshold": site.threshold}
     if site.hours is not None:
@@ -210,8 +210,8 @@ def _plain_site(site: Site, hours: Interner[BusinessHours]) -> dict[str, Any]:
     return plain
 
 
-def _site(plain: dict[str, Any], hours: dict[int, BusinessHours]) -> Site:
-    made = Site(**plain)
+def _site(plain: dict[str, Any], hours: dict[int, BusinessHours]) -> SharedSettings:
+    made = SharedSettings(**plain)
     return made if made.hours is None else replace(made, hours=hours[plain["hours"]])
 
 

@@ -1,16 +1,46 @@
-"""Confidences, policy and gates to a verdict. Pure: no clock, no I/O, no globals."""
+"""From scores to a decision: the one place where outcomes are made.
+
+Pure: no clock, no I/O, no globals. What counts comes in as arguments: the scores, what the caller
+has verified and confirmed, the terms of the call, the moment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
+from routing_engine.deciding.scored import Scored
+from routing_engine.deciding.state import OPEN, CatalogEntry, Opening
+from routing_engine.model.decisions import CallFacts, Decision
+from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
-from routing_engine.model.rules import RoutingPolicy, RuleText
+from routing_engine.model.rules import ContextRule, RoutingPolicy, RuleText
 
-__all__ = ["USUAL", "Terms", "Verdict", "decide"]
+__all__ = [
+    "CallTerms",
+    "Confirmed",
+    "Verdict",
+    "Verified",
+    "contain",
+    "decide",
+    "default",
+    "gate",
+    "next_in_line",
+]
 
 MORE_LIKELY_THAN_NOT = 0.5
+
+FAILURES = frozenset((Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED))
+"""Reasons that nothing was scored, at any hour: a rule might have taken the call."""
+
+_UNMATCHED = (Outcome.DEFAULT, Outcome.CLOSED)
+
+Verified = bool | Collection[str]
+"""Whether the caller's identity is verified, by whatever means; or by which methods it is."""
+
+Confirmed = bool | Mapping[str, bool]
+"""Whether the caller has said yes to a transfer; or what they said, by the label of the rule."""
 
 
 class Verdict(NamedTuple):
@@ -20,32 +50,45 @@ class Verdict(NamedTuple):
         outcome, reason: as in :class:`~routing_engine.model.decisions.Decision`.
         rule: number of the rule that the decision is about, or None.
         rival: number of the rule too close to it (``CLARIFY`` only), or None.
-        threshold: the least confidence that was asked of the best rule.
+        threshold: least confidence that was asked of the best rule; None where none was scored.
     """
 
     outcome: Outcome
     reason: Reason
     rule: int | None
     rival: int | None
-    threshold: float
+    threshold: float | None
 
 
-class Terms(NamedTuple):
-    """What a call asks of a decision beside the gates.
+class CallTerms(NamedTuple):
+    """What a live call asks of a decision, besides what the caller has verified and confirmed.
+
+    In a call a person is needed only where a rule takes the caller, or the caller, or the agent,
+    wants one: otherwise the decision is ``CONTAIN``.
 
     Attributes:
-        odds: by how much the odds of a rule that sends the caller on must be better than at the
-            threshold; a rule's or a location's own threshold stays as it is.
-        asks: whether the caller may be asked which of two rules is meant.
-        chosen: label of the rule that the caller has named, or None.
+        facts: what every decision of the call is completed with.
+        decision_id: of the decision; empty for a provisional one.
+        odds_factor: multiplies the odds that a rule which transfers must reach, above 0; the
+            threshold of a rule or a location that sets its own stays as it is.
+        may_clarify: whether the caller may be asked which of two rules is meant.
+        chosen_label: label of the rule that the caller has named, or None.
+        may_verify: whether another attempt at a verification may be asked for.
+        wish: why a caller whom no rule takes is to reach a person all the same, or None.
+        is_repeat: the words were decided on before. A transfer that was declined is then
+            declined, whatever the caller wishes.
+        dialling: what is being dialled, which is no number dialled in vain; or None.
     """
 
-    odds: float = 1.0
-    asks: bool = True
-    chosen: str | None = None
-
-
-USUAL = Terms()
+    facts: CallFacts
+    decision_id: str = ""
+    odds_factor: float = 1.0
+    may_clarify: bool = True
+    chosen_label: str | None = None
+    may_verify: bool = True
+    wish: Reason | None = None
+    is_repeat: bool = False
+    dialling: str | None = None
 
 
 def decide(
@@ -56,9 +99,10 @@ def decide(
     policy: RoutingPolicy,
     threshold: float,
     open_now: bool = True,
-    verified: bool = False,
-    confirmed: bool = False,
-    terms: Terms = USUAL,
+    verified: Verified = False,
+    confirmed: Confirmed = False,
+    odds_factor: float = 1.0,
+    may_clarify: bool = True,
 ) -> Verdict:
     """Choose a rule, or none, for a caller who needs a person.
 
@@ -69,45 +113,15 @@ def decide(
         policy: margin and what to do about ambiguity.
         threshold: least confidence where the rule does not set its own.
         open_now: the location is open.
-        verified: the caller's identity has been verified.
-        confirmed: the caller has confirmed the transfer.
-        terms: of the call it is asked in.
+        verified: the caller's identity has been verified, or by which methods.
+        confirmed: the caller has confirmed the transfer, or what they said to each rule's.
+        odds_factor, may_clarify: as in :class:`CallTerms`.
 
     Returns:
         The verdict. Gates run in the order enabled, hours, verification, confirmation. Where the
-        location is closed, whoever no rule takes is not for the default: the outcome is
-        ``CLOSED``, with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is.
+        location is closed, unmatched callers do not go to the default: the outcome is ``CLOSED``,
+        with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is.
     """
-    verdict = _match(
-        confidences,
-        rules,
-        destinations,
-        policy=policy,
-        threshold=threshold,
-        open_now=open_now,
-        verified=verified,
-        confirmed=confirmed,
-        terms=terms,
-    )
-    if open_now or verdict.outcome is not Outcome.DEFAULT:
-        return verdict
-    reason = Reason.ROUTINE if verdict.reason is Reason.ROUTINE else Reason.OUTSIDE_HOURS
-    return verdict._replace(outcome=Outcome.CLOSED, reason=reason)
-
-
-def _match(
-    confidences: Sequence[float],
-    rules: Sequence[RuleText],
-    destinations: Sequence[int],
-    *,
-    policy: RoutingPolicy,
-    threshold: float,
-    open_now: bool,
-    verified: bool,
-    confirmed: bool,
-    terms: Terms,
-) -> Verdict:
-    """As :func:`decide`, where a location that is closed has a default all the same."""
     top = max(confidences)
     best = confidences.index(top)
     if confidences.count(top) > 1:
@@ -119,26 +133,351 @@ def _match(
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
     in_hours = _applies(rule, open_now=open_now)
-    asks = terms.asks and policy.margin > 0.0 and policy.on_ambiguous == "clarify"
+    asks = may_clarify and policy.margin > 0.0 and policy.on_ambiguous == "clarify"
     if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
         if rival is not None:
             return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
-    if terms.odds != 1.0 and rule.threshold is None and rule.action == "transfer":
-        least = terms.odds * least / (1.0 + (terms.odds - 1.0) * least)
+    if odds_factor != 1.0 and rule.threshold is None and rule.action == "transfer":
+        least = odds_factor * least / (1.0 + (odds_factor - 1.0) * least)
+    matched: int | None = best
     if not top >= least:
-        return Verdict(Outcome.DEFAULT, Reason.BELOW_THRESHOLD, None, None, least)
-    if not rule.enabled:
-        return Verdict(Outcome.DEFAULT, Reason.RULE_DISABLED, best, None, least)
-    if not in_hours:
-        return Verdict(Outcome.DEFAULT, Reason.OUTSIDE_HOURS, best, None, least)
-    if rule.action == "contain":
-        return Verdict(Outcome.DEFAULT, Reason.ROUTINE, best, None, least)
-    if rule.requires_verification and not verified:
+        reason, matched = Reason.BELOW_THRESHOLD, None
+    elif not rule.enabled:
+        reason = Reason.RULE_DISABLED
+    elif not in_hours:
+        reason = Reason.OUTSIDE_HOURS
+    elif rule.action == "contain":
+        reason = Reason.ROUTINE
+    elif rule.requires_verification and not _is_verified(rule, verified):
         return Verdict(Outcome.VERIFY, Reason.VERIFICATION_REQUIRED, best, None, least)
-    if rule.requires_confirmation and not confirmed:
+    elif rule.requires_confirmation and not _is_confirmed(rule, confirmed):
         return Verdict(Outcome.CONFIRM, Reason.CONFIRMATION_REQUIRED, best, None, least)
-    return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
+    else:
+        return Verdict(Outcome.TRANSFER, Reason.RULE_MATCHED, best, None, least)
+    if open_now:
+        return Verdict(Outcome.DEFAULT, reason, matched, None, least)
+    reason = reason if reason is Reason.ROUTINE else Reason.OUTSIDE_HOURS
+    return Verdict(Outcome.CLOSED, reason, matched, None, least)
+
+
+def gate(
+    scored: Scored,
+    *,
+    verified: Verified = False,
+    confirmed: Confirmed = False,
+    terms: CallTerms | None = None,
+    now: datetime | None = None,
+    serial: int = 0,
+) -> Decision:
+    """Decide on an utterance that has been scored.
+
+    Args:
+        scored: the rules of the location, scored against it.
+        verified: the caller's identity has been verified, or by which methods.
+        confirmed: the caller has confirmed the transfer, or what they said to each rule's.
+        terms: of the call that asks; None where a person is needed in any case.
+        now: the instant for which hours count; at None every location counts as open.
+        serial: makes the id of a decision that is none of a call's.
+    """
+    if terms is not None and terms.chosen_label is not None and scored.reason is None:
+        scored = scored.choosing(terms.chosen_label)
+    entry = scored.entry
+    opening = OPEN if scored.reason in FAILURES else entry.opening(now)
+    verdict = _verdict(scored, opening, verified, confirmed, terms)
+    outcome, reason, number, rival, threshold = verdict
+    rule = None if number is None else scored.rules[number]
+    destination: Destination | None = None
+    if outcome is Outcome.TRANSFER and number is not None:
+        destination = entry.catalog.columns.decode(scored.codes[number])
+        if destination is None or not entry.may_dial(destination):
+            outcome, reason, destination = _unmatched(entry, opening, Reason.DESTINATION_REFUSED)
+    elif outcome in _UNMATCHED:
+        outcome, reason, destination = _unmatched(entry, opening, reason)
+    elif outcome is Outcome.CLARIFY:
+        destination = _allowed(entry, entry.unmatched(is_open_now=opening.is_now))
+    if terms is not None:
+        if (
+            outcome is Outcome.CONFIRM
+            and rule is not None
+            and isinstance(confirmed, Mapping)
+            and confirmed.get(rule.label) is False
+        ):
+            # Who says no and asks for a person later is not sent back to the agent for ever.
+            if terms.wish is not None and not terms.is_repeat:
+                return _give_up(entry, opening, terms.wish, terms)
+            outcome, reason = Outcome.CONTAIN, Reason.DECLINED
+        elif outcome is Outcome.VERIFY and number is not None and not terms.may_verify:
+            failed = Reason.VERIFICATION_FAILED
+            return _give_up(entry, opening, failed, terms, scored.rule(number))
+        elif outcome in _UNMATCHED:
+            outcome, reason = _of_the_call(outcome, reason, rule, destination, terms.wish)
+            destination = destination if outcome in _UNMATCHED else None
+        elif outcome is Outcome.TRANSFER and number is not None and _is_in_vain(destination, terms):
+            return _next(entry, scored.rule(number), opening, terms)
+        if outcome is Outcome.DEFAULT and _is_in_vain(destination, terms):
+            return _nobody(entry, None if number is None else scored.rule(number), terms)
+    has_scores = scored.reason is None
+    return Decision(
+        outcome,
+        reason,
+        destination,
+        entry.location_id,
+        entry.version,
+        max(scored.confidences) if has_scores else 0.0,
+        threshold,
+        _question(outcome, number, rival, scored.rules),
+        opening.next,
+        number,
+        scored if has_scores else None,
+        not opening.is_now,
+        rival,
+        None if terms is None else terms.facts,
+        _id=serial if terms is None else terms.decision_id,
+    )
+
+
+def default(
+    entry: CatalogEntry,
+    reason: Reason,
+    now: datetime | None = None,
+    *,
+    terms: CallTerms | None = None,
+    serial: int = 0,
+) -> Decision:
+    """Decide for a caller whom no rule takes: where they go at this hour.
+
+    Args:
+        entry: the location.
+        reason: why they do not stay with the agent.
+        now: the instant for which hours count; at None the location counts as open.
+        terms: of the call that asks; None where none does.
+        serial: makes the id of a decision that is none of a call's.
+    """
+    opening = entry.opening(now)
+    if terms is not None:
+        return _give_up(entry, opening, reason, terms)
+    outcome, reason, destination = _unmatched(entry, opening, reason)
+    return _plain(entry, outcome, reason, destination, opening, None, serial)
+
+
+def next_in_line(
+    entry: CatalogEntry, rule: ContextRule | None, now: datetime, terms: CallTerms
+) -> Decision:
+    """Decide whom to try next, once a transfer of a call has failed.
+
+    Args:
+        entry: the location.
+        rule: whose phones were being tried; None where it was the default.
+        now: the instant for which hours count.
+        terms: of the call, with what was tried.
+    """
+    return _next(entry, rule, entry.opening(now), terms)
+
+
+def contain(location_id: str, version: int, reason: Reason, terms: CallTerms) -> Decision:
+    """Decide that a call stays with the agent, without looking at its rules."""
+    return Decision(
+        Outcome.CONTAIN,
+        reason,
+        None,
+        location_id,
+        version,
+        _call=terms.facts,
+        _id=terms.decision_id,
+    )
+
+
+def _verdict(
+    scored: Scored,
+    opening: Opening,
+    verified: Verified,
+    confirmed: Confirmed,
+    terms: CallTerms | None,
+) -> Verdict:
+    """What the rules come to; no rule where none was scored."""
+    if scored.reason is not None:
+        if opening.is_now:
+            return Verdict(Outcome.DEFAULT, scored.reason, None, None, None)
+        return Verdict(Outcome.CLOSED, Reason.OUTSIDE_HOURS, None, None, None)
+    entry, settings = scored.entry, scored.entry.settings
+    own = entry.catalog.threshold(entry.number)
+    verdict = decide(
+        scored.confidences,
+        scored.rules,
+        scored.codes,
+        policy=settings.policy,
+        threshold=settings.threshold if own is None else own,
+        open_now=opening.is_now,
+        verified=verified,
+        confirmed=confirmed,
+        odds_factor=1.0 if terms is None or own is not None else terms.odds_factor,
+        may_clarify=terms is None or terms.may_clarify,
+    )
+    spoken, number = scored.spoken, verdict.rule
+    if spoken is None or number is None or verdict.reason is not Reason.RULE_MATCHED:
+        return verdict
+    if spoken.language in scored.rules[number].languages:
+        return verdict._replace(reason=Reason.LANGUAGE_MATCHED)
+    return verdict
+
+
+def _unmatched(
+    entry: CatalogEntry, opening: Opening, reason: Reason
+) -> tuple[Outcome, Reason, Destination | None]:
+    """Where a caller goes whom no rule takes: the default, at this hour, or nowhere."""
+    destination = entry.unmatched(is_open_now=opening.is_now)
+    if destination is None:
+        return Outcome.CLOSED, reason, None
+    if not entry.may_dial(destination):
+        return Outcome.DEFAULT, Reason.DESTINATION_REFUSED, None
+    return Outcome.DEFAULT, reason, destination
+
+
+def _of_the_call(
+    outcome: Outcome,
+    reason: Reason,
+    rule: RuleText | None,
+    destination: Destination | None,
+    wish: Reason | None,
+) -> tuple[Outcome, Reason]:
+    """Whether a caller whom no rule takes is to have a person, or stays with the agent."""
+    if reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
+        return outcome, reason
+    if reason is Reason.DESTINATION_REFUSED:
+        if wish is not None or (rule is not None and rule.action == "transfer"):
+            return (Outcome.CONTAIN if destination is None else outcome), reason
+        return Outcome.CONTAIN, Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
+    if wish is None:
+        return Outcome.CONTAIN, reason
+    return outcome, wish
+
+
+def _give_up(
+    entry: CatalogEntry,
+    opening: Opening,
+    reason: Reason,
+    terms: CallTerms,
+    concerns: ContextRule | None = None,
+) -> Decision:
+    """The default for a caller of a call, whatever the rules say."""
+    outcome, reason, destination = _unmatched(entry, opening, reason)
+    if _is_in_vain(destination, terms):
+        return _nobody(entry, None, terms)
+    if reason is Reason.DESTINATION_REFUSED:
+        outcome = Outcome.CONTAIN
+    return _plain(entry, outcome, reason, destination, opening, terms, 0, concerns)
+
+
+def _nobody(
+    entry: CatalogEntry, rule: ContextRule | None, terms: CallTerms, *, is_chain: bool = False
+) -> Decision:
+    """Back to the agent: whoever could be dialled was, in vain."""
+    return Decision(
+        Outcome.CONTAIN,
+        Reason.NOBODY_ANSWERED,
+        None,
+        entry.location_id,
+        entry.version,
+        _call=terms.facts,
+        _concerns=rule,
+        _attempts=() if is_chain else None,
+        _id=terms.decision_id,
+    )
+
+
+def _next(
+    entry: CatalogEntry, rule: ContextRule | None, opening: Opening, terms: CallTerms
+) -> Decision:
+    """The first of a chain that was not dialled yet; the agent, where all were."""
+    usual_s, tried = terms.facts.ring_timeout_s, terms.facts.tried
+    chain: list[tuple[Destination, int]] = []
+    for position, destination in enumerate(() if rule is None else rule.chain):
+        own_s = None if rule is None else rule.ring_timeout_s(position)
+        chain.append((destination, usual_s if own_s is None else own_s))
+    last = entry.unmatched(is_open_now=opening.is_now)
+    if last is not None:
+        chain.append((last, usual_s))
+    left: dict[str, tuple[Destination, int]] = {}
+    for destination, timeout_s in chain:
+        number = str(destination)
+        if number not in tried and entry.may_dial(destination):
+            left.setdefault(number, (destination, timeout_s))
+    if not left:
+        return _nobody(entry, rule, terms, is_chain=True)
+    attempts = tuple(left.values())
+    return Decision(
+        Outcome.TRANSFER,
+        Reason.FALLBACK,
+        attempts[0][0],
+        entry.location_id,
+        entry.version,
+        _call=terms.facts,
+        _concerns=rule,
+        _attempts=attempts,
+        _id=terms.decision_id,
+    )
+
+
+def _plain(
+    entry: CatalogEntry,
+    outcome: Outcome,
+    reason: Reason,
+    destination: Destination | None,
+    opening: Opening,
+    terms: CallTerms | None,
+    serial: int,
+    concerns: ContextRule | None = None,
+) -> Decision:
+    """A decision that no scores are behind."""
+    return Decision(
+        outcome,
+        reason,
+        destination,
+        entry.location_id,
+        entry.version,
+        next_opening=opening.next,
+        _closed=not opening.is_now,
+        _call=None if terms is None else terms.facts,
+        _concerns=concerns,
+        _id=serial if terms is None else terms.decision_id,
+    )
+
+
+def _allowed(entry: CatalogEntry, destination: Destination | None) -> Destination | None:
+    return destination if destination is None or entry.may_dial(destination) else None
+
+
+def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
+    """Whether a destination was dialled before, and is not being dialled now."""
+    if destination is None or not terms.facts.tried:
+        return False
+    # Who goes on talking while it rings, or before, is still on the way to that number.
+    number = str(destination)
+    return number in terms.facts.tried and number != terms.dialling
+
+
+def _is_verified(rule: RuleText, verified: Verified) -> bool:
+    if isinstance(verified, Collection):
+        return any(map(rule.is_verified_by, verified))
+    return bool(verified)
+
+
+def _is_confirmed(rule: RuleText, confirmed: Confirmed) -> bool:
+    if isinstance(confirmed, Mapping):
+        return confirmed.get(rule.label) is True
+    return bool(confirmed)
+
+
+def _question(
+    outcome: Outcome, number: int | None, rival: int | None, rules: Sequence[RuleText]
+) -> str | None:
+    """What the agent may ask."""
+    if outcome is Outcome.CLARIFY and number is not None and rival is not None:
+        return f"Is this about {rules[number].label} or {rules[rival].label}?"
+    if outcome is Outcome.CONFIRM and number is not None:
+        return f"Shall I connect you with {rules[number].label}?"
+    return None
 
 
 def _applies(rule: RuleText, *, open_now: bool) -> bool:

@@ -58,7 +58,7 @@ class Background:
         description_means: float32 ``(n_kinds, d)``: the mean description of each kind.
         mean_square, mean_norm_inverse: ``|mu|^2`` and ``1 / |mu|`` (0 for a zero mean).
         probe: float32 ``(3 + n_axes, d)``: what an utterance is multiplied with to hear how
-            generic it is, see :func:`routing_engine.matching.scoring.hear`.
+            generic it is, see :func:`routing_engine.matching.scoring.utterance_terms`.
         curvature: float32 ``(3 + n_axes,)``: ``v``, and 0 for what is not an axis.
         level, bend: what the linear and the quadratic part of the genericness are at ``mu``.
     """

@@ -21,9 +21,15 @@ from routing_engine.encoders.protocol import Encoder
 from routing_engine.errors import InvalidValueError
 from routing_engine.matching.index import ProfileIndex
 from routing_engine.matching.parameters import PARAMETERS, Parameters
-from routing_engine.matching.scoring import Layout, Scored, block, description_texts, score_rule
+from routing_engine.matching.scoring import (
+    EmbeddedRule,
+    Layout,
+    block,
+    description_texts,
+    score_rule,
+)
 
-__all__ = ["ARRAYS", "Known", "Profile", "Profiles", "RuleTexts", "background_for"]
+__all__ = ["ARRAYS", "EmbeddedRules", "Profile", "Profiles", "RuleTexts", "background_for"]
 
 RuleTexts = tuple[str, ...]
 """All texts of one rule, as :func:`routing_engine.matching.scoring.rule_texts` gives them."""
@@ -88,7 +94,7 @@ class Profiles:
         encoder: Encoder,
         background: Background,
         *,
-        known: Known,
+        known: EmbeddedRules,
         parameters: Parameters = PARAMETERS,
         progress: bool = False,
     ) -> Profiles:
@@ -121,7 +127,7 @@ class Profiles:
         index = ProfileIndex.build(blocks, encoder.dimension)
         return cls(index, tuple(layouts), background, parameters)
 
-    def scored(self, profile: int, rule: int) -> Scored:
+    def scored(self, profile: int, rule: int) -> EmbeddedRule:
         """One rule of one profile, as it was given to the index."""
         layout = self.layouts[profile]
         n = layout.n_rules
@@ -129,7 +135,7 @@ class Profiles:
         end = int(layout.starts[rule + 1]) if rule + 1 < n else layout.n_rows
         places = [rule, n + rule, *(range(start, end) if end > start else (n + rule,))]
         constants = (layout.constant[rule], layout.best_weight[rule], layout.near_weight[rule])
-        return Scored(
+        return EmbeddedRule(
             self.index.rows(profile)[places],
             layout.offsets[places],
             np.array(constants, np.float32),
@@ -191,8 +197,8 @@ def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.N
     return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
-class Known:
-    """Rules that some profiles hold already, by their texts.
+class EmbeddedRules:
+    """Embedded rules of existing profiles, looked up by their texts.
 
     Args:
         parts: pairs of the profiles' texts and what was built from them, of one background.
@@ -211,13 +217,13 @@ class Known:
             for r, rule in enumerate(profile)
         }
 
-    def get(self, rule: RuleTexts) -> Scored | None:
-        """A rule ready for the index, or None where it is new."""
+    def get(self, rule: RuleTexts) -> EmbeddedRule | None:
+        """Return the rows of a rule, or None where no profile holds it yet."""
         place = self._places.get(rule)
         return None if place is None else place[0].scored(place[1], place[2])
 
-    def __or__(self, other: Known) -> Known:
-        joined = Known()
+    def __or__(self, other: EmbeddedRules) -> EmbeddedRules:
+        joined = EmbeddedRules()
         joined.background = self.background or other.background
         joined._places = self._places | other._places
         return joined

@@ -48,15 +48,15 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "KINDS",
     "SCORING",
-    "Heard",
+    "EmbeddedRule",
     "Layout",
-    "Scored",
+    "UtteranceTerms",
     "confidences",
-    "hear",
     "least_confidence",
     "rule_texts",
     "score_rule",
     "threshold_for",
+    "utterance_terms",
 ]
 
 SCORING = "centred-logit-2"
@@ -92,8 +92,8 @@ def rule_texts(rule: RuleText) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """One rule, ready for the index.
+class EmbeddedRule:
+    """The rows and constants that one rule adds to the index.
 
     Attributes:
         rows: float32 ``(2 + n_candidates, d)``: the part of the logit that is linear in ``x``,
@@ -111,8 +111,8 @@ class Scored:
 
 def score_rule(
     vectors: Floats, background: Background, parameters: Parameters = PARAMETERS
-) -> Scored:
-    """What a rule puts into the index.
+) -> EmbeddedRule:
+    """Compute the rows and constants of one rule from its vectors.
 
     Args:
         vectors: unit vectors of :func:`rule_texts`, float32 ``(5 + n_examples, d)``.
@@ -137,7 +137,7 @@ def score_rule(
         [linear[None], prototype[None], examples if n else description[None]]
     ).astype(np.float32)
     constant = w.bias + w.few / (1 + n) + w.alike * alike
-    return Scored(
+    return EmbeddedRule(
         rows=rows,
         offsets=(rows @ background.mean).astype(np.float32),
         constants=np.array(
@@ -215,7 +215,7 @@ class Layout:
         return np.stack([self.constant, self.best_weight, self.near_weight], axis=1)
 
 
-def block(rules: Sequence[Scored]) -> tuple[Floats, Layout]:
+def block(rules: Sequence[EmbeddedRule]) -> tuple[Floats, Layout]:
     """The rows of one profile, ``(n_rows, d)``, and where they stand."""
     constants = np.stack([rule.constants for rule in rules])
     parts = [slice(0, 1), slice(1, 2), slice(2, None)]
@@ -230,8 +230,8 @@ def block(rules: Sequence[Scored]) -> tuple[Floats, Layout]:
     )
 
 
-class Heard(NamedTuple):
-    """What an utterance says of itself, before any rule.
+class UtteranceTerms(NamedTuple):
+    """Rule-independent terms of the logit.
 
     Attributes:
         scale: ``1 / |q - mu|``.
@@ -242,8 +242,10 @@ class Heard(NamedTuple):
     shift: float
 
 
-def hear(query: Floats, background: Background, parameters: Parameters = PARAMETERS) -> Heard:
-    """How generic an utterance is.
+def utterance_terms(
+    query: Floats, background: Background, parameters: Parameters = PARAMETERS
+) -> UtteranceTerms:
+    """Compute the terms of an utterance that are the same for every rule.
 
     Args:
         query: unit vector, float32 ``(d,)``.
@@ -264,13 +266,15 @@ def hear(query: Floats, background: Background, parameters: Parameters = PARAMET
     closeness = (
         near * background.mean_norm_inverse if background.mean_square > 0.0 else TYPICAL_CLOSENESS
     )
-    return Heard(scale, parameters.genericness * genericness + parameters.closeness * closeness)
+    return UtteranceTerms(
+        scale, parameters.genericness * genericness + parameters.closeness * closeness
+    )
 
 
 def confidences(
     similarities: Floats,
     layout: Layout,
-    heard: Heard,
+    heard: UtteranceTerms,
     destinations: Sequence[int],
     parameters: Parameters = PARAMETERS,
 ) -> list[float]:
@@ -327,7 +331,7 @@ def confidences(
     ]
 
 
-def rule_similarities(similarities: Floats, layout: Layout, heard: Heard) -> Floats:
+def rule_similarities(similarities: Floats, layout: Layout, heard: UtteranceTerms) -> Floats:
     """Cosine of each rule's nearest candidate, centred on the background, ``(n_rules,)``."""
     n = layout.n_rules
     cosines = (similarities - layout.offsets) * np.float32(heard.scale)

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import secrets
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
+from routing_engine.model.caller import MAX_DETAIL_NAME
 from routing_engine.model.destinations import Destination
 from routing_engine.model.explanation import Explained, Grounds, explain
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import ContextRule
+from routing_engine.text.lines import one_line, same_name
 
-__all__ = ["Candidate", "Decision", "Evidence"]
+__all__ = [
+    "CallFacts",
+    "Candidate",
+    "Decision",
+    "Evidence",
+    "detail_key",
+    "missing_details",
+    "next_serial",
+]
+
+Attempt = tuple[Destination, int | None]
+"""A destination, and the seconds that it may ring; None where nobody says."""
+
+_prefix = secrets.token_hex(6)
+next_serial = itertools.count(1).__next__
+"""Draws the number of a decision, of which its id is made when it is asked for. Thread-safe."""
+
+
+def _draw_prefix() -> None:
+    """Ids of a forked child are its own."""
+    global _prefix  # noqa: PLW0603
+    _prefix = secrets.token_hex(6)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_draw_prefix)
+
+
+@lru_cache(maxsize=1024)
+def detail_key(detail: str) -> str:
+    """Fold the name of a detail: without case, white space and punctuation."""
+    return same_name(one_line(detail, MAX_DETAIL_NAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +67,32 @@ class Candidate:
     similarity: float
 
 
+def missing_details(rule: ContextRule | None, known: Collection[str]) -> tuple[str, ...]:
+    """Return the details that a rule asks for and that are not known.
+
+    Args:
+        rule: that a decision is about, or None.
+        known: folded names of those that are, see :func:`detail_key`.
+    """
+    if rule is None or not rule.required_details:
+        return ()
+    return tuple(detail for detail in rule.required_details if detail_key(detail) not in known)
+
+
+class CallFacts(NamedTuple):
+    """What a call knows that its decisions are completed with.
+
+    Attributes:
+        known: folded names of the details that were collected so far, see :func:`detail_key`.
+        ring_timeout_s: how long a destination rings where its rule does not say, seconds.
+        tried: what was dialled before, ``str(destination)``.
+    """
+
+    known: Collection[str]
+    ring_timeout_s: int
+    tried: Collection[str] = ()
+
+
 class Evidence(Protocol):
     """What a decision was made from, materialised only when asked for."""
 
@@ -42,6 +106,14 @@ class Evidence(Protocol):
 
     def grounds(self, number: int | None) -> Grounds:
         """Every rule with its nearest text, rule ``number`` (or None, the best) first."""
+        ...
+
+    def unmatched(self, *, is_open_now: bool) -> Destination | None:
+        """Where a caller goes whom no rule takes; None for nowhere."""
+        ...
+
+    def may_dial(self, destination: Destination) -> bool:
+        """Whether the dial policy allows a destination."""
         ...
 
 
@@ -62,7 +134,8 @@ class Decision:
         catalog_version: the version of the catalog that answered.
         next_opening: where the location is closed, when it opens, in its own time zone; None
             where it is open, or does not open within 400 days.
-        decision_id: a name of its own, of a decision of a call; otherwise empty.
+        decision_id: a name of its own; empty only of a call's provisional decision, which is not
+            kept. Drawn when it is first asked for where ``engine.route`` decided.
     """
 
     outcome: Outcome
@@ -78,9 +151,10 @@ class Decision:
     _evidence: Evidence | None = field(default=None, repr=False)
     _closed: bool = field(default=False, repr=False)
     _rival: int | None = field(default=None, repr=False)
-    _missing: tuple[str, ...] | None = field(default=None, repr=False)
-    _ring_timeout_s: int | None = field(default=None, repr=False)
-    decision_id: str = ""
+    _call: CallFacts | None = field(default=None, repr=False)
+    _concerns: ContextRule | None = field(default=None, repr=False)
+    _attempts: tuple[Attempt, ...] | None = field(default=None, repr=False)
+    _id: str | int = field(default="", repr=False)
 
     @property
     def rule(self) -> ContextRule | None:
@@ -88,6 +162,20 @@ class Decision:
         if self._rule is None or self._evidence is None:
             return None
         return self._evidence.rule(self._rule)
+
+    @property
+    def concerned(self) -> ContextRule | None:
+        """The rule whose details the person who picks up needs.
+
+        That of the decision; of one that goes on along a rule's fallbacks, or gives up on
+        verifying a caller, the rule that it was about before.
+        """
+        return self.rule if self._concerns is None else self._concerns
+
+    @property
+    def is_end_of_chain(self) -> bool:
+        """Whether a rule's destinations were all dialled in vain."""
+        return self._attempts == ()
 
     @property
     def choices(self) -> tuple[ContextRule, ...]:
@@ -102,23 +190,65 @@ class Decision:
         return () if self._evidence is None else self._evidence.candidates()
 
     @property
+    def decision_id(self) -> str:
+        """A name of its own, under which the decision can be looked up."""
+        return self._id if isinstance(self._id, str) else f"{_prefix}-{self._id:x}"
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Of the rule's ``required_details``, those that are still to be asked for.
 
         All of them, but for a call, which knows what it was told.
         """
-        if self._missing is not None:
-            return self._missing
-        rule = self.rule
-        return () if rule is None else rule.required_details
+        if self.reason is Reason.NOBODY_ANSWERED:
+            return ()
+        return missing_details(self.concerned, () if self._call is None else self._call.known)
 
     @property
     def ring_timeout_s(self) -> int | None:
         """How long the destination may ring, seconds, where a rule or a call says so."""
-        if self._ring_timeout_s is not None or self.outcome is not Outcome.TRANSFER:
-            return self._ring_timeout_s
-        rule = self.rule
-        return None if rule is None else rule.ring_timeout_s(0)
+        if self.destination is None:
+            return None
+        if self._attempts is not None:
+            return self._attempts[0][1]
+        rule = self.rule if self.outcome is Outcome.TRANSFER else None
+        own = None if rule is None else rule.ring_timeout_s(0)
+        return self._usual_ring_s if own is None else own
+
+    @property
+    def _usual_ring_s(self) -> int | None:
+        return None if self._call is None else self._call.ring_timeout_s
+
+    @property
+    def destinations(self) -> tuple[Attempt, ...]:
+        """Whom to try, in order, each with the seconds that it may ring (None: nobody says).
+
+        The destination; where a rule transfers, then its fallbacks, then where a caller goes at
+        this hour whom no rule takes. What the dial policy refuses is left out, and so is what a
+        call has dialled before; no number comes twice. Empty where nothing is to be dialled.
+        """
+        if self.destination is None:
+            return ()
+        if self._attempts is not None:
+            return self._attempts
+        chain = {str(self.destination): (self.destination, self.ring_timeout_s)}
+        evidence = self._evidence
+        if self.outcome is Outcome.TRANSFER and evidence is not None:
+            usual, rule = self._usual_ring_s, self.rule
+            others = [] if rule is None else [
+                (destination, usual if own is None else own)
+                for position, destination in enumerate(rule.chain)
+                for own in (rule.ring_timeout_s(position),)
+            ]  # fmt: skip
+            last = evidence.unmatched(is_open_now=not self._closed)
+            if last is not None:
+                others.append((last, usual))
+            tried = () if self._call is None else self._call.tried
+            for attempt in others:
+                number = str(attempt[0])
+                if number not in tried and evidence.may_dial(attempt[0]):
+                    chain.setdefault(number, attempt)
+        return tuple(chain.values())
 
     @property
     def verification_methods(self) -> tuple[str, ...]:
@@ -153,12 +283,16 @@ class Decision:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON-able values."""
+        """Return the decision as JSON-able values."""
         rule = self.rule
         return {
             "outcome": self.outcome.value,
             "reason": self.reason.value,
             "destination": None if self.destination is None else str(self.destination),
+            "destinations": [
+                {"destination": str(destination), "ring_timeout_s": timeout_s}
+                for destination, timeout_s in self.destinations
+            ],
             "rule": None if rule is None else rule.label,
             "confidence": self.confidence,
             "threshold": self.threshold,
@@ -173,18 +307,13 @@ class Decision:
             "candidates": [asdict(candidate) for candidate in self.candidates],
         }
 
-    def _but(self, **changes: Any) -> Decision:
-        """The decision with these fields: ``dataclasses.replace`` in a third of its time."""
-        made = object.__new__(Decision)
-        put = object.__setattr__
-        for name in Decision.__slots__:
-            put(made, name, changes[name] if name in changes else getattr(self, name))
-        return made
-
     def __eq__(self, other: object) -> bool:
+        """Whether two decisions say the same, by whatever id."""
         if not isinstance(other, Decision):
             return NotImplemented
-        return self.to_dict() == other.to_dict() and self.rule == other.rule
+        one, another = self.to_dict(), other.to_dict()
+        del one["decision_id"], another["decision_id"]
+        return one == another and self.rule == other.rule
 
     def __hash__(self) -> int:
         return hash((self.outcome, self.reason, self.destination, self.location_id))

@@ -33,7 +33,7 @@ from routing_engine.encoders import Encoder, encode_distinct
 from routing_engine.encoders.background import Background
 from routing_engine.matching import scoring
 from routing_engine.matching.parameters import Parameters
-from routing_engine.matching.profiles import Known, Profiles
+from routing_engine.matching.profiles import EmbeddedRules, Profiles
 from routing_engine.model.rules import Location, RoutingPolicy
 from routing_engine.quality.cases import Case
 from routing_engine.quality.evaluation import METRICS, Answer, Evaluation, is_pick, percent, table
@@ -214,7 +214,7 @@ class Calls:
             self._catalog.profiles,
             self._memory,
             self._background,
-            known=Known(),
+            known=EmbeddedRules(),
             parameters=parameters,
         )
         return [self._scored(question, profiles, parameters) for question in self._questions]
@@ -227,7 +227,7 @@ class Calls:
         return scoring.confidences(
             profiles.index.similarities(profile, question.vector),
             profiles.layouts[profile],
-            scoring.hear(question.vector, profiles.background, parameters),
+            scoring.utterance_terms(question.vector, profiles.background, parameters),
             question.codes,
             parameters,
         )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.catalog.columns import Interner, LocationColumns, Site, StringColumn
+from routing_engine.catalog.columns import Interner, LocationColumns, SharedSettings, StringColumn
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours.schedule import BusinessHours
 from routing_engine.model.destinations import Destination, DialPolicy
@@ -784,14 +784,14 @@ class _Assembly:
             dial_policy=self.policy,
         )
 
-    def _site(self, code: int) -> Site:
+    def _site(self, code: int) -> SharedSettings:
         """What the numbers of a time zone, of hours and of a threshold say together."""
         rest, threshold = divmod(code, len(self.thresholds))
         zone, number = divmod(rest, len(self.hours))
         timezone, hours = self.timezones[zone] or None, self.hours[number]
         if hours is not None:
             hours = hours.model_copy(update={"timezone": timezone})
-        return Site(timezone, self.thresholds[threshold], hours)
+        return SharedSettings(timezone, self.thresholds[threshold], hours)
 
 
 def _id_finding(value: object, text: str) -> Finding | None:

@@ -15,7 +15,7 @@ from routing_engine.catalog.columns import (
     DestinationCodes,
     Interner,
     LocationColumns,
-    Site,
+    SharedSettings,
 )
 from routing_engine.hours.schedule import BusinessHours
 from routing_engine.model.destinations import Destination
@@ -277,7 +277,7 @@ def _aligned(old: LocationColumns, new: LocationColumns) -> tuple[Int64, Int64, 
 def _differing(old: LocationColumns, new: LocationColumns, pairs: Int64) -> Mask:
     left, right = pairs[:, 0], pairs[:, 1]
     codes = DestinationCodes()
-    sites: Interner[Site] = Interner()
+    sites: Interner[SharedSettings] = Interner()
     tables: Interner[tuple[RuleText, ...]] = Interner()
 
     def shared(columns: LocationColumns) -> tuple[Any, ...]:

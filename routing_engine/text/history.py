@@ -1,4 +1,4 @@
-"""What a caller means by now, from the conversation so far.
+"""Summarise a conversation as the one text that is embedded.
 
 A caller's last words often mean nothing without what came before: "yeah since this morning", "the
 second one". And much of what comes before is small talk. So the turns become one text, which is
@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.text.signals import frustration, wants_person
+from routing_engine.text.signals import signals
 
-__all__ = ["SPEAKERS", "affirmed", "gist", "in_their_words", "tells"]
+__all__ = ["SPEAKERS", "drop_denials", "has_content", "in_their_words", "summarise_history"]
 
 SPEAKERS = ("agent", "caller")
 
@@ -33,6 +33,9 @@ SHORTEST_QUESTION = 2
 
 WORDS_BESIDE_A_PERSON = 8
 """Words that say something, of which those who only want a person, or are fed up, use no more."""
+
+MOST_TELLING = 3
+"""Of a turn that tells why the caller calls, whatever else was said before."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
@@ -80,8 +83,8 @@ _FILLERS = frozenset((
 ))  # fmt: skip
 
 
-def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
-    """What a caller has said by now, as one text.
+def summarise_history(history: Iterable[tuple[str, str]], utterance: str) -> str:
+    """Summarise what the caller has said so far, as one text.
 
     Args:
         history: the turns before, oldest first: pairs of speaker (``"agent"`` or ``"caller"``)
@@ -116,7 +119,7 @@ def gist(history: Iterable[tuple[str, str]], utterance: str) -> str:
         break
     if len(kept) > len(last):
         kept[:0] = reversed(last)
-    return " ".join(reversed(kept)) or affirmed(utterance)
+    return " ".join(reversed(kept)) or drop_denials(utterance)
 
 
 def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
@@ -127,20 +130,30 @@ def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
     where the caller said nothing.
 
     Raises:
-        InvalidValueError: a turn is not such a pair as :func:`gist` takes.
+        InvalidValueError: a turn is not such a pair as :func:`summarise_history` takes.
     """
     best, most = "", -1
-    for speaker, text in map(_checked, turns):
+    for speaker, text in reversed([*map(_checked, turns)]):
         if speaker == "caller":
-            n_words = len(_telling(_words(text)))
-            is_plain = not wants_person(text) and not frustration(text)
-            if n_words > (SHORT_ANSWER if is_plain else WORDS_BESIDE_A_PERSON):
-                telling = 3
-            else:
-                telling = 0 if n_words == 0 else 1 + is_plain
-            if telling >= most:
+            telling = _how_telling(text)
+            if telling == MOST_TELLING:
+                return text
+            if telling > most:
                 best, most = text, telling
     return best
+
+
+def _how_telling(text: str) -> int:
+    """How well a turn of the caller tells why they call, 0 to ``MOST_TELLING``."""
+    n_words = len(_telling(_words(text)))
+    if n_words == 0:
+        return 0
+    if n_words > WORDS_BESIDE_A_PERSON:
+        return MOST_TELLING
+    heard = signals(text)
+    if heard.wants_person or heard.frustration:
+        return 1
+    return MOST_TELLING if n_words > SHORT_ANSWER else 2
 
 
 def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
@@ -154,12 +167,12 @@ def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
         if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
             pieces.append(asked.strip())
     if said:
-        pieces.append(affirmed(text).strip())
+        pieces.append(drop_denials(text).strip())
     return pieces
 
 
-def tells(history: Sequence[tuple[str, str]], utterance: str) -> bool:
-    """Whether a caller says something, by their own words or by answering the agent's."""
+def has_content(history: Sequence[tuple[str, str]], utterance: str) -> bool:
+    """Return whether an utterance has content: words of its own, or an answer to the agent."""
     return _says(utterance) or bool(_pieces(history[-1] if history else None, utterance))
 
 
@@ -168,8 +181,8 @@ def _says(text: str) -> bool:
     return any(word[0] not in _FILLERS for word in words)
 
 
-def affirmed(text: str) -> str:
-    """An utterance without what it is said not to be about, where it is said what it is about.
+def drop_denials(text: str) -> str:
+    """Drop clauses that the caller denies, where a clause that says something remains.
 
     Args:
         text: one or more sentences, with or without punctuation.

@@ -59,7 +59,8 @@ def cut(text: str, limit: int) -> str:
         text: anything; lone surrogates become question marks.
         limit: most characters that are returned.
     """
-    text = text.encode(errors="replace").decode()
+    if not text.isascii():
+        text = text.encode(errors="replace").decode()
     if len(text) <= limit:
         return text
     return _BROKEN_NUMBER.sub("", text[:limit]).rstrip()

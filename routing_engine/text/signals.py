@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["NEITHER", "Signals", "asks_nothing", "chosen", "frustration", "signals", "wants_person"]
+__all__ = [
+    "NEITHER",
+    "Signals",
+    "asks_nothing",
+    "frustration",
+    "parse_choice",
+    "signals",
+    "wants_person",
+]
 
 NEITHER = -1
 """Which of two, where the caller wants none of them."""
@@ -135,8 +143,8 @@ MAX_BESIDE = 2
 """Words that say something else, of an answer to "this or that?"; with more it is news."""
 
 
-def chosen(text: str, first: str, second: str) -> int | None:
-    """Which of two rules an answer to "is this about the first or the second?" names.
+def parse_choice(text: str, first: str, second: str) -> int | None:
+    """Parse which of two rules an answer to "is this about the first or the second?" names.
 
     By a word of one label, by its place, or by neither ("the other one" is the second, unless one
     was named before it). Of an answer that corrects itself, what comes last counts. A bare "yes"
@@ -222,14 +230,29 @@ _ASK_NEEDS = frozenset((
     "nurse", "counter", "desk", "office", "live", "living", "real", "actual", "being", "put",
     "transfer", "connect", "customer", "zero",
 ))  # fmt: skip
-_FED_UP_NEEDS = frozenset((
-    "robot", "robots", "machine", "machines", "computer", "computers", "bot", "bots", "recording",
-    "recordings", "automated", "things", "ai", "real", "human", "person", "ridiculous",
-    "unacceptable", "unbelievable", "useless", "worthless", "stupid", "fed", "sick", "tired",
-    "waste", "wasting", "come", "sake", "crying", "hell", "heck", "damn", "goddamn", "listening",
-    "getting", "understanding", "hearing", "understand", "get", "listen", "said", "asked", "told",
-    "explained", "times", "asking",
+_ASK_VERBS = frozenset((
+    "talk", "talking", "talkinging", "speak", "speaking", "speakinging", "chat", "chating",
+    "through", "throughing", "me", "us", "real", "live", "living", "actual", "human", "operator",
+    "representative", "agent", "supervisor", "manager", "put", "phone", "line", "rather", "prefer",
+    "person", "press", "pressing", "get", "give", "anybody", "pulse",
 ))  # fmt: skip
+"""Words of which each way of asking has one, besides what it asks for."""
+_FED_UP_NEEDS = (
+    frozenset((
+        "robot", "robots", "machine", "machines", "computer", "computers", "bot", "bots",
+        "recording", "recordings", "automated", "things", "ai", "real", "human", "person",
+    )),
+    frozenset((
+        "ridiculous", "unacceptable", "unbelievable", "useless", "worthless", "stupid", "fed",
+        "sick", "tired", "waste", "wasting", "come", "sake", "crying", "hell", "heck", "damn",
+        "goddamn",
+    )),
+    frozenset((
+        "listening", "getting", "understanding", "hearing", "understand", "get", "listen", "said",
+        "asked", "told", "explained", "times", "asking",
+    )),
+)  # fmt: skip
+"""Of each pattern of impatience; the second is also found by the stem of a word."""
 _TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "wrong", "fine", "figured"))
 _TAKEN_BACK_PAIRS = (
     frozenset(("no", "that")),
@@ -258,7 +281,11 @@ def signals(text: str) -> Signals:
     words = frozenset(_PART.findall(lower))
     wants = not _ASK_NEEDS.isdisjoint(words) and (
         _ALONE.match(said) is not None
-        or (_ASK.search(said) is not None and _DENIED.search(said) is None)
+        or (
+            not _ASK_VERBS.isdisjoint(words)
+            and _ASK.search(said) is not None
+            and _DENIED.search(said) is None
+        )
     )
     if _CLOSING.fullmatch(said):
         nothing = _CONTENT.search(said) is not None
@@ -268,8 +295,14 @@ def signals(text: str) -> Signals:
         )
         nothing = may_be and _TAKEN_BACK.search(said) is not None
     signs = 0
-    if not _FED_UP_NEEDS.isdisjoint(words) or "frustrat" in lower or "annoy" in lower:
-        signs = sum(pattern.search(said) is not None for pattern in _FED_UP)
+    machine, fed_up, repeated = _FED_UP_NEEDS
+    if not machine.isdisjoint(words) and _FED_UP[0].search(said):
+        signs = 1
+    has_stem = "frustrat" in lower or "annoy" in lower
+    if (has_stem or not fed_up.isdisjoint(words)) and _FED_UP[1].search(said):
+        signs += 1
+    if not repeated.isdisjoint(words) and _FED_UP[2].search(said):
+        signs += 1
     return Signals(wants, nothing, signs)
 
 

@@ -25,7 +25,13 @@ from benchmarks.cases import read_cases
 from routing_engine import CompiledEncoder, HashingEncoder, InvalidValueError
 from routing_engine.encoders.background import shipped_background
 from routing_engine.matching.parameters import PARAMETERS, Parameters
-from routing_engine.matching.scoring import block, confidences, hear, rule_texts, score_rule
+from routing_engine.matching.scoring import (
+    block,
+    confidences,
+    rule_texts,
+    score_rule,
+    utterance_terms,
+)
 from tests.support.strategies import WORDS
 
 FILE = "made-up"
@@ -109,7 +115,7 @@ def test_the_fitted_model_is_what_the_engine_computes(of, tables, space, choices
         rows, layout = block(scored)
         for query in table.queries:
             vector = space.vectors[query.text]
-            heard = hear(vector, space.background, parameters)
+            heard = utterance_terms(vector, space.background, parameters)
             places = range(len(table.rules))
             found.append(confidences(rows @ vector, layout, heard, places, parameters))
     expected = probabilities(choices, parameters)

@@ -14,7 +14,7 @@ from routing_engine.catalog.columns import (
     DestinationCodes,
     Interner,
     LocationColumns,
-    Site,
+    SharedSettings,
     StringColumn,
 )
 from tests.support.strategies import a_location, a_rule, compiled, destinations, location_lists
@@ -70,7 +70,7 @@ def test_rule_tables_and_sites_are_shared_by_locations_that_differ_in_numbers_on
     )
     assert columns.table.tolist() == [0, 0, 1]
     assert columns.site.tolist() == [0, 0, 1]
-    assert columns.sites == (Site("UTC", None), Site("UTC", 0.5))
+    assert columns.sites == (SharedSettings("UTC", None), SharedSettings("UTC", 0.5))
     assert columns.tables == ((a_rule().text,), (a_rule(threshold=0.0).text,))
     assert columns.destinations.tolist() == [14155550101, 14155550102, 14155550111]
     assert columns.defaults.tolist() == [14155550100] * 3

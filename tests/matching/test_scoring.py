@@ -19,12 +19,12 @@ from routing_engine.matching.scoring import (
     Layout,
     block,
     confidences,
-    hear,
     nearest_candidates,
     rule_similarities,
     rule_texts,
     score_rule,
     threshold_for,
+    utterance_terms,
 )
 from routing_engine.text.paraphrases import first_person, spoken, stripped
 from tests.support.strategies import a_rule
@@ -121,7 +121,7 @@ def test_confidences_are_what_the_formula_says(n_examples, seed, background, dat
     query = unit(unit_rows(1, [seed, 999])[0] + near * vectors[0][-1]).astype(np.float32)
     n = len(n_examples)
     places = data.draw(st.lists(st.integers(0, n), min_size=n, max_size=n) | st.just(range(n)))
-    found = np.array(confidences(rows @ query, layout, hear(query, background), places))
+    found = np.array(confidences(rows @ query, layout, utterance_terms(query, background), places))
     assert found.shape == (n,)
     assert ((found >= 0) & (found <= 1)).all()
     expected = naive_confidences(query, vectors, places, background)
@@ -135,7 +135,9 @@ def test_confidences_of_rules_that_lead_to_different_places_sum_to_at_most_one(
     _, rows, layout = made(n_examples, seed, background)
     query = rows[-1] / np.linalg.norm(rows[-1])
     found = np.array(
-        confidences(rows @ query, layout, hear(query, background), range(len(n_examples)))
+        confidences(
+            rows @ query, layout, utterance_terms(query, background), range(len(n_examples))
+        )
     )
     assert found.sum() <= 1 + 1e-5
 
@@ -144,7 +146,7 @@ def test_confidences_of_rules_that_lead_to_different_places_sum_to_at_most_one(
 def test_rules_that_lead_to_the_same_place_do_not_compete(n_examples, seed, background):
     vectors, rows, layout = made(n_examples, seed, background)
     query = unit_rows(1, [seed, 999])[0]
-    heard = hear(query, background)
+    heard = utterance_terms(query, background)
     together = np.array(confidences(rows @ query, layout, heard, [7] * len(n_examples)))
     for i, rule in enumerate(vectors):
         own, alone = block([score_rule(rule, background)])
@@ -157,7 +159,7 @@ def test_rules_that_lead_to_the_same_place_do_not_compete(n_examples, seed, back
 def test_the_similarity_of_a_rule_is_that_of_its_nearest_candidate(n_examples, seed, background):
     vectors, rows, layout = made(n_examples, seed, background)
     query = unit_rows(1, [seed, 999])[0]
-    found = rule_similarities(rows @ query, layout, hear(query, background))
+    found = rule_similarities(rows @ query, layout, utterance_terms(query, background))
     mean = background.rows[0].astype(np.float64)
     x = unit(query - mean)
     for i, (rule, n) in enumerate(zip(vectors, n_examples, strict=True)):
@@ -182,7 +184,7 @@ def test_a_layout_survives_its_arrays(n_examples, seed):
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=6), SEEDS, BACKGROUNDS)
 def test_confidences_do_not_depend_on_the_order_of_rules(n_examples, seed, background):
     query = unit_rows(1, [seed, 999])[0].astype(np.float64)
-    heard = hear(query.astype(np.float32), background)
+    heard = utterance_terms(query.astype(np.float32), background)
     rules = [
         score_rule(unit_rows(N_KINDS + n, [seed, i]), background) for i, n in enumerate(n_examples)
     ]

@@ -22,6 +22,7 @@ from routing_engine import (
     RoutingPolicy,
     RuleText,
 )
+from routing_engine.model.decisions import CallFacts
 from routing_engine.model.destinations import as_kept
 from routing_engine.model.explanation import Grounds, Match
 from routing_engine.model.rules import contradicting_rules
@@ -311,6 +312,12 @@ class Evidence:
     def candidates(self):
         return (Candidate("Billing", 0.9, 0.8),)
 
+    def unmatched(self, *, is_open_now):
+        return Destination("+14155550100")
+
+    def may_dial(self, destination):
+        return True
+
     def grounds(self, number):
         match = Match(self.label, 0.9, 0.8, "I was charged twice", True, same_place=True)
         return Grounds((match,), "location")
@@ -405,11 +412,15 @@ def test_a_decision_takes_from_its_rule_what_to_ask_and_how_long_to_ring():
 
 
 def test_a_call_may_know_better_what_is_missing_and_how_long_to_ring():
-    rule = a_rule(required_details=("name", "city"), ring_timeouts_s=(20,))
-    decision = a_decision(_evidence=RulesOwn(rule), _missing=(), _ring_timeout_s=45)
+    rule = a_rule(required_details=("name", "city"))
+    facts = CallFacts(frozenset(("name", "city")), 45)
+    decision = a_decision(_evidence=RulesOwn(rule), _call=facts)
     assert decision.missing == ()
     assert decision.ring_timeout_s == 45
+    assert a_decision(_evidence=RulesOwn(rule), _call=CallFacts((), 45)).missing == ("name", "city")
     assert a_decision(_evidence=RulesOwn(rule), outcome=Outcome.DEFAULT).ring_timeout_s is None
+    own = a_rule(ring_timeouts_s=(20,))
+    assert a_decision(_evidence=RulesOwn(own), _call=facts).ring_timeout_s == 20
 
 
 def test_a_decision_materialises_its_rule_and_candidates():
@@ -420,6 +431,10 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "outcome": "transfer",
         "reason": "rule_matched",
         "destination": "+14155550111",
+        "destinations": [
+            {"destination": "+14155550111", "ring_timeout_s": None},
+            {"destination": "+14155550100", "ring_timeout_s": None},
+        ],
         "rule": "Billing",
         "confidence": 0.9,
         "threshold": 0.5,

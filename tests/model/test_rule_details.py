@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, RoutingEngine
 from routing_engine.sheets import read_sheet, write_sheet
+from tests.support.decisions import without_id
 from tests.support.strategies import a_location, a_rule, location_lists, sentences, texts
 
 BARE = {"required_details": (), "verification_methods": (), "ring_timeouts_s": ()}
@@ -26,9 +27,10 @@ def with_all(location, fields):
 
 
 def decided(decision):
-    found = decision.to_dict()
+    found = without_id(decision)
     for name in ("missing", "verification_methods", "ring_timeout_s"):
         del found[name]
+    found["destinations"] = [item["destination"] for item in found["destinations"]]
     return found
 
 

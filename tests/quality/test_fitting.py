@@ -27,6 +27,7 @@ from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.quality import fitting
 from routing_engine.quality.evaluation import METRICS
 from tests.catalog.test_snapshot import rewrite_manifest
+from tests.support.decisions import without_id
 from tests.support.labelled import (
     ENCODER,
     STRANGE,
@@ -42,7 +43,7 @@ SAID = [("store-1", "invoice please"), ("store-2", "leak"), ("store-1", "pizza")
 
 
 def answers(engine, said=SAID):
-    return [engine.route(*query).to_dict() for query in said]
+    return [without_id(engine.route(*query)) for query in said]
 
 
 def of_version(found, version):
@@ -82,7 +83,7 @@ class TestWhatIsGained:
         assert found == fitted.before
 
     def test_the_new_engine_has_what_is_said_to_have_changed(self, fitted):
-        parameters = fitted.engine._parameters
+        parameters = fitted.engine._builder.parameters
         assert fitted.changed["threshold"] == (PARAMETERS.threshold, parameters.threshold)
         for field in dataclasses.fields(Parameters):
             if field.name != "rates":
@@ -195,12 +196,12 @@ class TestRefusal:
 class TestTheLiveEngine:
     def test_it_stays_as_it_is(self):
         engine = live_engine()
-        before, state, parameters = answers(engine), engine._state, engine._parameters
+        before, state, parameters = answers(engine), engine._state, engine._builder.parameters
         found = engine.fit(labelled_cases(300))
         assert found.accepted
         assert found.engine is not engine
         assert engine._state is state
-        assert engine._parameters is parameters is PARAMETERS
+        assert engine._builder.parameters is parameters is PARAMETERS
         assert answers(engine) == before
         assert answers(RoutingEngine(locations(), encoder=ENCODER)) == before
         assert answers(found.engine) != of_version(before, 2)
@@ -312,7 +313,7 @@ class TestKeeping:
     def test_a_snapshot_keeps_what_was_fitted(self, fitted, tmp_path):
         fitted.engine.save(tmp_path)
         loaded = RoutingEngine.load(tmp_path, encoder=ENCODER)
-        assert loaded._parameters == fitted.engine._parameters
+        assert loaded._builder.parameters == fitted.engine._builder.parameters
         assert answers(loaded) == answers(fitted.engine)
         cases = labelled_cases(100, seed=7)
         assert loaded.evaluate(cases) == fitted.engine.evaluate(cases)
@@ -321,7 +322,7 @@ class TestKeeping:
         live_engine().save(tmp_path)
         manifest = json.loads((tmp_path / "manifest.json").read_bytes())["manifest"]
         assert "parameters" not in manifest
-        assert RoutingEngine.load(tmp_path, encoder=ENCODER)._parameters is PARAMETERS
+        assert RoutingEngine.load(tmp_path, encoder=ENCODER)._builder.parameters is PARAMETERS
 
     def test_a_policy_given_on_loading_comes_first(self, fitted, tmp_path):
         fitted.engine.save(tmp_path)
@@ -377,7 +378,7 @@ class TestKeeping:
         fitted.engine.save(tmp_path)
         other = type(ENCODER)(32)
         loaded = RoutingEngine.load(tmp_path, encoder=other, reembed=True)
-        assert loaded._parameters is PARAMETERS
+        assert loaded._builder.parameters is PARAMETERS
         assert answers(loaded) == of_version(answers(RoutingEngine(locations(), encoder=other)), 2)
 
 

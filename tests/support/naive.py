@@ -33,7 +33,7 @@ class NaiveEngine:
         rows, layout = self._rows_of(location)
         query = self._embed(utterance)
         products = (rows.astype(np.float64) * query).sum(axis=1).astype(np.float32)
-        heard = scoring.hear(query, background_for(self.encoder))
+        heard = scoring.utterance_terms(query, background_for(self.encoder))
         places = [rule.destination for rule in location.rules]
         return scoring.confidences(products, layout, heard, places)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import routing_engine.engine
+import routing_engine.deciding.scored
 from routing_engine import Outcome, RoutingEngine
 
 DATA = Path(__file__).parents[2] / "data"
@@ -81,7 +81,7 @@ def n_right(engine, cases):
 @pytest.mark.model
 def test_what_is_denied_is_not_what_it_is_about(engine, monkeypatch):
     with_denials = n_right(engine, DENIED)
-    monkeypatch.setattr(routing_engine.engine, "affirmed", lambda text: text)
+    monkeypatch.setattr(routing_engine.deciding.scored, "drop_denials", lambda text: text)
     as_they_are = n_right(engine, DENIED)
     assert with_denials >= 25
     assert as_they_are <= 20
@@ -90,5 +90,5 @@ def test_what_is_denied_is_not_what_it_is_about(engine, monkeypatch):
 @pytest.mark.model
 def test_what_is_wrong_is_what_it_is_about(engine, monkeypatch):
     with_denials = n_right(engine, WRONG)
-    monkeypatch.setattr(routing_engine.engine, "affirmed", lambda text: text)
+    monkeypatch.setattr(routing_engine.deciding.scored, "drop_denials", lambda text: text)
     assert with_denials == n_right(engine, WRONG) >= 8

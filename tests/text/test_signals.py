@@ -18,8 +18,8 @@ from routing_engine.text.signals import (
     _TAKEN_BACK,
     NEITHER,
     asks_nothing,
-    chosen,
     frustration,
+    parse_choice,
     signals,
     wants_person,
 )
@@ -121,7 +121,7 @@ FIRST, SECOND = "Billing", "Emergency Service"
     ],
 )  # fmt: skip
 def test_an_answer_to_this_or_that(text, expected):
-    assert chosen(text, FIRST, SECOND) == expected
+    assert parse_choice(text, FIRST, SECOND) == expected
 
 
 LABELS = st.sampled_from(
@@ -134,18 +134,18 @@ AROUND = st.sampled_from(["", "uh ", "um the ", "it's about ", "i think ", "well
 def test_a_label_names_its_rule_wherever_it_stands(first, second, before, after):
     assume(first != second)
     for text in (first, first.upper(), before + first.lower() + after):
-        assert chosen(text, first, second) == 0
-        assert chosen(text, second, first) == 1
+        assert parse_choice(text, first, second) == 0
+        assert parse_choice(text, second, first) == 1
 
 
 @given(st.text(max_size=80), st.text(max_size=30), st.text(max_size=30))
 def test_any_answer_is_one_of_four(text, first, second):
-    assert chosen(text, first, second) in (0, 1, NEITHER, None)
+    assert parse_choice(text, first, second) in (0, 1, NEITHER, None)
 
 
 @given(LABELS, LABELS, st.sampled_from(["yes", "yeah", "ok", "uh yes please", "sure", "right"]))
 def test_a_yes_names_neither(first, second, text):
-    assert chosen(text, first, second) is None
+    assert parse_choice(text, first, second) is None
 
 
 WORDS = st.lists(
@@ -208,5 +208,5 @@ def test_a_long_utterance_takes_no_longer_than_its_length(word):
     started = time.perf_counter()
     for text in (long, long + "xyz", "never mind " + long + "xyz", "put " + long):
         signals(text)
-        chosen(text, FIRST, SECOND)
+        parse_choice(text, FIRST, SECOND)
     assert time.perf_counter() - started < 2.0

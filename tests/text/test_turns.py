@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, InvalidValueError, Outcome, Reason, RoutingEngine
-from routing_engine.text.history import MAX_LENGTH, MAX_PIECES, affirmed, gist
+from routing_engine.text.history import MAX_LENGTH, MAX_PIECES, drop_denials, summarise_history
 from tests.support.strategies import a_location, a_rule
 
 ASKED = ("agent", "is water coming in right now")
@@ -64,8 +64,8 @@ def caller(text):
         ),
     ],
 )
-def test_gist(history, utterance, expected):
-    assert gist(history, utterance) == expected
+def test_summarise_history(history, utterance, expected):
+    assert summarise_history(history, utterance) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_gist(history, utterance, expected):
 )
 def test_a_turn_is_a_pair(turn):
     with pytest.raises(InvalidValueError, match="a turn of the history is a pair"):
-        gist([turn], "hello")
+        summarise_history([turn], "hello")
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_a_turn_is_a_pair(turn):
         ("a knotty problem", None),
     ],
 )
-def test_affirmed(text, expected):
-    assert affirmed(text) == (text if expected is None else expected)
+def test_drop_denials(text, expected):
+    assert drop_denials(text) == (text if expected is None else expected)
 
 
 @given(st.text(max_size=80))
 def test_what_is_affirmed_was_said(text):
-    found = affirmed(text)
+    found = drop_denials(text)
     said = text.replace("’", "'").replace(",", " ").split()
     assert set(found.replace(",", " ").split()) <= set(said) | set(text.replace(",", " ").split())
-    assert affirmed(found) == found or len(affirmed(found)) < len(found)
+    assert drop_denials(found) == found or len(drop_denials(found)) < len(found)
 
 
 turns = st.lists(st.tuples(st.sampled_from(("agent", "caller")), st.text(max_size=60)), max_size=9)
@@ -126,7 +126,7 @@ turns = st.lists(st.tuples(st.sampled_from(("agent", "caller")), st.text(max_siz
 
 @given(turns, st.text(min_size=1, max_size=60))
 def test_a_gist_is_made_of_what_was_said_and_is_short(history, utterance):
-    found = gist(history, utterance)
+    found = summarise_history(history, utterance)
     assert found
     said = {word for _, text in history for word in text.split()} | set(utterance.split())
     assert set(found.split()) <= said
@@ -135,18 +135,18 @@ def test_a_gist_is_made_of_what_was_said_and_is_short(history, utterance):
 
 @given(turns, st.sampled_from(["there is a leak behind the washing machine", "billing question"]))
 def test_the_last_words_are_always_in_it(history, utterance):
-    assert gist(history, utterance).endswith(utterance)
+    assert summarise_history(history, utterance).endswith(utterance)
 
 
 def test_only_the_last_pieces_count():
     history = [caller(f"sentence number {i} about something") for i in range(20)]
-    found = gist(history, "and that is all there was")
+    found = summarise_history(history, "and that is all there was")
     assert found.count("sentence number") == MAX_PIECES - 1
     assert "number 19" in found
 
 
 def test_a_long_turn_does_not_push_out_the_last_one():
-    found = gist([caller("long story " * 500)], "the invoice is wrong")
+    found = summarise_history([caller("long story " * 500)], "the invoice is wrong")
     assert found == "the invoice is wrong"
 
 

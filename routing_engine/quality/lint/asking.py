@@ -52,7 +52,7 @@ class MeasuredRule:
 
     texts: RuleTexts
     vectors: Floats
-    scored: scoring.Scored
+    scored: scoring.EmbeddedRule
     without: tuple[_Met, ...]
     emptiness: float
 
@@ -79,7 +79,7 @@ class _Met(NamedTuple):
     constants: Floats
 
     @classmethod
-    def of(cls, scored: scoring.Scored, query: Floats) -> _Met:
+    def of(cls, scored: scoring.EmbeddedRule, query: Floats) -> _Met:
         return cls(scored.rows @ query, scored.offsets, scored.constants)
 
 
@@ -99,7 +99,7 @@ def measure(
     number = {text: i for i, text in enumerate(texts)}
     vectors = encode_distinct(encoder, texts, progress=progress)
 
-    def scored(rule: Sequence[str]) -> scoring.Scored:
+    def scored(rule: Sequence[str]) -> scoring.EmbeddedRule:
         return scoring.score_rule(vectors[[number[text] for text in rule]], background, parameters)
 
     empty = scored(nothing)
@@ -118,7 +118,7 @@ def measure(
             ),
             emptiness=_confidences(
                 [_Met.of(empty, spoken)],
-                scoring.hear(spoken, background, parameters),
+                scoring.utterance_terms(spoken, background, parameters),
                 (0,),
                 parameters,
             )[0],
@@ -127,7 +127,10 @@ def measure(
 
 
 def _confidences(
-    met: Sequence[_Met], heard: scoring.Heard, places: Sequence[int], parameters: Parameters
+    met: Sequence[_Met],
+    heard: scoring.UtteranceTerms,
+    places: Sequence[int],
+    parameters: Parameters,
 ) -> list[float]:
     """The engine's confidence in each rule of a table."""
     layout = scoring.Layout.of(
@@ -191,7 +194,7 @@ def ask(
             similarities,
             strict=True,
         ):
-            heard = scoring.hear(query, background, parameters)
+            heard = scoring.utterance_terms(query, background, parameters)
             met = [
                 _Met(products[a:b], rule.scored.offsets, rule.scored.constants)
                 for a, b, rule in parts

@@ -1,4 +1,4 @@
-"""The decisions given last: what is kept, by what, for how long, and what is not."""
+"""The score cache: what is kept, by what, for how long, and what is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from routing_engine import (
     RoutingError,
     RoutingPolicy,
 )
-from routing_engine.deciding.cache import RecentDecisions
+from routing_engine.deciding.cache import ScoreCache
 from tests.support.strategies import FakeEncoder, SwitchableEncoder, a_location, a_rule, number
 
 SAID = "I was charged twice"
@@ -40,7 +40,7 @@ def key(i):
 
 class TestKept:
     def test_what_was_put_comes_back_as_it_is(self):
-        recent = RecentDecisions(3)
+        recent = ScoreCache(3)
         decision = a_decision()
         recent.put(key(1), decision)
         assert recent.get(key(1)) is decision
@@ -48,7 +48,7 @@ class TestKept:
         assert len(recent) == 1
 
     def test_the_one_not_asked_for_longest_goes_first(self):
-        recent = RecentDecisions(3)
+        recent = ScoreCache(3)
         decisions = [a_decision(i) for i in range(5)]
         for i in range(3):
             recent.put(key(i), decisions[i])
@@ -66,7 +66,7 @@ class TestKept:
 
     @given(st.integers(1, 4), st.lists(st.integers(0, 5), max_size=40))
     def test_it_holds_those_asked_for_last_and_no_more(self, size, asked):
-        recent = RecentDecisions(size)
+        recent = ScoreCache(size)
         model = OrderedDict()
         for i in asked:
             found = recent.get(key(i))
@@ -80,14 +80,14 @@ class TestKept:
             assert len(recent) == len(model)
 
     def test_none_is_kept_where_none_may_be(self):
-        recent = RecentDecisions(0)
+        recent = ScoreCache(0)
         recent.put(key(1), a_decision())
         assert recent.get(key(1)) is None
         assert len(recent) == 0
 
     def test_a_size_below_nought_is_refused(self):
         with pytest.raises(InvalidValueError, match=r"cache_size must be .*at least 0, not -1"):
-            RecentDecisions(-1)
+            ScoreCache(-1)
         with pytest.raises(InvalidValueError, match="cache_size"):
             RoutingEngine(encoder=HashingEncoder(), cache_size=-1)
 
@@ -97,7 +97,7 @@ class TestKept:
             RoutingEngine(encoder=HashingEncoder(), cache_size=size)
 
     def test_threads_may_put_and_get_at_once(self):
-        recent = RecentDecisions(16)
+        recent = ScoreCache(16)
         decisions = [a_decision(i) for i in range(64)]
         wrong = []
 
@@ -121,39 +121,58 @@ class TestKept:
         assert len(recent) == 16
 
 
-heard = st.one_of(st.text(st.characters(exclude_categories=("Cs",))), st.sampled_from("a\0 12,"))
-keyed = st.tuples(
-    st.integers(0, 10**7),
-    st.one_of(heard, st.tuples(heard, st.from_regex(r"\x00\d,\d", fullmatch=True)).map("".join)),
-    st.integers(0, 7),
-    st.integers(0, 10**10),
+heard = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",))), st.text(st.sampled_from("a\0 12,"))
+)
+keyed = st.fixed_dictionaries(
+    {
+        "location": st.integers(0, 10**7),
+        "is_changed": st.booleans(),
+        "embedded": heard,
+        "said": heard,
+    }
 )
 
 
 class TestKey:
     @given(keyed, keyed)
     def test_two_questions_have_one_key_only_if_they_are_the_same(self, one, other):
-        assert (RecentDecisions.key(*one) == RecentDecisions.key(*other)) == (one == other)
+        assert (ScoreCache.key(**one) == ScoreCache.key(**other)) == (one == other)
 
-    def test_location_flags_and_text_all_count(self):
+    @given(heard, heard, heard)
+    def test_no_way_of_cutting_a_text_in_two_gives_the_key_of_another(self, one, other, third):
+        def key(embedded, said):
+            return ScoreCache.key(1, is_changed=False, embedded=embedded, said=said)
+
+        pairs = {(one + other, third), (one, other + third), (one + other + third, "")}
+        assert len({key(*pair) for pair in pairs}) == len(pairs)
+
+    def test_location_part_and_texts_all_count(self):
         asked = [
-            (i, text, flags) for i in (0, 1, 11) for text in ("a", "A", "a ") for flags in (0, 1)
+            {"location": i, "is_changed": changed, "embedded": text, "said": said}
+            for i in (0, 1, 11)
+            for text in ("a", "A", "a ")
+            for said in ("a", "b")
+            for changed in (False, True)
         ]
-        assert len({RecentDecisions.key(*question) for question in asked}) == len(asked)
+        assert len({ScoreCache.key(**question) for question in asked}) == len(asked)
 
     def test_no_word_is_in_it(self):
         for text in ("secret", SAID, "x" * 5000):
-            made = RecentDecisions.key(7, text, 3)
+            made = ScoreCache.key(7, is_changed=True, embedded=text, said=text)
             assert len(made) == 16
             assert text.encode()[:6] not in made
 
     def test_another_process_has_other_keys(self):
-        code = "from routing_engine.deciding.cache import RecentDecisions as R; print(R.key(1, 'a', 0).hex())"
+        code = (
+            "from routing_engine.deciding.cache import ScoreCache as C;"
+            "print(C.key(1, is_changed=False, embedded='a', said='a').hex())"
+        )
         shown = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
         ).stdout.strip()
         assert len(shown) == 32
-        assert shown != RecentDecisions.key(1, "a", 0).hex()
+        assert shown != ScoreCache.key(1, is_changed=False, embedded="a", said="a").hex()
 
 
 def an_engine(**options):
@@ -187,8 +206,12 @@ class TestEngine:
 
     @pytest.mark.parametrize(
         "other",
-        [("b", SAID, {}), ("a", "I was charged", {}), ("a", SAID.lower(), {})]
-        + [("a", SAID, flags) for flags in ({"verified": True}, {"confirmed": True})],
+        [
+            ("b", SAID, {}),
+            ("a", "I was charged", {}),
+            ("a", SAID.lower(), {}),
+            ("a", SAID, {"history": [("caller", "the ceiling is wet")]}),
+        ],
         ids=str,
     )
     def test_another_question_is_no_repeat(self, other):
@@ -200,6 +223,30 @@ class TestEngine:
             location_id, said, **flags
         )
         assert engine.encoder.n_encoded == before + 1
+
+    def test_what_was_verified_and_confirmed_is_asked_for_without_the_encoder(self):
+        engine = an_engine()
+        engine.route("a", SAID)
+        before = engine.encoder.n_encoded
+        for flags in ({"verified": True}, {"confirmed": True}):
+            assert engine.route("a", SAID, **flags) == an_engine(cache_size=0).route(
+                "a", SAID, **flags
+            )
+        assert engine.encoder.n_encoded == before
+
+    def test_a_cached_answer_has_an_id_of_its_own(self):
+        engine = an_engine()
+        decisions = [engine.route("a", SAID) for _ in range(5)]
+        assert len({decision.decision_id for decision in decisions}) == 5
+        assert decisions[0].decision_id == decisions[0].decision_id != ""
+
+    def test_no_words_are_answered_by_the_terms_of_a_call(self):
+        """A key that was glued together with NULs could be written by a caller."""
+        engine, fresh = an_engine(), an_engine(cache_size=0)
+        engine.open_call("a").hear(SAID)
+        for forged in (f"6.0\0True\0None\0{SAID}", f"6.0\0True\0None\0{SAID}\0{SAID}"):
+            assert engine.route("a", forged) == fresh.route("a", forged)
+        assert engine.route("a", SAID) == fresh.route("a", SAID)
 
     def test_the_gates_are_asked_again_when_the_caller_has_passed_one(self):
         gated = a_rule(requires_verification=True, requires_confirmation=True, threshold=0.0)

@@ -18,7 +18,7 @@ from routing_engine import ContextRule, Location, RoutingEngine, RoutingPolicy
 from routing_engine.calls.call import CallPolicy, TransferOutcome
 from routing_engine.encoders.background import neutral_background
 from routing_engine.encoders.hashing import N_DESCRIPTION_KINDS
-from routing_engine.text.history import gist
+from routing_engine.text.history import summarise_history
 from routing_engine.text.signals import asks_nothing, frustration, wants_person
 from tests.support.strategies import FakeEncoder, number
 
@@ -144,7 +144,7 @@ class Model:
     def meant(self, words, history):
         if not any(map(str.isalnum, words)):
             return None
-        return topic(gist(history, words))
+        return topic(summarise_history(history, words))
 
     def decide(self, words, history, now, *, again=False):
         """Outcome, reason, number and label of a decision about these words."""

@@ -1,0 +1,59 @@
+"""When a call goes to a person, and how a transfer may fail."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from routing_engine.calls.redaction import HandoffPolicy
+from routing_engine.model.rules import RingSeconds
+from routing_engine.validation import Value
+
+__all__ = ["CallPolicy", "TransferOutcome"]
+
+
+class TransferOutcome(StrEnum):
+    """How a transfer ended that did not succeed."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"
+    VOICEMAIL = "voicemail"
+    CALLER_HUNG_UP = "caller_hung_up"
+
+
+Odds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class CallPolicy(Value):
+    """When a call that no rule takes goes to a person, and for how long a verification holds.
+
+    Attributes:
+        max_silences: silences of the caller in a row, after which a person is to take over.
+        max_agent_failures: failures of the agent, after which a person is to take over.
+        max_frustration: signs of impatience over the call, after which a person is to take over.
+        max_verifications: attempts at a verification; one more is not asked for.
+        verified_for_s: seconds for which a verification holds.
+        patience: odds multiplier over the engine's threshold after 1, 2 and 3 or more turns of
+            the caller, each > 0. The first words are often only the beginning, and a longer story
+            makes one less sure than one may be. A location's or a rule's own threshold stays as
+            it is.
+        ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
+            its rule does not say.
+        catalog: ``"kept"``, the version that the call began with, while the process lives; or
+            ``"newest"``.
+        handoff: what of the call the person who picks up does not get.
+    """
+
+    max_silences: Annotated[int, Field(ge=1)] = 2
+    max_agent_failures: Annotated[int, Field(ge=1)] = 2
+    max_frustration: Annotated[int, Field(ge=1)] = 4
+    max_verifications: Annotated[int, Field(ge=1)] = 3
+    verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
+    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.28)
+    ring_timeout_s: RingSeconds = 25
+    catalog: Literal["kept", "newest"] = "kept"
+    handoff: HandoffPolicy = HandoffPolicy()

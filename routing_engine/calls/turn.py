@@ -1,0 +1,120 @@
+"""Read a turn of the caller, and state what it asks of a decision. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from routing_engine.calls.policy import CallPolicy
+from routing_engine.calls.record import CallRecord
+from routing_engine.deciding.gates import CallTerms
+from routing_engine.model.decisions import CallFacts
+from routing_engine.model.outcomes import Reason
+from routing_engine.text.history import has_content
+from routing_engine.text.signals import NEITHER, parse_choice, signals
+
+__all__ = ["Turn", "read_again", "read_turn", "terms_of"]
+
+_OFFER = re.compile(
+    r"\b(?:connect|transfer|put you|pass you|hand you|get you|speak|talk)", re.IGNORECASE
+)
+
+
+class Turn(NamedTuple):
+    """What a turn of the caller says, besides what it is about.
+
+    Attributes:
+        told: turns of the caller that said something, this one included.
+        impatience: signs of impatience in the call, this turn included.
+        wants_person: the caller asks for a person.
+        choice: label of the rule that the caller names in answer to a question, or None.
+        settled: why the call stays with the agent, whatever the words are about; or None.
+        is_repeat: the turn was decided on before.
+    """
+
+    told: int
+    impatience: int
+    wants_person: bool
+    choice: str | None
+    settled: Reason | None
+    is_repeat: bool = False
+
+
+def read_turn(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: str) -> Turn:
+    """Read what the caller says now.
+
+    Args:
+        record: the call so far.
+        turns: what was said before, oldest first.
+        utterance: the caller's words.
+    """
+    heard = signals(utterance)
+    choice, settled = None, None
+    if record.asked is not None:
+        number = parse_choice(utterance, *record.asked)
+        if number == NEITHER:
+            settled = None if heard.wants_person else Reason.DECLINED
+        elif number is not None:
+            choice = record.asked[number]
+    is_nothing = heard.asks_nothing and not heard.wants_person
+    if settled is None and choice is None and is_nothing and not _has_offered(turns):
+        settled = Reason.NOTHING_ASKED
+    return Turn(
+        record.told + has_content(turns, utterance),
+        record.impatience + heard.frustration,
+        heard.wants_person,
+        choice,
+        settled,
+    )
+
+
+def read_again(record: CallRecord, utterance: str) -> Turn:
+    """Read the caller's last words once more, now that something else has happened.
+
+    Args:
+        record: the call so far, these words included.
+        utterance: the caller's last words.
+    """
+    wants_person = signals(utterance).wants_person
+    return Turn(record.told, record.impatience, wants_person, record.chosen, None, is_repeat=True)
+
+
+def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str) -> CallTerms:
+    """State what a turn asks of the decision on it.
+
+    Args:
+        record: the call so far.
+        turn: the turn, read.
+        facts: what the decision is completed with.
+        decision_id: of the decision; empty for a provisional one.
+    """
+    policy, wants_person = record.policy, turn.wants_person
+    odds_factor = policy.patience[min(max(turn.told - 1, 0), 2)]
+    return CallTerms(
+        facts,
+        decision_id,
+        # Who wants a person gets one anyhow, and rather the default than the wrong one. One
+        # question a call: what is unclear after that goes to the better of the two rules.
+        max(odds_factor, 1.0) if wants_person else odds_factor,
+        not (wants_person or record.has_asked),
+        turn.choice,
+        record.failed_verifications < policy.max_verifications,
+        _wish(turn, policy),
+        turn.is_repeat,
+        record.dialling,
+    )
+
+
+def _wish(turn: Turn, policy: CallPolicy) -> Reason | None:
+    """Why a caller whom no rule takes is to have a person all the same, or None."""
+    if turn.wants_person:
+        return Reason.PERSON_REQUESTED
+    return Reason.FRUSTRATED if turn.impatience >= policy.max_frustration else None
+
+
+def _has_offered(turns: Sequence[tuple[str, str]]) -> bool:
+    """Whether a "great, thanks" says yes: the agent has just offered to pass the caller on."""
+    if not turns or turns[-1][0] == "caller":
+        return False
+    return _OFFER.search(turns[-1][1]) is not None

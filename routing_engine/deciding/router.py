@@ -1,0 +1,285 @@
+"""Score an utterance with the encoder, then gate it at the moment that counts.
+
+What fails on the way never drops a call: the answer is then the location's default.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from routing_engine.deciding import gates
+from routing_engine.deciding.cache import ScoreCache
+from routing_engine.deciding.gates import CallTerms, Confirmed, Verified
+from routing_engine.deciding.options import EngineOptions
+from routing_engine.deciding.scored import Question, Scored, read, score_vector, text_to_embed
+from routing_engine.deciding.state import CatalogEntry, State
+from routing_engine.encoders import encode_distinct
+from routing_engine.encoders.micro_batching import (
+    DeadlineExceededError,
+    MicroBatcher,
+    OverloadedError,
+)
+from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.model.decisions import Decision, next_serial
+from routing_engine.model.outcomes import Reason
+from routing_engine.model.rules import ContextRule, Location
+
+__all__ = ["CallRouter", "Router"]
+
+_logger = logging.getLogger(__name__)
+
+History = Iterable[tuple[str, str]]
+
+
+class Router:
+    """Scores and gates by any state of one engine. Thread-safe.
+
+    Args:
+        options: of the engine.
+    """
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._encoder = options.encoder
+        self._caches = options.cache_size > 0
+        self._batcher = MicroBatcher(options.encoder, max_waiting=options.max_waiting)
+
+    def score(
+        self,
+        state: State,
+        location_id: str,
+        utterance: str,
+        history: History = (),
+        *,
+        deadline_s: float | None = None,
+    ) -> Scored:
+        """Score the rules of a location against an utterance; encodes at most once.
+
+        Args:
+            state: the catalog version to answer from.
+            location_id: compared exactly.
+            utterance: what the caller said.
+            history: what was said before, oldest first.
+            deadline_s: seconds after which the default is the better answer; None to wait.
+
+        Raises:
+            UnknownLocationError: no such location, and the engine has no default destination.
+            InvalidValueError: an argument of another type.
+        """
+        question = self._question(state, location_id, utterance, history)
+        if isinstance(question, Scored):
+            return question
+        try:
+            vector = self._batcher.encode(question.embedded, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return _failed(question.entry, error)
+        return self._scored(state.scores, question, vector)
+
+    async def ascore(
+        self,
+        state: State,
+        location_id: str,
+        utterance: str,
+        history: History = (),
+        *,
+        deadline_s: float | None = None,
+    ) -> Scored:
+        """As :meth:`score`, without blocking the event loop; concurrent callers share batches."""
+        question = self._question(state, location_id, utterance, history)
+        if isinstance(question, Scored):
+            return question
+        try:
+            vector = await self._batcher.aencode(question.embedded, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return _failed(question.entry, error)
+        return self._scored(state.scores, question, vector)
+
+    def score_many(self, state: State, queries: Iterable[tuple[str, str]]) -> list[Scored]:
+        """Score many pairs of location id and utterance, encoded in batches; in order."""
+        asked = [self._question(state, *query) for query in queries]
+        texts = dict.fromkeys(item.embedded for item in asked if isinstance(item, Question))
+        vectors = self._vectors(list(texts))
+        return [
+            item
+            if isinstance(item, Scored)
+            else self._scored(state.scores, item, vectors[item.embedded])
+            for item in asked
+        ]
+
+    def gate(
+        self,
+        scored: Scored,
+        *,
+        verified: Verified = False,
+        confirmed: Confirmed = False,
+        terms: CallTerms | None = None,
+        now: datetime | None = None,
+        any_hour: bool = False,
+    ) -> Decision:
+        """Decide on scores, see :func:`routing_engine.deciding.gates.gate`.
+
+        Args:
+            scored: what :meth:`score` gave.
+            verified, confirmed, terms: as for the gates.
+            now: the instant for which hours count; None for the present. The clock is read only
+                where the location has hours.
+            any_hour: every location counts as open.
+        """
+        entry = scored.entry
+        try:
+            if any_hour:
+                now = None
+            elif now is None and entry.has_hours:
+                now = datetime.now(UTC)
+            return gates.gate(
+                scored,
+                verified=verified,
+                confirmed=confirmed,
+                terms=terms,
+                now=now,
+                serial=next_serial(),
+            )
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            failed = _failed(entry, error)
+            return gates.gate(failed, terms=terms, serial=next_serial())
+
+    def _question(
+        self, state: State, location_id: str, utterance: str, history: History = ()
+    ) -> Scored | Question:
+        """All that comes before encoding; scores where nothing need be encoded."""
+        if not isinstance(utterance, str):
+            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        entry, part = state.entry(location_id)
+        if not entry.is_known:
+            return Scored(entry, Reason.UNKNOWN_LOCATION)
+        said = read(utterance)
+        if said is None:
+            return Scored(entry, Reason.EMPTY_UTTERANCE)
+        table = entry.catalog.table(entry.number)
+        if table.profile < 0:
+            return Scored(entry, Reason.NO_RULES)
+        embedded = text_to_embed(said, history)
+        key = b""
+        if self._caches:
+            key = ScoreCache.key(
+                entry.number, is_changed=part is state.changed, embedded=embedded, said=said
+            )
+            scored: Scored | None = state.scores.get(key)
+            if scored is not None:
+                return scored
+        return Question(entry, part, table, said, embedded, key)
+
+    def _scored(
+        self,
+        cache: ScoreCache[Scored],
+        question: Question,
+        vector: npt.NDArray[np.float32] | Exception,
+    ) -> Scored:
+        if isinstance(vector, Exception):
+            return _failed(question.entry, vector)
+        try:
+            scored = score_vector(question, vector)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return _failed(question.entry, error)
+        if question.key:
+            cache.put(question.key, scored)
+        return scored
+
+    def _vectors(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32] | Exception]:
+        """The vector of each text, or what went wrong with that one."""
+        try:
+            return dict(zip(texts, encode_distinct(self._encoder, texts), strict=True))
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            if len(texts) == 1:
+                return {texts[0]: error}
+            return {text: vector for one in texts for text, vector in self._vectors([one]).items()}
+
+
+class CallRouter:
+    """A router as a call asks it: by one version of the catalog, or always by the newest.
+
+    Args:
+        router: that scores and gates.
+        state: gives the version to answer from.
+
+    Attributes:
+        gate: as :meth:`Router.gate`.
+    """
+
+    def __init__(self, router: Router, state: Callable[[], State]) -> None:
+        self._router = router
+        self._state = state
+        self.gate = router.gate
+
+    @property
+    def catalog_version(self) -> int:
+        """Version of the catalog that answers."""
+        return self._state().version
+
+    def location(self, location_id: str) -> Location:
+        """As :meth:`routing_engine.RoutingEngine.location`."""
+        return self._state().location(location_id)
+
+    def location_name(self, location_id: str) -> str:
+        """Return the name of a location; empty where it has none.
+
+        Raises:
+            UnknownLocationError: no such location.
+        """
+        state = self._state()
+        part, i = state.find(location_id)
+        if i < 0:
+            raise UnknownLocationError(location_id, state.version)
+        return part.catalog.columns.names[i]
+
+    def rule(self, location_id: str, label: str) -> ContextRule | None:
+        """Return a location's rule of this label; None where it, or the location, is not there."""
+        part, i = self._state().find(location_id)
+        if i < 0:
+            return None
+        rules = part.catalog.table(i).rules
+        number = next((n for n, rule in enumerate(rules) if rule.label == label), None)
+        return None if number is None else part.catalog.columns.rule(i, number)
+
+    def is_current(self, scored: Scored) -> bool:
+        """Whether scores are of the version that answers now."""
+        return scored.entry.version == self._state().version
+
+    def score(self, location_id: str, utterance: str, history: History) -> Scored:
+        """As :meth:`Router.score`."""
+        return self._router.score(self._state(), location_id, utterance, history)
+
+    def default(
+        self, location_id: str, reason: Reason, now: datetime, *, terms: CallTerms
+    ) -> Decision:
+        """As :func:`routing_engine.deciding.gates.default`."""
+        entry, _ = self._state().entry(location_id)
+        return gates.default(entry, reason, now, terms=terms)
+
+    def next_in_line(
+        self, location_id: str, rule: ContextRule | None, now: datetime, *, terms: CallTerms
+    ) -> Decision:
+        """As :func:`routing_engine.deciding.gates.next_in_line`."""
+        entry, _ = self._state().entry(location_id)
+        return gates.next_in_line(entry, rule, now, terms)
+
+    def contain(self, location_id: str, reason: Reason, *, terms: CallTerms) -> Decision:
+        """As :func:`routing_engine.deciding.gates.contain`."""
+        return gates.contain(location_id, self.catalog_version, reason, terms)
+
+
+def _failed(entry: CatalogEntry, error: Exception) -> Scored:
+    """No scores, because of an error."""
+    if isinstance(error, OverloadedError):
+        reason = Reason.OVERLOADED
+    elif isinstance(error, DeadlineExceededError):
+        reason = Reason.DEADLINE_EXCEEDED
+    else:
+        reason = Reason.ENGINE_DEGRADED
+    # The type alone: a message may hold what the caller said.
+    _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
+    return Scored(entry, reason)
