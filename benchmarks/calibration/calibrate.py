@@ -199,12 +199,16 @@ def _big(cases: CaseFile, rng: np.random.Generator) -> Tables:
 
     A caller whom no rule of his location suits may be suited by another location's. So only
     those take part of whom it is known: who has a right rule somewhere, or asks for what nobody
-    offers.
+    offers. Labels that mean another situation at another location are left out.
     """
     by_label: dict[str, RuleText] = {}
+    several: set[str] = set()
     for rules, _ in _as_written(cases):
         for rule in rules:
-            by_label.setdefault(rule.label, rule)
+            if by_label.setdefault(rule.label, rule).when != rule.when:
+                several.add(rule.label)
+    for label in several:
+        del by_label[label]
     known = {q.text: q for q in cases.queries if q.kind == "oos"}
     known |= {q.text: q for q in cases.queries if q.label is not None}
     every = list(by_label.values())

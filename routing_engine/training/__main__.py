@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,22 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tuning.add_argument("--until", type=int, metavar="STEP", help="pause after this step")
     tuning.add_argument("--seed", type=int, default=0)
     tuning.add_argument("--rate", type=float, default=6e-5)
+    differing = commands.add_parser("delta", help="write what tuning changed of the weights")
+    differing.add_argument("model", type=Path, help="folder of the tuned model")
+    differing.add_argument("--out", type=Path, required=True, metavar="FILE")
+    building = commands.add_parser("build", help="compile base and delta into the package")
+    building.add_argument("delta", type=Path, help="file that `delta` wrote")
+    building.add_argument("--name", required=True, help="what the encoder is to be called")
     options = parser.parse_args(arguments)
+    run = {"check": _check, "tune": _tune, "delta": _delta, "build": _build}[options.command]
     try:
-        return _check(options.corpus) if options.command == "check" else _tune(options)
+        return run(options)
     except RoutingError as error:
         print(f"training: {error}", file=sys.stderr)
         return 1
 
 
-def _check(corpus: Path) -> int:
+def _check(options: argparse.Namespace) -> int:
     from routing_engine.encoders import default_encoder
     from routing_engine.training.checking import check
     from routing_engine.training.corpus import SPLITS, read_corpus
 
     encoder = default_encoder()
     n_poor = n_utterances = 0
-    for business in read_corpus(corpus, *SPLITS):
+    for business in read_corpus(options.corpus, *SPLITS):
         measures = check(business, encoder)
         n_poor += bool(measures.faults)
         n_utterances += measures.n_utterances
@@ -72,6 +80,25 @@ def _tune(options: argparse.Namespace) -> int:
         until=options.until,
     )
     print(made)
+    return 0
+
+
+def _delta(options: argparse.Namespace) -> int:
+    from routing_engine.training.delta import save_delta
+
+    save_delta(options.model, options.out)
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from routing_engine.encoders.build import build
+    from routing_engine.encoders.model_files import packaged_folder
+    from routing_engine.training.delta import restore
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = restore(options.delta, Path(folder) / options.name)
+        made = build(model, packaged_folder(), base="all-MiniLM-L6-v2", name=options.name)
+    print(f"{made.folder}: {made.fingerprint}")
     return 0
 
 
