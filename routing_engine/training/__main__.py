@@ -26,6 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tuning = commands.add_parser("tune", help="tune the encoder; goes on where it was stopped")
     tuning.add_argument("corpus", type=Path, help="folder of the corpus")
     tuning.add_argument("--out", type=Path, required=True, metavar="DIR")
+    tuning.add_argument(
+        "--intents",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="sets of public intents to learn from, too",
+    )
     tuning.add_argument("--model", help="model to begin with (the packaged one)")
     tuning.add_argument("--steps", type=int, default=800)
     tuning.add_argument("--until", type=int, metavar="STEP", help="pause after this step")
@@ -70,10 +78,14 @@ def _check(options: argparse.Namespace) -> int:
 
 def _tune(options: argparse.Namespace) -> int:
     from routing_engine.training.corpus import read_corpus
+    from routing_engine.training.intents import read_intents
     from routing_engine.training.tuning import Settings, tune
 
+    businesses = read_corpus(options.corpus, "train", "draft")
+    if options.intents:
+        businesses += read_intents(options.intents)
     made = tune(
-        read_corpus(options.corpus, "train", "draft"),
+        businesses,
         options.out,
         settings=Settings(steps=options.steps, seed=options.seed, rate=options.rate),
         model=options.model,

@@ -13,6 +13,7 @@ from benchmarks.callers import STYLES, case_of
 from routing_engine import HashingEncoder, InvalidValueError
 from routing_engine.training.checking import check
 from routing_engine.training.corpus import SPLITS, read_business, read_corpus
+from routing_engine.training.intents import read_intents
 from routing_engine.training.tables import NONE, draw_table
 
 CORPUS = Path(__file__).parents[2] / "data" / "callers"
@@ -113,3 +114,29 @@ def test_a_file_that_is_no_business_is_refused(tmp_path):
         read_business(path)
     with pytest.raises(InvalidValueError, match="names no split"):
         read_corpus(tmp_path, "train")
+
+
+def test_intent_sets_become_businesses_that_turn_each_other_away(tmp_path):
+    for name in ("one", "other"):
+        lines = [
+            {
+                "intent": f"{name}-{i}",
+                "domain": f"{name}-{i // 7}",
+                "label": f"{name} {i}",
+                "when": f"caller asks for {name} {i}",
+                "utterances": [f"{name} {i} {j}" for j in range(20)],
+            }
+            for i in range(21)
+        ]
+        text = "\n".join(map(json.dumps, lines))
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    paths = [tmp_path / "one.jsonl", tmp_path / "other.jsonl"]
+    businesses = read_intents(paths)
+    assert businesses == read_intents(paths)
+    assert len(businesses) == 2 * (3 + 10)
+    for business in businesses:
+        labels = {situation.label.split()[0] for situation in business.situations}
+        assert len(labels) == 1
+        assert {text.split()[0] for text in business.uncovered} == {"one", "other"} - labels
+    with pytest.raises(InvalidValueError, match="at least two"):
+        read_intents(paths[:1])
