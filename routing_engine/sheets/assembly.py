@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from routing_engine.catalog.columns import Interner, LocationColumns, SharedSettings, StringColumn
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.rules import MAX_LOCATION_ID_LENGTH, MAX_RULES, Location, RuleText
 from routing_engine.reports import shown

@@ -17,7 +17,7 @@ from routing_engine.catalog.columns import (
     LocationColumns,
     SharedSettings,
 )
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import ContextRule, RuleText
 

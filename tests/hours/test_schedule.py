@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours import schedule
-from routing_engine.hours.schedule import (
+from routing_engine.hours import (
     HORIZON_DAYS,
     BusinessHours,
     Holiday,
@@ -27,6 +26,7 @@ from routing_engine.hours.schedule import (
     next_closing,
     next_opening,
     parse_weekly,
+    timetable,
 )
 from tests.support.hours import ZONES, oracle_is_open, random_hours, random_instant
 
@@ -775,13 +775,13 @@ def test_answers_stay_the_same_when_many_days_are_asked_in_turn():
 
 def test_a_value_that_is_gone_is_not_kept_by_identity():
     gc.collect()
-    before = len(schedule._timetables)
+    before = len(timetable._timetables)
     at = local("2026-03-02T12:00")
     is_open(hours(), at)  # compiled, and kept by its equality
     for _ in range(100):
         assert is_open(hours(), at)
     gc.collect()
-    assert len(schedule._timetables) <= before + 1
+    assert len(timetable._timetables) <= before + 1
 
 
 @pytest.mark.parametrize(
@@ -858,8 +858,8 @@ def test_the_next_opening_is_remembered_and_right_all_the_same():
         warm = [next_opening(value, at) for at in instants]
         cold = []
         for at in instants:
-            schedule._compiled.cache_clear()
-            schedule._timetables.clear()
+            timetable._compiled.cache_clear()
+            timetable._timetables.clear()
             cold.append(next_opening(value, at))
         assert [item and item.astimezone(UTC) for item in warm] == [
             item and item.astimezone(UTC) for item in cold

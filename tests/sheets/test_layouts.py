@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet
