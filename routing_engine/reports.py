@@ -43,7 +43,7 @@ class SheetIssue:
         file: name of the file; ``book.xlsx[Sheet]`` for a sheet of a workbook.
         row: row as a spreadsheet shows it (the first is 1, blank ones count); None for the file.
         column: the header as written; None for the whole row.
-        value: what stands there, at most 60 characters; valid numbers are masked.
+        value: what stands there, at most 60 characters.
         message: what is wrong and what would be right.
         severity: ``"error"``, ``"warning"``, ``"repair"`` or ``"skipped"``.
         code: the kind of finding, such as ``"bad_destination"``.

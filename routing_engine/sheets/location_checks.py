@@ -54,7 +54,7 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
     _check_hours(draft, sites, first_hours, first_zone, after_hours)
     _conflicts(draft,
         sites, sites.after_hours, after_hours, "after_hours",
-        lambda code: draft.numbers.decode(int(code)).masked,
+        lambda code: str(draft.numbers.decode(int(code))),
     )  # fmt: skip
     first_threshold = first_values(sites, sites.threshold, n)
     _conflicts(draft,
@@ -64,7 +64,7 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
     defaults = first_values(sites, sites.default, n)
     _conflicts(draft,
         sites, sites.default, defaults, "default_destination",
-        lambda code: draft.numbers.decode(int(code)).masked,
+        lambda code: str(draft.numbers.decode(int(code))),
     )  # fmt: skip
     missing = (defaults < 0) & ~draft.bad_location
     at = np.flatnonzero(missing)

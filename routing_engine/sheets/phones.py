@@ -28,6 +28,7 @@ from phonenumbers import PhoneNumberType
 from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
 from routing_engine.model.destinations import Destination, DialPolicy, parse_destination
+from routing_engine.model.written import fold
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
 
@@ -46,7 +47,9 @@ _N_DIGITS_AT = 50  # fifteen digits are less than 2**50
 _E164 = re.compile(r"[ \t]*'?\+([1-9][0-9]{6,14})[ \t]*", re.ASCII)
 _PLAIN_DIGITS = re.compile(r"[ \t]*([0-9]{1,15})[ \t]*", re.ASCII)
 
-_FLOAT = re.compile(r"\+?([0-9]{7,15})\.(0+)", re.ASCII)
+# "12345678.00" is an amount; so many zeros are what is left of a number of ten digits.
+_FLOAT = re.compile(r"\+?(?:[0-9]{7,15}\.(0)|[0-9]{10,15}\.(0+))", re.ASCII)
+_FORMULA = re.compile(r"=\s*(?:\"\"?([^\"]*)\"\"?|\+?([0-9]+))", re.ASCII)
 _BROKEN_FLOAT = re.compile(r"\+?[0-9]{9,}\.[0-9]*[1-9][0-9]*", re.ASCII)
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})", re.ASCII)
 _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb`"
@@ -122,18 +125,21 @@ def read_number(text: str, region: str | None) -> tuple[Destination, str | None]
             tidy, repair = _unscaled(match), "scientific notation"
         match = _FLOAT.fullmatch(tidy)
         if match is not None:
-            tidy, repair = tidy[: -len(match[2]) - 1], "a decimal part of zeros"
+            tidy, repair = tidy.partition(".")[0], "a decimal part of zeros"
         try:
             found = parse_destination(tidy, region=region)
-        except InvalidValueError:
+        except InvalidValueError as error:
             foreign = _with_lost_plus(tidy, region)
             if foreign is None:
                 raise
-            return foreign, "a lost +"
+            raise InvalidValueError(
+                f"{error}; if it is {foreign.number} of {foreign.country}, write it with the +"
+            ) from error
     except InvalidValueError as error:
-        if tidy == text:
-            raise
-        message = f"{shown(text)}, read as {shown(tidy)}: {error}"
+        # The sheet's own report shows its numbers whole.
+        message = str(error).replace(mask(tidy), tidy)
+        if tidy != text:
+            message = f"{shown(text)}, read as {shown(tidy)}: {message}"
         raise InvalidValueError(message) from error
     if found.number == f"+{tidy}":
         repair = "a lost +"
@@ -141,15 +147,20 @@ def read_number(text: str, region: str | None) -> tuple[Destination, str | None]
 
 
 def _tidied(text: str) -> tuple[str, str | None]:
-    """A cell without what copying left in it: odd widths and spaces, marks, quotes."""
+    """A cell without what copying left in it: odd widths and spaces, marks, quotes, a formula."""
     tidy = unicodedata.normalize("NFKC", text)
     repair = None
     if tidy != text:
         repair = "no-break spaces" if tidy == text.replace("\xa0", " ") else "full-width characters"
+    if any(c.isdecimal() and not c.isascii() for c in tidy):
+        tidy, repair = fold(tidy), "digits of another script"
     # Directional marks and zero-width spaces come along from address books.
     visible = "".join(c for c in tidy if unicodedata.category(c) != "Cf").strip()
     if visible != tidy.strip():
         repair = "invisible characters"
+    formula = _FORMULA.fullmatch(visible)
+    if formula is not None:
+        visible, repair = (formula[1] or formula[2] or "").strip(), "a formula around it"
     unquoted = visible.strip(_QUOTES).strip()
     if unquoted != visible:
         repair = "quotes"
@@ -169,24 +180,16 @@ def _unscaled(match: re.Match[str]) -> str:
 
 
 def _with_lost_plus(digits: str, region: str | None) -> Destination | None:
-    """A number of another country whose ``+`` was lost, where it can be nothing else.
+    """The number of another country that these digits can be if their ``+`` was lost.
 
-    A number of the sheet's own region with one digit too many can be a valid number of another
-    country, so that is refused: whoever mistypes a digit must not reach a stranger abroad.
+    It is only named, never taken: whoever mistypes a digit must not reach a stranger abroad.
     """
     if region is None or not re.fullmatch(r"[1-9][0-9]{8,14}", digits, re.ASCII):
         return None
     try:
-        found = parse_destination(f"+{digits}")
+        return parse_destination(f"+{digits}")
     except InvalidValueError:
         return None
-    for i in range(len(digits)):
-        try:
-            parse_destination(digits[:i] + digits[i + 1 :], region=region)
-        except InvalidValueError:
-            continue
-        return None
-    return found
 
 
 @dataclass(slots=True)
@@ -323,20 +326,23 @@ class ParsedNumbers:
         return Destination._trusted(f"+{code}")
 
     def why(self, cell: int) -> tuple[str, str]:
-        """Value (masked where it is a number) and message for a cell that is not OK."""
+        """Value and message for a cell that is not OK."""
         return explain(self.source.text(cell), self.region, self.policy)
 
 
 def explain(text: str, region: str | None, policy: DialPolicy) -> tuple[str, str]:
-    """What is wrong with a number cell, or what was repaired."""
+    """Say what is wrong with a number cell, or what was repaired.
+
+    The numbers of a business stand whole in its own report: masked, nobody could find them.
+    """
     try:
         found, repair = read_number(text, region)
     except InvalidValueError as error:
         return text, str(error)
     refusal = policy.refusal(found)
     if refusal is not None:
-        return mask(text), f"{found.masked} may not be dialled: {refusal}"
-    return mask(text), f"{shown(mask(text))} had {repair}; read as {found.masked}"
+        return text, f"{found} may not be dialled: {refusal}"
+    return text, f"{shown(text)} had {repair}; read as {found}"
 
 
 def _n_processes() -> int:
