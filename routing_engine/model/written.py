@@ -223,7 +223,7 @@ def _is_too_short(text: str, n_digits: int, region: str | None) -> bool:
     if region is None or n_digits <= 3:
         return False  # three digits may be an emergency number, which is said elsewhere
     if text[0] in "0(":
-        return n_digits < min(6, _longest(region))
+        return n_digits < min(7 if text.isdigit() else 6, _longest(region))
     uses_zero = _uses_zero(region)
     least = min(7 if text.isdigit() or uses_zero else 6, _longest(region))
     if n_digits < least:

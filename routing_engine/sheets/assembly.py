@@ -134,8 +134,9 @@ def _read_rules(draft: Draft, cells: _RuleCells, location_of_id: Int32) -> Rules
     """A record for each rule that is right in itself."""
     rows = cells.row
     has_more = (cells.destination != 0) | (cells.extension != 0) | (cells.fallback != 0)
-    text = read_specs(draft, cells.spec, rows, has_more)
-    ignored = columns_without_numbers(draft, cells.spec, cells.destination)
+    left_out = columns_without_numbers(draft, cells.spec, cells.destination)
+    text = read_specs(draft, cells.spec, rows, has_more, left_out)
+    ignored = np.isin(cells.spec, list(left_out)) if left_out else np.zeros(len(rows), bool)
     destination, bad = read_destinations(
         draft, cells.spec, cells.destination, cells.extension, rows, ignored
     )

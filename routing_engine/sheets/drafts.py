@@ -11,6 +11,7 @@ import numpy.typing as npt
 from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import DialPolicy
 from routing_engine.model.rules import RuleText
+from routing_engine.reports import shown
 from routing_engine.sheets.cells import split_list, text_of
 from routing_engine.sheets.gathering import Gathered
 from routing_engine.sheets.headers import Header
@@ -82,6 +83,7 @@ class Draft:
         numbers: every distinct number cell, parsed.
         ids, names, timezones, hours, thresholds, texts, chains: distinct values read so far; the
             records hold their numbers.
+        column_of_text: wide layout: the header of each rule text's column.
         bad_location: whether a location is left out, bool ``(n_locations,)``.
     """
 
@@ -100,6 +102,7 @@ class Draft:
     thresholds: list[float | None] = field(default_factory=lambda: [None])
     texts: list[RuleText] = field(default_factory=list)
     chains: list[tuple[int, ...]] = field(default_factory=lambda: [()])
+    column_of_text: dict[int, str] = field(default_factory=dict)
     bad_location: Mask = field(default_factory=lambda: np.zeros(0, bool))
 
     @classmethod
@@ -122,6 +125,16 @@ class Draft:
     def header(self) -> Header:
         """The header of the sheet."""
         return self.gathered.header
+
+    def when_column(self, text: int) -> str:
+        """The header that says when a rule text applies: its own column in the wide layout."""
+        return self.column_of_text.get(text) or self.header.name("when")
+
+    def place(self, rules: Rules, slot: int) -> str:
+        """Where a rule stands: its row, and in the wide layout its column."""
+        column = self.column_of_text.get(int(rules.text[slot]))
+        row = self.log.row_name(int(rules.row[slot]))
+        return row if column is None else f"column {shown(column)}, {row}"
 
     def add_rows(
         self, severity: Any, code: str, rows: Int64, column: Any, finding: Finding

@@ -28,7 +28,7 @@ def _conflicts(
         other = first[sites.location[at[i]]]
         here, there = show(values[at[i]]), show(values[other])
         return here, (
-            f"{shown(here)} here and {shown(there)} in row {sites.row[other]} for location "
+            f"{shown(here)} here and {shown(there)} in {draft.log.row_name(int(sites.row[other]))} for location "
             f"{shown(draft.ids[sites.location[at[i]]])}; {end}"
         )
 

@@ -11,9 +11,12 @@ import numpy.typing as npt
 from routing_engine.catalog.columns import Interner
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.destinations import Destination
+from routing_engine.model.written import fold, look_alike
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import text_of
 from routing_engine.sheets.drafts import Draft, Int32, Mask, RowsOf, UInt64
+from routing_engine.sheets.headers import header_key
+from routing_engine.sheets.issues import listed
 from routing_engine.sheets.phones import OK, REFUSED, REPAIRED, WRONG, looks_like_destination
 from routing_engine.sheets.texts import Finding
 
@@ -39,34 +42,51 @@ def report_numbers(
         )  # fmt: skip
 
 
-def columns_without_numbers(draft: Draft, specs: Int32, cells: UInt64) -> Mask:
-    """Records of wide columns that hold nothing like a number: an error a column, not a cell."""
-    ignored = np.zeros(len(specs), bool)
-    if draft.header.layout == "long":
-        return ignored
+def columns_without_numbers(draft: Draft, specs: Int32, cells: UInt64) -> frozenset[int]:
+    """Numbers of the wide columns that are no rules, since they hold nothing like a number.
+
+    They are named in one warning, together with those whose header says as much.
+    """
+    ignored: set[int] = set()
+    header = draft.header
+    if header.layout == "long":
+        return frozenset()
     _, statuses = draft.numbers.find(cells)
-    fine = np.bincount(specs[statuses != WRONG], minlength=len(draft.header.rules))
-    for i, position in enumerate(draft.header.rules):
-        if fine[i]:
-            continue
+    fine = np.bincount(specs[statuses != WRONG], minlength=len(header.rules))
+    left_out = [header.names[position] for position in header.left_out]
+    n_rules = 0
+    for i, position in enumerate(header.rules):
         found = cells[specs == i]
-        texts = [draft.gathered.numbers.text(code) for code in np.unique(found).tolist()]
-        if not texts or any(map(looks_like_destination, texts)):
+        name = header.names[position]
+        is_asked_for = header_key(name) in draft.template or position in header.asked_for
+        if fine[i] or is_asked_for or not _holds_other_things(draft, found):
+            n_rules += 1
             continue
-        name = draft.header.names[position]
-        first = draft.gathered.numbers.text(int(found[0]))
+        left_out.append(name)
+        ignored.add(i)
+    if left_out:
         draft.log.add(
-            "error", "not_a_rule_column",
-            f"none of its {len(found):,} cells is a number or SIP URI (the first is "
-            f"{shown(first)}); remove the column, or use a header of the documented ones",
-            row=draft.header.row, column=name, file=draft.file,
+            "warning", "left_out",
+            f"not routing columns, left out: {listed(left_out, 40)}. To make one a rule, name it "
+            "in a template (label, when) or map it to rule",
+            row=header.row, file=draft.file,
         )  # fmt: skip
+    if left_out and not n_rules:
         draft.log.add(
-            "skipped", "column", "column left out", row=draft.header.row, column=name,
-            file=draft.file,
+            "warning", "no_rules",
+            "no column is a rule: every call goes to the default of its location",
+            row=header.row, file=draft.file,
         )  # fmt: skip
-        ignored |= specs == i
-    return ignored
+    return frozenset(ignored)
+
+
+def _holds_other_things(draft: Draft, cells: UInt64) -> bool:
+    """Whether every distinct cell is something that no damaged phone number looks like."""
+    texts = [draft.gathered.numbers.text(code) for code in np.unique(cells).tolist()]
+    return bool(texts) and not any(
+        looks_like_destination(text) and look_alike(fold(text).strip(), draft.region) is None
+        for text in texts
+    )
 
 
 def read_destinations(

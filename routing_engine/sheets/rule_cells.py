@@ -18,12 +18,14 @@ __all__ = ["BLANK", "WRONG_TEXT", "read_specs"]
 BLANK, WRONG_TEXT = -1, -2
 
 
-def read_specs(draft: Draft, specs: Int32, rows: Int32, has_more: Mask) -> Int32:
+def read_specs(
+    draft: Draft, specs: Int32, rows: Int32, has_more: Mask, left_out: frozenset[int]
+) -> Int32:
     """Text of each rule; ``BLANK`` where a row has none, ``WRONG_TEXT`` where it is wrong."""
     texts: Interner[RuleText] = Interner()
     found: list[tuple[int, Finding]] = []
     if draft.header.layout == "wide":
-        numbers = _wide_texts(draft, texts)
+        numbers = _wide_texts(draft, texts, left_out)
     else:
         values = draft.gathered.specs.values
         numbers = np.empty(len(values), np.int32)
@@ -52,7 +54,7 @@ def read_specs(draft: Draft, specs: Int32, rows: Int32, has_more: Mask) -> Int32
     return np.where(lonely, np.int32(WRONG_TEXT), chosen)
 
 
-def _wide_texts(draft: Draft, texts: Interner[RuleText]) -> Int32:
+def _wide_texts(draft: Draft, texts: Interner[RuleText], left_out: frozenset[int]) -> Int32:
     """A text for each rule column."""
     numbers = np.empty(len(draft.header.rules), np.int32)
     used: set[str] = set()
@@ -60,6 +62,9 @@ def _wide_texts(draft: Draft, texts: Interner[RuleText]) -> Int32:
         name = draft.header.names[position]
         text = draft.template.get(header_key(name))
         used.add(header_key(name))
+        if i in left_out:
+            numbers[i] = WRONG_TEXT
+            continue
         if text is None:
             try:
                 text = RuleText(label=name, when=name)
@@ -77,6 +82,7 @@ def _wide_texts(draft: Draft, texts: Interner[RuleText]) -> Int32:
                 row=draft.header.row, column=name, file=draft.file,
             )  # fmt: skip
         numbers[i] = texts.add(text)
+        draft.column_of_text[int(numbers[i])] = name
     for key, text in draft.template.items():
         if key not in used:
             draft.log.add(

@@ -77,12 +77,12 @@ def _check_same_when(
     for i in range(1, len(group)):
         at = slots[i][contradicts[i]]
         others = slots[0][contradicts[i]]
-        column = draft.header.name("when")
+        column = draft.when_column(int(rules.text[slots[i][0]]))
 
         def describe(j: int, at: Int64 = at, others: Int64 = others) -> tuple[str, str]:
             text = draft.texts[rules.text[at[j]]]
             return text.when, (
-                f"same 'when' as row {rules.row[others[j]]} of location "
+                f"same 'when' as {draft.place(rules, int(others[j]))} of location "
                 f"{shown(draft.ids[rules.location[at[j]]])} and another destination: "
                 f"{shown(text.when)}"
             )
@@ -138,7 +138,7 @@ def _warn_pair(draft: Draft, rules: Rules, slot: int, other: int, n_locations: i
     here, there = (draft.texts[rules.text[at]].when for at in (slot, other))
     draft.log.add(
         "warning", "similar_rules",
-        f"{shown(here)} is nearly the same as {shown(there)} in row {rules.row[other]} "
+        f"{shown(here)} is nearly the same as {shown(there)} in {draft.place(rules, other)} "
         f"(location {shown(draft.ids[rules.location[slot]])}{more})",
-        row=int(rules.row[slot]), column=draft.header.name("when"), value=here, file=draft.file,
+        row=int(rules.row[slot]), column=draft.when_column(int(rules.text[slot])), value=here, file=draft.file,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 import uuid
 from collections.abc import Iterator
 from string import ascii_lowercase, ascii_uppercase, digits
@@ -146,7 +147,9 @@ def numbers(n: int, seed: int) -> Iterator[tuple[str, phonenumbers.PhoneNumber]]
             number = phonenumbers.parse(f"+{example.country_code}{text}")
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number_for_region(number, region):
+        # "0800-1715" is when a shop is open, too: that is refused.
+        is_hours = re.fullmatch(r"0[0-9]00 [0-9]{4}", national(number)) is not None
+        if phonenumbers.is_valid_number_for_region(number, region) and not is_hours:
             made += 1
             yield region, number
 
