@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing_engine.hours.model import BusinessHours, Holiday, is_zone
+from routing_engine.hours.model import BusinessHours, Holiday
 from routing_engine.hours.ranges import TimeRange
 from routing_engine.hours.timetable import (
     HORIZON_DAYS,
@@ -11,7 +11,8 @@ from routing_engine.hours.timetable import (
     next_closing,
     next_opening,
 )
-from routing_engine.hours.weekly import Weekly, format_weekly, parse_weekly
+from routing_engine.hours.weekly import Weekly, format_weekly, odd_ranges, parse_weekly
+from routing_engine.hours.zones import is_zone, meant_zone
 
 __all__ = [
     "HORIZON_DAYS",
@@ -22,8 +23,10 @@ __all__ = [
     "format_weekly",
     "is_open",
     "is_zone",
+    "meant_zone",
     "moment_of",
     "next_closing",
     "next_opening",
+    "odd_ranges",
     "parse_weekly",
 ]

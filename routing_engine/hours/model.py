@@ -28,6 +28,11 @@ How hours are written in one cell of a sheet, pieces apart by ``;`` or a line br
     2026-12-25 to 2026-12-26 closed                      dates
     2026-11-27 as usual                                  hours of the week, holiday or not
     except 2026-03-02 closed                             a one-off, which overrides holidays too
+
+The grammar of OpenStreetMap's opening_hours is read as far as it says a week:
+
+    Mo-Fr 08:00-18:00; Sa 09:00-12:00; PH off            closed on the country's public holidays
+    Mo-Su 09:00-18:00; We 09:00-13:00                    a later rule is for its days alone
 """
 
 from __future__ import annotations
@@ -36,16 +41,16 @@ import datetime as dt
 import json
 import re
 from typing import Any, Final, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours.ranges import ALL_DAY, Ranges, plain_text, read_range, shows_24_hour
 from routing_engine.hours.weekly import WeeklyText, format_weekly, parse_weekly, tokens_of
+from routing_engine.hours.zones import is_zone, meant_zone
 from routing_engine.validation import Value, shown
 
-__all__ = ["BusinessHours", "Holiday", "is_zone"]
+__all__ = ["BusinessHours", "Holiday"]
 
 _MAX_HOURS_LENGTH: Final = 32_767  # what a workbook's cell can hold
 
@@ -136,9 +141,7 @@ class BusinessHours(Value):
     @classmethod
     def _is_zone(cls, name: str) -> str:
         if not is_zone(name):
-            raise InvalidValueError(
-                f"{shown(name)} is not a time zone: give an IANA name such as America/New_York"
-            )
+            raise InvalidValueError(f"{shown(name)} is not a time zone: {meant_zone(name)}")
         return name
 
     @field_validator("holidays", "exceptions")
@@ -182,8 +185,13 @@ class BusinessHours(Value):
         return self
 
     @classmethod
-    def parse(cls, text: str, *, timezone: str) -> BusinessHours:
+    def parse(cls, text: str, *, timezone: str, country: str | None = None) -> BusinessHours:
         """Read all hours of a location from one text, as the module's docstring describes it.
+
+        Args:
+            text: such as ``Mo-Fr 08:00-18:00; Sa 09:00-12:00; PH off``.
+            timezone: IANA name.
+            country: whose public holidays ``PH off`` means, where the text does not say it.
 
         ``str()`` of the hours gives such a text back.
 
@@ -191,7 +199,7 @@ class BusinessHours(Value):
             InvalidValueError: a piece cannot be read, or there is no ordinary week; the message
                 shows the piece.
         """
-        return cls(timezone=timezone, **read_pieces(text))
+        return cls(timezone=timezone, **read_pieces(text, country))
 
     def __str__(self) -> str:
         pieces = [format_weekly(self.weekly)]
@@ -202,22 +210,19 @@ class BusinessHours(Value):
         return "; ".join(pieces)
 
 
-def is_zone(name: str) -> bool:
-    """Whether this is the name of a time zone, the same on every machine."""
-    # These lie beside the zones, but are this machine's own zone, or count leap seconds.
-    if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
-        return False
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
-
-
 _PIECE: Final = re.compile(r'(?:[^;\n"]|"(?:[^"\\]|\\.)*"|")+')
 _NAME: Final = re.compile(r'"(?:[^"\\]|\\.)*"\s*$')
 _CALENDAR: Final = re.compile(
     r"(?:public\s+)?holidays?\s*:?\s+([a-z]{2,})(?:\s*[-/]\s*(\S.*))?", re.ASCII | re.IGNORECASE
+)
+_PUBLIC: Final = re.compile(r"\bPH\b", re.ASCII | re.IGNORECASE)
+_SCHOOL: Final = re.compile(r"\bSH\b", re.ASCII | re.IGNORECASE)
+_PUBLIC_OFF: Final = re.compile(
+    r"(?:(?P<rest>.*\d.*?)\s*,?\s*)?\bPH\s*:?\s*(?:off|closed)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+_PUBLIC_LISTED: Final = re.compile(
+    r"\s*,?\s*\bPH\b\s*(?=[, ])|\bPH\b\s*,\s*", re.ASCII | re.IGNORECASE
 )
 _DATES: Final = re.compile(
     r"(?P<once>except(?:ion)?:?\s+)?(?P<first>\d{4}-\d\d-\d\d)(?:-(?P<last>\d{4}-\d\d-\d\d))?"
@@ -226,13 +231,14 @@ _DATES: Final = re.compile(
 )
 
 
-def read_pieces(text: str) -> dict[str, Any]:
+def read_pieces(text: str, country: str | None) -> dict[str, Any]:
     """The fields of `BusinessHours` but the time zone."""
     if len(text) > _MAX_HOURS_LENGTH:
         raise InvalidValueError(
             f"business hours {shown(text)}: longer than {_MAX_HOURS_LENGTH} characters"
         )
     weekly: list[str] = []
+    is_closed_on_holidays = False
     fields: dict[str, Any] = {"holidays": [], "exceptions": []}
     for piece in filter(None, map(str.strip, _PIECE.findall(text))):
         calendar = _CALENDAR.fullmatch(piece)
@@ -241,6 +247,11 @@ def read_pieces(text: str) -> dict[str, Any]:
                 raise InvalidValueError(f"{shown(piece)} is the second country: give one")
             fields["country"], fields["subdivision"] = calendar.groups()
             continue
+        without, is_closed = _without_holidays(piece)
+        is_closed_on_holidays |= is_closed
+        if without is None:
+            continue
+        piece = without
         name = _NAME.search(piece)
         dates = _DATES.fullmatch(
             plain_text(piece if name is None else piece[: name.start()]).strip()
@@ -253,6 +264,13 @@ def read_pieces(text: str) -> dict[str, Any]:
             fields[which].append(_read_dates(dates, "" if name is None else name[0]))
         except ValueError as error:
             raise InvalidValueError(f"{shown(piece)}: {_plainly(error)}") from error
+    if is_closed_on_holidays and "country" not in fields:
+        if country is None:
+            raise InvalidValueError(
+                f"{shown(text)}: whose public holidays are meant by PH is not said: write "
+                "'holidays DE' for those of Germany, or US-CA for those of a state"
+            )
+        fields["country"], fields["subdivision"] = country, None
     if not weekly:
         raise InvalidValueError(
             f"{shown(text)} does not say the ordinary week: write it as in "
@@ -260,6 +278,34 @@ def read_pieces(text: str) -> dict[str, Any]:
         )
     fields["weekly"] = parse_weekly("; ".join(weekly))
     return fields
+
+
+def _without_holidays(piece: str) -> tuple[str | None, bool]:
+    """A piece without ``PH``, None where nothing is left, and whether it is closed then.
+
+    PH are the public holidays of the OpenStreetMap grammar.
+
+    Raises:
+        InvalidValueError: public holidays have hours, or school holidays are named.
+    """
+    if _SCHOOL.search(piece):
+        raise InvalidValueError(
+            f"{shown(piece)}: school holidays (SH) cannot be read: give their dates"
+        )
+    if not _PUBLIC.search(piece):
+        return piece, False
+    alone = _PUBLIC_OFF.fullmatch(piece)
+    if alone is not None:
+        return alone["rest"] or None, True
+    listed = _PUBLIC_LISTED.sub("", piece).strip(" ,")
+    if re.search(r"\b(?:off|closed)\W*$", listed, re.IGNORECASE) and listed != piece:
+        return listed, True
+    if re.match(r"(?:mo(?:n(?:day)?)?-su(?:n(?:day)?)?|daily)\b", listed, re.IGNORECASE):
+        return listed, False  # "Mo-Su,PH": open as on every day
+    raise InvalidValueError(
+        f"{shown(piece)}: hours of public holidays (PH) cannot be read: give dates with hours, or "
+        "PH off"
+    )
 
 
 def _read_dates(dates: re.Match[str], name: str) -> Holiday:

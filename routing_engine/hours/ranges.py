@@ -16,6 +16,7 @@ from routing_engine.validation import shown
 
 __all__ = [
     "ALL_DAY",
+    "DAY_MINUTES",
     "MAX_TEXT_LENGTH",
     "RANGE",
     "Ranges",
@@ -125,10 +126,12 @@ Ranges: TypeAlias = Annotated[
 
 
 _SIDES: Final = ("start", "end")
-_DASHES: Final = re.compile(r"\s*[-\u2010-\u2015\u2212~]+\s*|\s+(?:to|thru|through|until|till?)\s+")
+_DASHES: Final = re.compile(
+    r"\s*[-\u2010-\u2015\u2212~]+\s*|\s+(?:to|thru|through|until|till?|bis|à|tot)\s+"
+)
 _TIME: Final = (
     r"(?:(?P<{0}_word>noon|midnight)\b"
-    r"|(?:(?P<{0}_hhmm>\d{{4}})|(?P<{0}_hour>\d{{1,2}})(?:[:.](?P<{0}_minute>\d\d)(?::00)?)?)"
+    r"|(?:(?P<{0}_hhmm>\d{{4}})|(?P<{0}_hour>\d{{1,2}})(?:[:.h](?P<{0}_minute>\d\d)(?::00)?|h)?)"
     r"(?!\d)(?:\s?(?P<{0}_half>[ap])\.?\s?m\b\.?)?)"
 )
 RANGE: Final = re.compile(
@@ -154,6 +157,7 @@ class _Time(NamedTuple):
     half: str | None
     is_sure: bool  # it can be read in one way only
     is_zero_led: bool
+    has_minute: bool = False
 
 
 def _read_time(match: re.Match[str], side: str) -> _Time:
@@ -168,10 +172,16 @@ def _read_time(match: re.Match[str], side: str) -> _Time:
     if not is_time or (half is not None and not 1 <= n_hours <= 12):
         raise InvalidValueError(f"{shown(match[0])} holds a time that does not exist")
     if half is not None:
-        return _Time(n_hours % 12 * 60 + n_minutes + 720 * (half == "p"), half, True, False)
+        return _Time(
+            n_hours % 12 * 60 + n_minutes + 720 * (half == "p"),
+            half,
+            True,
+            False,
+            minute is not None,
+        )
     is_zero_led = hour.startswith("0")
     is_sure = is_zero_led or n_hours > 12 or (len(hour) == 2 and minute is not None)
-    return _Time(n_hours * 60 + n_minutes, None, is_sure, is_zero_led)
+    return _Time(n_hours * 60 + n_minutes, None, is_sure, is_zero_led, minute is not None)
 
 
 def read_range(match: re.Match[str], *, is_24_hour: bool) -> TimeRange:
@@ -207,6 +217,13 @@ def _readings(start: _Time, end: _Time, *, is_24_hour: bool) -> Iterator[tuple[i
     # One side has am or pm. "9-5pm" can only be the morning; "8-11pm" can be either.
     starts, ends = _halves(start, end), _halves(end, start)
     is_sure = len(starts) == len(ends) == 1
+    if not is_sure and start.has_minute and end.has_minute:
+        # "1:00 - 5:00 PM": with minutes, one am or pm is for both, if that is in order.
+        half = 720 * ((start.half or end.half) == "p")
+        both = start.minute % 720 + half, end.minute % 720 + half
+        if both[0] < both[1]:
+            yield both
+            return
     for start_minute in starts:
         for minute in ends:
             end_minute = minute or DAY_MINUTES

@@ -11,6 +11,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours.ranges import (
     ALL_DAY,
+    DAY_MINUTES,
     MAX_TEXT_LENGTH,
     RANGE,
     TimeRange,
@@ -47,23 +48,45 @@ def as_weekly(value: object) -> Weekly:
     return tuple(days)
 
 
-_DAY: Final = (
-    r"(?:m|mon?|mondays?|tu|tues?|tuesdays?|w|we|weds?|wednesdays?|th|thu|thurs?|thursdays?"
-    r"|f|fri?|fridays?|sat?|saturdays?|sun?|sundays?)\b"
+_DAY_WORDS: Final = (
+    "m mo mon monday mondays montag montags lundi lun lunes lunedi lunedì segunda maandag måndag mandag",
+    "tu tue tues tuesday tuesdays di dienstag dienstags mardi martes martedi martedì terça dinsdag",
+    "w we wed weds wednesday wednesdays mi mittwoch mittwochs mercredi miércoles mié mercoledì quarta",
+    "th thu thur thurs thursday thursdays do donnerstag donnerstags jeudi jueves giovedì quinta",
+    "f fr fri friday fridays freitag freitags vendredi viernes venerdì sexta vrijdag",
+    "sa sat saturday saturdays samstag samstags sonnabend samedi sábado sab sáb sabato zaterdag",
+    "su sun sunday sundays so sonntag sonntags dimanche domingo dom domenica zondag",
+)
+_DAY_OF: Final = {word: day for day, words in enumerate(_DAY_WORDS) for word in words.split()}
+# "Di" and "Do" are Tuesday and Thursday beside other German words; French and Spanish have others.
+_UNSURE: Final = frozenset(("di", "do"))
+_GERMAN: Final = re.compile(r"\b(?:mo|mi|so|uhr|geschlossen|ruhetag|bis)\b")
+_NOT_GERMAN: Final = re.compile(r"\b(?:lu|ma|me|je|ve|ju|vi)\b")
+_DAY: Final = rf"(?:{'|'.join(sorted(_DAY_OF, key=len, reverse=True))})\b"
+_UNREAD: Final = (
+    (re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"), "months"),
+    (re.compile(r"\bweek\b"), "weeks of the year"),
+    (re.compile(r"\beaster\b"), "Easter"),
+    (re.compile(r"\b(?:sunrise|sunset|dawn|dusk)\b"), "sunrise and sunset"),
+    (re.compile(r"[a-z]\s*\[-?\d"), "days of the month, such as the first Monday,"),
+    (re.compile(r"\|\|"), "fallbacks (||)"),
+    (re.compile(r"\d\+"), "open ends (+)"),
+    (re.compile(r"\bappointment\b|\bby arrangement\b|\btermin|\brendez-vous\b"), "appointments"),
 )
 _TOKEN: Final = re.compile(
-    r"(?P<blank>[\s,/&+:|]+|(?:and|on|from|open)\b)"
+    r"(?P<blank>[\s,/&+:|]+|(?:and|on|from|open|und|et|y|e|uhr|hours?|von|de|du|le)\b)"
     r"|(?P<stop>;)"
     r"|(?P<all_day>24\s?[/x]\s?7\b|24\s?(?:hours|hrs|h) a day(?:, ?| )7 days a week\b"
-    r"|24[\s-]?(?:h|hrs?|hours?)\b|all day\b|always\b)"
-    r"|(?P<closed>(?:closed|off)\b)"
-    r"|(?P<daily>(?:daily|every ?day|7 days a week)\b)"
+    r"|24[\s-]?(?:h|hrs?|hours?|stunden)\b|rund um die uhr\b|all day\b|always\b)"
+    r"|(?P<closed>(?:closed|off|geschlossen|ruhetag|fermé|cerrado|chiuso|gesloten|fechado)\b)"
+    r"|(?P<daily>(?:daily|every ?day|7 days a week|täglich|tous les jours|todos los días)\b)"
     r"|(?P<weekdays>weekdays?\b)"
     r"|(?P<weekend>weekends?\b)"
     rf"|(?P<day>(?P<first>{_DAY})\.?(?:-(?P<last>{_DAY})\.?)?)"
-    rf"|(?P<range>{RANGE.pattern})",
-    re.ASCII,
+    rf"|(?P<range>(?a:{RANGE.pattern}))",
 )
+_LONG_MINUTES: Final = 16 * 60
+_MORNING_MINUTE: Final = 6 * 60
 _WEEK: Final = tuple(range(7))
 _GROUPS: Final = {"daily": _WEEK, "weekdays": _WEEK[:5], "weekend": _WEEK[5:]}
 
@@ -133,16 +156,39 @@ def _name_days(days: Sequence[int]) -> str:
     )
 
 
+def odd_ranges(weekly: Weekly) -> list[str]:
+    """Name ranges that may be mistyped: longer than 16 hours, or to the day after past 6:00.
+
+    The whole day is none of them.
+    """
+    odd = []
+    for name, ranges in zip(_DAY_NAMES, weekly, strict=True):
+        for item in ranges:
+            length = item.end_minute - item.start_minute
+            is_night = item.end_minute - DAY_MINUTES > _MORNING_MINUTE
+            if item != ALL_DAY and (length > _LONG_MINUTES or is_night):
+                odd.append(f"{name} {item}")
+    return odd
+
+
 def _read_weekly(plain: str) -> Weekly:
     week: list[list[TimeRange]] = [[] for _ in _WEEK]
     shut: set[int] = set()
+    said_with: dict[int, frozenset[int]] = {}
     clauses = list(_clauses(tokens_of(plain), is_24_hour=shows_24_hour(plain)))
-    for days, ranges in clauses:
+    for days, ranges, is_rule in clauses:
         if not days and len(clauses) > 1:
             raise InvalidValueError("'closed' has no day: write it as in 'Sun closed'")
+        together = frozenset(days)
+        for day in together:
+            # A later rule for other days replaces what was said of its days before.
+            if ranges and is_rule and said_with.get(day, together) != together:
+                week[day].clear()
+                shut.discard(day)
         for day in days:
             if ranges and day in shut:
                 raise InvalidValueError(f"{_DAY_NAMES[day]} is closed, and then has hours")
+            said_with[day] = together
             if not ranges:
                 shut.add(day)
                 week[day].clear()
@@ -154,12 +200,24 @@ def _read_weekly(plain: str) -> Weekly:
 
 def tokens_of(plain: str) -> list[re.Match[str]]:
     """Split a text into days, times and words; blanks are left out."""
+    if any(word in _UNSURE for word in re.findall(r"\b\w\w\b", plain)) and (
+        not _GERMAN.search(plain) or _NOT_GERMAN.search(plain)
+    ):
+        raise InvalidValueError(
+            "'di' and 'do' are other days in other languages: write Tue and Thu, or Sun"
+        )
     tokens = []
     position = 0
     while position < len(plain):
         token = _TOKEN.match(plain, position)
         if token is None:
             piece = re.split(r"[,;\n]", plain[position:], maxsplit=1)[0].strip()
+            for form, what in _UNREAD:
+                if form.search(plain[max(0, position - 3) :].split(";", maxsplit=1)[0]):
+                    raise InvalidValueError(
+                        f"cannot read {shown(piece)}: {what} are not read; give the ordinary week, "
+                        "and dates that differ"
+                    )
             raise InvalidValueError(
                 f"cannot read {shown(piece)}: write it as in 'Mon-Fri 09:00-17:00, Sat 10am-2pm'"
             )
@@ -171,16 +229,18 @@ def tokens_of(plain: str) -> list[re.Match[str]]:
 
 def _clauses(
     tokens: Sequence[re.Match[str]], *, is_24_hour: bool
-) -> Iterator[tuple[list[int], list[TimeRange]]]:
-    """Days and their ranges, clause by clause; no ranges is closed.
+) -> Iterator[tuple[list[int], list[TimeRange], bool]]:
+    """Days, their ranges, and whether a new rule begins, clause by clause; no ranges is closed.
 
     ``closed`` with no day, which is the whole text or wrong, comes as no days and no ranges.
     """
     kinds = [*(token.lastgroup for token in tokens), "end"]
     at = 0
+    is_rule = False
     while at < len(tokens):
         if kinds[at] == "stop":
             at += 1
+            is_rule = True
             continue
         begin = at
         is_closed = kinds[at] == "closed"
@@ -193,7 +253,8 @@ def _clauses(
             is_closed = True
             at += 1
         if is_closed:
-            yield days, []
+            yield days, [], is_rule
+            is_rule = False
             continue
         named = " ".join(token[0] for token in tokens[begin:at])
         ranges: list[TimeRange] = []
@@ -207,7 +268,8 @@ def _clauses(
             raise InvalidValueError(
                 f"{shown(tokens[begin][0])} has no day: write it as in 'daily 9am-5pm'"
             )
-        yield days or list(_WEEK), ranges
+        yield days or list(_WEEK), ranges, is_rule
+        is_rule = False
 
 
 def _read_days(token: re.Match[str]) -> Sequence[int]:
@@ -220,9 +282,7 @@ def _read_days(token: re.Match[str]) -> Sequence[int]:
 
 
 def _day_number(name: str) -> int:
-    return next(
-        day for day, known in enumerate(_DAY_NAMES) if known.casefold().startswith(name[:2])
-    )
+    return _DAY_OF[name]
 
 
 def _weekly_text(weekly: Weekly) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "DEFAULT_DIAL_POLICY",
     "Destination",
     "DialPolicy",
+    "are_kept",
     "as_kept",
     "kept_destination",
     "parse_destination",
@@ -192,6 +193,11 @@ def as_kept() -> Iterator[None]:
         yield
     finally:
         _are_kept.reset(token)
+
+
+def are_kept() -> bool:
+    """Whether values are made from what was stored, within :func:`as_kept`."""
+    return _are_kept.get()
 
 
 def kept_destination(text: str) -> Destination | None:

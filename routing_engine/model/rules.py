@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from routing_engine.errors import InvalidValueError, Problem
-from routing_engine.hours import BusinessHours, is_zone
-from routing_engine.model.destinations import Destination
+from routing_engine.hours import BusinessHours, is_zone, meant_zone
+from routing_engine.model.destinations import Destination, are_kept
 from routing_engine.text.languages import language_code
 from routing_engine.validation import Value
 
@@ -66,8 +66,9 @@ def _location_id(text: str) -> str:
 
 
 def _timezone(name: str) -> str:
-    if not is_zone(name):
-        raise ValueError("must be an IANA time zone such as 'America/New_York'")
+    advice = None if are_kept() and is_zone(name) else meant_zone(name)
+    if advice is not None:
+        raise ValueError(f"must be an IANA time zone such as 'America/New_York': {advice}")
     return name
 
 

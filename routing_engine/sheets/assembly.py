@@ -20,14 +20,14 @@ from routing_engine.sheets.gathering import Gathered
 from routing_engine.sheets.headers import LOCATION_FIELDS
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.location_cells import (
-    read_hours,
+    hours_reader,
     read_ids,
     read_name,
     read_threshold,
     read_timezone,
     read_values,
 )
-from routing_engine.sheets.location_checks import check_sites
+from routing_engine.sheets.location_checks import check_sites, warn_of_odd_hours
 from routing_engine.sheets.number_cells import (
     columns_without_numbers,
     read_chains,
@@ -105,8 +105,10 @@ def _read_sites(
         draft, "timezone", gathered.timezones.values, site("timezone"), rows, read_timezone
     )
     draft.hours, hours = read_values(
-        draft, "business_hours", gathered.hours.values, site("hours"), rows, read_hours
-    )
+        draft, "business_hours", gathered.hours.values, site("hours"), rows,
+        hours_reader(draft.region),
+    )  # fmt: skip
+    warn_of_odd_hours(draft, hours, rows)
     draft.thresholds, thresholds = read_values(
         draft, "location_threshold", gathered.thresholds.values, site("threshold"), rows,
         read_threshold,

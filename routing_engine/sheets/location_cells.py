@@ -17,7 +17,14 @@ from routing_engine.sheets.cells import read_fraction, text_of
 from routing_engine.sheets.drafts import Draft, Int32, RowsOf
 from routing_engine.sheets.texts import Finding, plain_message
 
-__all__ = ["read_hours", "read_ids", "read_name", "read_threshold", "read_timezone", "read_values"]
+__all__ = [
+    "hours_reader",
+    "read_ids",
+    "read_name",
+    "read_threshold",
+    "read_timezone",
+    "read_values",
+]
 
 _SAMPLE = Destination._trusted("+12015550123")
 
@@ -144,10 +151,17 @@ def read_timezone(text: str) -> tuple[str, None]:
     return made.timezone or "", None
 
 
-def read_hours(text: str) -> tuple[BusinessHours, None]:
-    """Read business hours, in UTC until the location's zone is known."""
-    # The zone stands in another cell.
-    return BusinessHours.parse(text, timezone="UTC"), None
+def hours_reader(country: str | None) -> Callable[[str], tuple[BusinessHours, None]]:
+    """A reader of business hours, in UTC until the location's zone is known.
+
+    Args:
+        country: whose public holidays ``PH off`` means.
+    """
+
+    def read(text: str) -> tuple[BusinessHours, None]:
+        return BusinessHours.parse(text, timezone="UTC", country=country), None
+
+    return read
 
 
 def read_threshold(text: str) -> tuple[float, str | None]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.hours import odd_ranges
 from routing_engine.reports import shown
-from routing_engine.sheets.drafts import Draft, Int64, Sites, first_values
+from routing_engine.sheets.drafts import Draft, Int32, Int64, RowsOf, Sites, first_values
 
-__all__ = ["check_sites"]
+__all__ = ["check_sites", "warn_of_odd_hours"]
 
 
 def _conflicts(
@@ -101,3 +102,18 @@ def _check_hours(draft: Draft, sites: Sites, hours: Int64, zones: Int64, numbers
             f"never rings: {shown(draft.ids[lonely[i]])} has no business hours and is always open",
         ),
     )  # fmt: skip
+
+
+def warn_of_odd_hours(draft: Draft, hours: Int32, rows: Int32) -> None:
+    """Remark on hours that may be mistyped; ``hours`` numbers those of each row."""
+    rows_of: RowsOf | None = None
+    for number, item in enumerate(draft.hours):
+        odd = [] if item is None else odd_ranges(item.weekly)
+        if not odd:
+            continue
+        rows_of = rows_of or RowsOf(hours, rows)
+        message = f"open for more than 16 hours, or until the next day: {', '.join(odd[:3])}?"
+        draft.log.add_rows(
+            "warning", "odd_hours", rows_of.of(number), draft.header.name("business_hours"),
+            lambda _, item=item, message=message: (str(item), message),  # type: ignore[misc]
+        )  # fmt: skip

@@ -528,7 +528,7 @@ def test_parse_gives_seven_days_from_monday():
         ("closed Sat, Sun 9am-5pm", "'9am-5pm' has no day"),
         ("Mon 9am-5pm closed", "'closed' has no day"),
         ("Sun closed; Sun 9am-5pm", "Sun is closed, and then has hours"),
-        ("Mon 9am-5pm; Mon-Tue 4pm-6pm", "Mon: 09:00-17:00 and 16:00-18:00 overlap"),
+        ("Mon 9am-5pm, Mon-Tue 4pm-6pm", "Mon: 09:00-17:00 and 16:00-18:00 overlap"),
         ("daily 9am-5pm, Sat 10am-2pm", "Sat: 09:00-17:00 and 10:00-14:00 overlap"),
         ("Mon 25:00-26:00", "'25:00-26:00' holds a time that does not exist"),
         ("Mon 09:60-17:00", "'09:60-17:00' holds a time that does not exist"),
