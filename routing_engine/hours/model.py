@@ -251,19 +251,18 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
         is_closed_on_holidays |= is_closed
         if without is None:
             continue
-        piece = without
-        name = _NAME.search(piece)
+        name = _NAME.search(without)
         dates = _DATES.fullmatch(
-            plain_text(piece if name is None else piece[: name.start()]).strip()
+            plain_text(without if name is None else without[: name.start()]).strip()
         )
         if dates is None:
-            weekly.append(piece)
+            weekly.append(without)
             continue
         which = "holidays" if dates["once"] is None else "exceptions"
         try:
             fields[which].append(_read_dates(dates, "" if name is None else name[0]))
         except ValueError as error:
-            raise InvalidValueError(f"{shown(piece)}: {_plainly(error)}") from error
+            raise InvalidValueError(f"{shown(without)}: {_plainly(error)}") from error
     if is_closed_on_holidays and "country" not in fields:
         if country is None:
             raise InvalidValueError(

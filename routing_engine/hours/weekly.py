@@ -212,10 +212,11 @@ def tokens_of(plain: str) -> list[re.Match[str]]:
         token = _TOKEN.match(plain, position)
         if token is None:
             piece = re.split(r"[,;\n]", plain[position:], maxsplit=1)[0].strip()
+            rule = plain[plain.rfind(";", 0, position) + 1 :].split(";", maxsplit=1)[0]
             for form, what in _UNREAD:
-                if form.search(plain[max(0, position - 3) :].split(";", maxsplit=1)[0]):
+                if form.search(rule):
                     raise InvalidValueError(
-                        f"cannot read {shown(piece)}: {what} are not read; give the ordinary week, "
+                        f"cannot read {shown(piece)}: {what} cannot be read; give the ordinary week, "
                         "and dates that differ"
                     )
             raise InvalidValueError(
