@@ -57,9 +57,13 @@ NUMBER_TYPES = frozenset(
     {
         *("fixed_line", "mobile", "fixed_line_or_mobile", "toll_free", "premium_rate"),
         *("shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "unknown"),
+        "satellite",
     }
 )
-"""Names of libphonenumber's number types."""
+"""Names of libphonenumber's number types, and ``satellite``."""
+
+SATELLITE_CODES = ("+870", "+881", "+882", "+883")
+"""Inmarsat, other satellite systems and international networks: they cost as premium numbers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +411,7 @@ class DialPolicy:
     """
 
     countries: frozenset[str] | None = None
-    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost"})
+    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost", "satellite"})
     allow_sip: bool = True
     allow: frozenset[str] | None = None
 
@@ -454,9 +458,23 @@ class DialPolicy:
         country, number_type = _facts(destination.number)
         if number_type in self.refused_types:
             return f"{number_type.replace('_', ' ')} numbers are refused"
+        if "satellite" in self.refused_types and destination.number.startswith(SATELLITE_CODES):
+            return "satellite numbers are refused"
         if self.countries is not None and country not in self.countries:
             return f"numbers of {country} are not allowed"
         return None
+
+    def rule_of(self, destination: Destination) -> str:
+        """Name the field of the dial policy that refuses a destination, and how to allow it."""
+        if destination.number is None:
+            return "(dial policy: allow_sip)"
+        country, number_type = _facts(destination.number)
+        if number_type not in self.refused_types:
+            is_satellite = destination.number.startswith(SATELLITE_CODES)
+            number_type = "satellite" if is_satellite else number_type
+        if number_type in self.refused_types:
+            return f"(dial policy: refused_types has {number_type}; --allow {number_type})"
+        return f"(dial policy: countries lacks {country})"
 
 
 DEFAULT_DIAL_POLICY = DialPolicy()

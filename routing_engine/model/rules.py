@@ -68,7 +68,9 @@ def _location_id(text: str) -> str:
 def _timezone(name: str) -> str:
     advice = None if are_kept() and is_zone(name) else meant_zone(name)
     if advice is not None:
-        raise ValueError(f"must be an IANA time zone such as 'America/New_York': {advice}")
+        # Where no place is known, the advice is the same once more.
+        more = "" if advice.startswith("give an IANA") else f": {advice}"
+        raise ValueError(f"must be an IANA time zone such as 'America/New_York'{more}")
     return name
 
 

@@ -23,7 +23,8 @@ _EXTENSION_WORDS: Final = (
     r"|nebenstelle|toestel|wew|linka|mell[eé]k|vnitřní|anknytning|lokal|dahili|内線|內線|分機|分机"
 )
 _EXTENSION: Final = re.compile(
-    rf"(?:\s*[,;]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*)(?P<extension>[0-9]+)#?\s*",
+    rf"(?:\s*[,;]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
+    r"|\s*,{2,}\s*|\s*[,;]?\s*(?:press|then|option|dial)\s+|\s*[pw]{1,6}(?=[0-9]))(?P<extension>[0-9]+)#?\s*",
     re.IGNORECASE,
 )
 _LABEL: Final = re.compile(

@@ -56,7 +56,7 @@ class _RuleCells:
 
 def assemble(
     gathered: Gathered, log: IssueLog, *, template: Template, file: str, region: str | None,
-    policy: DialPolicy,
+    policy: DialPolicy, pbx: str | None = None, timezone: str | None = None,
 ) -> LocationColumns:  # fmt: skip
     """Check all that was gathered and compile what is right; the rest goes to the log."""
     rule: Any = gathered.rules.join
@@ -67,9 +67,16 @@ def assemble(
     if "after_hours" in gathered.header.fields:
         site_cells["after_hours"] = after_hours
     draft = Draft.of(
-        gathered, log, template, file, region, policy, [cells.destination, *site_cells.values()]
+        gathered,
+        log,
+        template,
+        file,
+        region,
+        policy,
+        [cells.destination, *site_cells.values()],
+        pbx,
     )
-    sites, location_of_id = _read_sites(draft, site_cells, after_hours)
+    sites, location_of_id = _read_sites(draft, site_cells, after_hours, timezone)
     rules = _read_rules(draft, cells, location_of_id)
     n = len(draft.ids)
     names = first_values(sites, sites.name, n)
@@ -87,7 +94,7 @@ def assemble(
 
 
 def _read_sites(
-    draft: Draft, number_cells: dict[str, UInt64], after_hours: UInt64
+    draft: Draft, number_cells: dict[str, UInt64], after_hours: UInt64, timezone: str | None
 ) -> tuple[Sites, Int32]:
     """A record for each row, and the location of each id's code."""
     gathered = draft.gathered
@@ -104,6 +111,11 @@ def _read_sites(
     draft.timezones, timezones = read_values(
         draft, "timezone", gathered.timezones.values, site("timezone"), rows, read_timezone
     )
+    if timezone is not None:
+        draft.timezones = (
+            [*draft.timezones, timezone] if timezone not in draft.timezones else draft.timezones
+        )
+        timezones = np.where(timezones == 0, np.int32(draft.timezones.index(timezone)), timezones)
     draft.hours, hours = read_values(
         draft, "business_hours", gathered.hours.values, site("hours"), rows,
         hours_reader(draft.region),

@@ -109,6 +109,7 @@ class Draft:
     def of(
         cls, gathered: Gathered, log: IssueLog, template: Template, file: str,
         region: str | None, policy: DialPolicy, number_cells: list[UInt64],
+        pbx: str | None = None,
     ) -> Draft:  # fmt: skip
         """Parse every distinct number of a sheet; nothing else is read yet."""
         chain_cells = [
@@ -117,7 +118,7 @@ class Draft:
         ]
         distinct = np.unique(np.concatenate([*number_cells, *chain_cells]))
         numbers = ParsedNumbers.parse(
-            gathered.numbers, distinct[distinct > 0], region=region, policy=policy
+            gathered.numbers, distinct[distinct > 0], region=region, policy=policy, pbx=pbx
         )
         return cls(gathered, log, template, file, region, policy, chain_cells, numbers)
 

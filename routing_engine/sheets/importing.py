@@ -13,7 +13,8 @@ import phonenumbers
 
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.errors import InvalidValueError, SheetError
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.hours import meant_zone
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy, parse_destination
 from routing_engine.model.rules import RuleText
 from routing_engine.reports import ImportReport
 from routing_engine.sheets.assembly import assemble
@@ -48,6 +49,8 @@ def read_sheet(
     template: str | PathLike[str] | Iterable[RuleText] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
     columns: Mapping[str, str] | None = None,
+    pbx: str | None = None,
+    timezone: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Sheet:
     """Read a routing sheet: a row a rule, or a row a location and a column a rule.
@@ -71,6 +74,9 @@ def read_sheet(
         columns: header as written in the sheet -> the column that it means, such as
             ``{"Filiale": "location_id"}``; or ``"ignore"``, or ``"rule"`` for a rule of the wide
             layout.
+        pbx: host of a PBX, such as ``"sip.example.com"``: a cell of 3 to 5 digits is one of its
+            extensions, ``sip:2204@sip.example.com``.
+        timezone: IANA name for locations that name none.
         progress: called now and then with the rows read and, where known, their total.
 
     Raises:
@@ -86,6 +92,10 @@ def read_sheet(
     if not isinstance(dial_policy, DialPolicy):
         raise InvalidValueError(f"dial_policy is a DialPolicy, not {dial_policy!r}")
     mapping = check_mapping(columns or {})
+    if pbx is not None:
+        parse_destination(f"sip:100@{pbx}")
+    if timezone is not None and (advice := meant_zone(timezone)) is not None:
+        raise InvalidValueError(f"timezone {timezone!r}: {advice}")
     source = Path(path)
     log = IssueLog(source.name)
     tables = open_tables(source, log, mapping, region)
@@ -99,7 +109,14 @@ def read_sheet(
     if not gathered.n_rows:
         raise log.fatal("no_rows", "has a header and no rows", file=main.name)
     found = assemble(
-        gathered, log, template=texts, file=main.name, region=region, policy=dial_policy
+        gathered,
+        log,
+        template=texts,
+        file=main.name,
+        region=region,
+        policy=dial_policy,
+        pbx=pbx,
+        timezone=timezone,
     )
     report = log.report(
         n_rows=gathered.n_rows,
