@@ -11,15 +11,20 @@ import typer
 
 __all__ = [
     "EPILOG",
+    "AllowOption",
     "AtOption",
     "CasesArgument",
     "ConfirmedOption",
+    "CountriesOption",
     "EncoderOption",
     "ExplainOption",
     "JsonOption",
     "Layout",
     "LocationArgument",
+    "MapOption",
+    "PbxOption",
     "PlotOption",
+    "ProfileOption",
     "ReembedOption",
     "RegionOption",
     "SheetArgument",
@@ -27,6 +32,7 @@ __all__ = [
     "SnapshotArgument",
     "SourceArgument",
     "TemplateOption",
+    "TimezoneOption",
     "VerifiedOption",
     "app",
     "examples",
@@ -106,6 +112,45 @@ RegionOption = Annotated[
     typer.Option(
         metavar="CODE|none",
         help="Country whose national phone number format is read beside E.164, or none.",
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="HEADER=COLUMN",
+        help="What a header of the sheet means, such as Filiale=location_id; ignore for a column "
+        "that is not read, rule for one that is a rule. May be given several times.",
+    ),
+]
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        dir_okay=False,
+        help="JSON file that remembers --map, --pbx, --timezone, --allow and --countries.",
+    ),
+]
+PbxOption = Annotated[
+    str | None,
+    typer.Option(metavar="HOST", help="SIP host whose extensions numbers of 3 to 5 digits are."),
+]
+TimezoneOption = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="IANA zone of locations that name none.")
+]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE|NUMBER",
+        help="A type of numbers that may be dialled, such as shared_cost, or one number or SIP URI. "
+        "May be given several times.",
+    ),
+]
+CountriesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODES", help="Countries that may be dialled, such as DE,AT,CH; else all."
     ),
 ]
 TemplateOption = Annotated[

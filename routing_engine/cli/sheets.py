@@ -17,17 +17,24 @@ from routing_engine.cli.opening import (
     wording,
 )
 from routing_engine.cli.options import (
+    AllowOption,
+    CountriesOption,
     EncoderOption,
     JsonOption,
     Layout,
+    MapOption,
+    PbxOption,
+    ProfileOption,
     RegionOption,
     SheetArgument,
     SkipOption,
     SnapshotArgument,
     TemplateOption,
+    TimezoneOption,
     app,
     examples,
 )
+from routing_engine.cli.profile import settings_of
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -71,7 +78,20 @@ def import_(
     ],
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    countries: CountriesOption = None,
     skip_errors: SkipOption = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove locations that the sheet lacks, however many.")
+    ] = False,
+    max_removed: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the locations that may go without --remove."),
+    ] = 0.05,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
 ) -> None:
@@ -80,11 +100,16 @@ def import_(
     Nothing is written unless the whole sheet is right, or --skip-errors says
     otherwise. Over a snapshot that is there already, only rules with new texts
     are embedded and the catalog version goes up by one; a sheet that changes
-    nothing leaves it as it is.
+    nothing leaves it as it is. One that lacks more than a twentieth of the
+    locations is refused without --remove: it may be a part of the whole.
     """
     check_target(out)
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        countries=countries,
+    )  # fmt: skip
     try:
-        read = open_sheet(sheet, region, template, skip_errors)
+        read = open_sheet(sheet, region, template, skip_errors, settings)
     except SheetError as error:
         if json_output:
             emit_json({"report": error.report.to_dict(), "snapshot": None})
@@ -95,7 +120,7 @@ def import_(
         show(read.report)
     model, load_s = timed_encoder(encoder)
     started_s = time.perf_counter()
-    engine, changed = built(read.columns, out, model)
+    engine, changed = built(read.columns, out, model, 1.0 if remove else max_removed)
     if changed:
         with working(f"saving {out}"):
             engine.save(out)
@@ -135,6 +160,12 @@ def check(
     sheet: SheetArgument,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    countries: CountriesOption = None,
     lint: Annotated[
         bool,
         typer.Option(
@@ -144,6 +175,15 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Take findings in the wording for errors.")
     ] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Show every error, not five of each kind.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", dir_okay=False, help="Write the sheet with a column of its errors."
+        ),
+    ] = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
 ) -> None:
@@ -157,14 +197,28 @@ def check(
     findings; 0 if it has at most warnings, repairs and findings. Where the encoder
     cannot be loaded, the wording is not measured; with --strict that is 5.
     """
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        countries=countries,
+    )  # fmt: skip
+    from routing_engine.sheets.marking import write_marked
+
     columns = None
     try:
-        read = open_sheet(sheet, region, template, skip_errors=False)
+        read = open_sheet(sheet, region, template, False, settings)
         report, columns = read.report, read.columns
     except SheetError as error:
         report = error.report
     if not json_output:
-        show(report)
+        if show_all:
+            typer.echo(plain(report.summary(n_each=None)))
+        else:
+            show(report)
+        if report.next_step is not None:
+            typer.echo(f"next: {plain(report.next_step)}")
+    if out is not None:
+        n_marked = write_marked(sheet, report, out)
+        note(f"{plain(str(out))}: the sheet with its errors, {n_marked:,} rows of it wrong")
     found = None
     failed: RoutingError | None = None
     if lint and columns is not None:
@@ -194,6 +248,12 @@ def diff(
     directory: SnapshotArgument,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    countries: CountriesOption = None,
     skip_errors: SkipOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -204,9 +264,13 @@ def diff(
     """
     from routing_engine.sheets import diff as compare
 
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        countries=countries,
+    )  # fmt: skip
     old = open_columns(directory)
     try:
-        new = open_sheet(sheet, region, template, skip_errors).columns
+        new = open_sheet(sheet, region, template, skip_errors, settings).columns
     except SheetError as error:
         show(error.report, console=stderr())
         fail(f"{sheet}: cannot be compared", ExitCode.USAGE)
