@@ -349,6 +349,22 @@ def _at_slash(text: str, region: str | None) -> tuple[str, str] | None:
     return (left, right) if is_ending or _is_number(left, region) else None
 
 
+def _is_grouped(text: str, region: str | None) -> bool:
+    """Whether this is one number in the groups that are usual in its country."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return False
+    groups = re.findall(r"\d+", text)
+    form = phonenumbers.PhoneNumberFormat
+    return phonenumbers.is_valid_number(number) and any(
+        re.findall(r"\d+", phonenumbers.format_number(number, kind)) == groups
+        for kind in (form.NATIONAL, form.INTERNATIONAL)
+    )
+
+
 def _at_dash(text: str, region: str | None) -> tuple[str, str] | None:
     """``123456 - 123460``: a range of numbers."""
     left, dash, right = text.rpartition("-")
@@ -361,7 +377,9 @@ def _at_dash(text: str, region: str | None) -> tuple[str, str] | None:
     is_spaced = left.endswith(" ") and right.startswith(" ")
     if not follows and not (is_spaced and n_right >= 4):
         return None
-    return (left.strip(), right.strip()) if _is_number(left, region) else None
+    if not _is_number(left, region) or _is_grouped(text, region):
+        return None
+    return left.strip(), right.strip()
 
 
 def _at_space(text: str, region: str | None) -> tuple[str, str] | None:

@@ -161,6 +161,7 @@ UNDECIDED = frozenset((
 """Keys of headers that alone do not make a sheet one of a row a rule."""
 
 _NO_ROUTING = frozenset((
+    *("télécopie", "telecopie", "télécopieur", "faxnummer", "факс", "ファックス", "传真", "faks"),
     *("fax", "telefax", "faks", "telefaks", "factura", "mobile", "mobil", "mobiltelefon", "cell"),
     *("cellphone", "handy", "celular", "móvil", "movil", "portable", "cellulare", "mobiel", "gsm"),
     *("telemóvel", "whatsapp", "viber", "telegram", "sms", "email", "mail", "courriel", "correo"),

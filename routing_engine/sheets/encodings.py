@@ -87,7 +87,7 @@ def _is_wordy(sample: bytes, codec: str) -> bool:
         if not all(c.isalpha() or c in _QUOTES for c in others):
             strange += 1
         elif is_latin:
-            strange += len(word) > 2 and len(others) > len(word) * 0.6
+            strange += len(word) > 2 and len(others) == len(word)
         else:
             scripts = {unicodedata.name(c, "?").split()[0] for c in word if c.isalpha()}
             strange += "LATIN" in scripts

@@ -181,7 +181,7 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
             if not row[id_at]
             or _is_blank(row[id_at])
             or row[id_at] == id_name
-            or (row[id_at] in _TOTALS and _is_total(row, header))
+            or (_says_total(row[id_at]) and _is_total(row, header))
         ]
         if blank:
             for i in blank:
@@ -228,13 +228,11 @@ _TOTAL_WORDS = (
     "anzahl", "total général", "somme", "totale", "suma", "soma", "totaal", "totalt", "razem",
     "celkem", "spolu", "összesen", "toplam", "итого", "всего", "合計", "总计",
 )  # fmt: skip
-_TOTALS = frozenset(
-    form + end
-    for word in _TOTAL_WORDS
-    for form in (word, word.title(), word.upper(), word.capitalize())
-    for end in ("", ":")
-)
 _TOTAL = re.compile(rf"(?:{'|'.join(_TOTAL_WORDS)})\b\s*:?\s*[\d.,]*", re.IGNORECASE)
+
+
+def _says_total(cell: Value) -> bool:
+    return isinstance(cell, str) and _TOTAL.fullmatch(cell.strip()) is not None
 
 
 def _is_total(row: Sequence[Value], header: Header) -> bool:
