@@ -133,6 +133,9 @@ _IDENTIFIERS: Final = (
 _IP_ADDRESS: Final = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:[:/]\d+)?", re.ASCII)
 
 
+_ORDINARY: Final = re.compile(r"\(0?[1-9]\d{1,3}\) ?\d{3,4}[- ]\d{3,4}|\+[1-9]\d{6,14}", re.ASCII)
+
+
 def look_alike(text: str, region: str | None = None) -> str | None:
     """Name what a folded text looks like where that is no phone number, such as ``"a date"``.
 
@@ -140,6 +143,8 @@ def look_alike(text: str, region: str | None = None) -> str | None:
         text: without extension, spaces at the ends removed.
         region: whose national formats decide where a form is of both kinds.
     """
+    if _ORDINARY.fullmatch(text):
+        return None  # most cells of a sheet are an area code in brackets and a number
     for match, what in _look_alikes(text, region):
         if match:
             return what

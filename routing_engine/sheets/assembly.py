@@ -29,6 +29,7 @@ from routing_engine.sheets.location_cells import (
 )
 from routing_engine.sheets.location_checks import check_sites, warn_of_odd_hours
 from routing_engine.sheets.number_cells import (
+    columns_of_words,
     columns_without_numbers,
     read_chains,
     read_destinations,
@@ -66,6 +67,15 @@ def assemble(
     after_hours: UInt64 = site("after_hours")
     if "after_hours" in gathered.header.fields:
         site_cells["after_hours"] = after_hours
+    # Names and addresses are no numbers; parsing them all would take as long as the rest.
+    wordy = (
+        frozenset()
+        if pbx is not None
+        else columns_of_words(gathered, cells.spec, cells.destination, template)
+    )
+    to_parse = cells.destination
+    if wordy:
+        to_parse = to_parse[~np.isin(cells.spec, list(wordy))]
     draft = Draft.of(
         gathered,
         log,
@@ -73,11 +83,11 @@ def assemble(
         file,
         region,
         policy,
-        [cells.destination, *site_cells.values()],
+        [to_parse, *site_cells.values()],
         pbx,
     )
     sites, location_of_id = _read_sites(draft, site_cells, after_hours, timezone)
-    rules = _read_rules(draft, cells, location_of_id)
+    rules = _read_rules(draft, cells, location_of_id, wordy)
     n = len(draft.ids)
     names = first_values(sites, sites.name, n)
     defaults = check_sites(draft, sites, n)
@@ -144,11 +154,13 @@ def _read_sites(
     return sites, location_of_id
 
 
-def _read_rules(draft: Draft, cells: _RuleCells, location_of_id: Int32) -> Rules:
+def _read_rules(
+    draft: Draft, cells: _RuleCells, location_of_id: Int32, wordy: frozenset[int]
+) -> Rules:
     """A record for each rule that is right in itself."""
     rows = cells.row
     has_more = (cells.destination != 0) | (cells.extension != 0) | (cells.fallback != 0)
-    left_out = columns_without_numbers(draft, cells.spec, cells.destination)
+    left_out = columns_without_numbers(draft, cells.spec, cells.destination, wordy)
     text = read_specs(draft, cells.spec, rows, has_more, left_out)
     ignored = np.isin(cells.spec, list(left_out)) if left_out else np.zeros(len(rows), bool)
     destination, bad = read_destinations(

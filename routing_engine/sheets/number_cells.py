@@ -15,12 +15,19 @@ from routing_engine.model.written import fold, look_alike
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import text_of
 from routing_engine.sheets.drafts import Draft, Int32, Mask, RowsOf, UInt64
+from routing_engine.sheets.gathering import Gathered
 from routing_engine.sheets.headers import header_key
 from routing_engine.sheets.issues import listed
 from routing_engine.sheets.phones import OK, REFUSED, REPAIRED, WRONG, looks_like_destination
-from routing_engine.sheets.texts import Finding
+from routing_engine.sheets.texts import Finding, Template
 
-__all__ = ["columns_without_numbers", "read_chains", "read_destinations", "report_numbers"]
+__all__ = [
+    "columns_of_words",
+    "columns_without_numbers",
+    "read_chains",
+    "read_destinations",
+    "report_numbers",
+]
 
 
 def report_numbers(
@@ -42,7 +49,29 @@ def report_numbers(
         )  # fmt: skip
 
 
-def columns_without_numbers(draft: Draft, specs: Int32, cells: UInt64) -> frozenset[int]:
+def columns_of_words(
+    gathered: Gathered, specs: Int32, cells: UInt64, template: Template
+) -> frozenset[int]:
+    """Numbers of the wide columns of which no cell has the shape of a number.
+
+    Columns that the template or a mapping names are none of them.
+    """
+    header = gathered.header
+    found = []
+    for i, position in enumerate(header.rules):
+        if header_key(header.names[position]) in template or position in header.asked_for:
+            continue
+        codes = cells[specs == i]
+        if len(codes) and not any(
+            looks_like_destination(gathered.numbers.text(code)) for code in codes.tolist()
+        ):
+            found.append(i)
+    return frozenset(found)
+
+
+def columns_without_numbers(
+    draft: Draft, specs: Int32, cells: UInt64, wordy: frozenset[int]
+) -> frozenset[int]:
     """Numbers of the wide columns that are no rules, since they hold nothing like a number.
 
     They are named in one warning, together with those whose header says as much.
@@ -59,7 +88,8 @@ def columns_without_numbers(draft: Draft, specs: Int32, cells: UInt64) -> frozen
         found = cells[specs == i]
         name = header.names[position]
         is_asked_for = header_key(name) in draft.template or position in header.asked_for
-        if fine[i] or is_asked_for or not _holds_other_things(draft, found):
+        is_rule = fine[i] or is_asked_for or not _holds_other_things(draft, found)
+        if i not in wordy and is_rule:
             n_rules += 1
             continue
         left_out.append(name)
