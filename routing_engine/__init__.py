@@ -26,7 +26,7 @@ from routing_engine.errors import (
     SnapshotError,
     UnknownLocationError,
 )
-from routing_engine.hours.schedule import BusinessHours, Holiday
+from routing_engine.hours import BusinessHours, Holiday
 from routing_engine.model.decisions import Candidate, Decision
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.outcomes import Outcome, Reason

@@ -29,6 +29,19 @@ _PLURALS = {
 }
 
 
+_STEPS = {
+    "bad_destination": "correct the numbers that are named, or name their country with --region",
+    "refused_destination": "allow the numbers that are meant with --allow or --countries",
+    "no_location_column": "say which column names the location: --map 'THEIR HEADER=location_id'",
+    "missing_column": "say which column is meant: --map 'THEIR HEADER=default_destination'",
+    "duplicate_column": "leave one of the columns out: --map 'THEIR HEADER=ignore'",
+    "no_timezone": "give the zone of these locations with --timezone, or a column timezone",
+    "bad_business_hours": "write the hours as Mon-Fri 09:00-17:00; Sat 10:00-14:00",
+    "bad_timezone": "name the place, such as America/New_York or Europe/Berlin",
+}
+"""What to do about the most frequent kind of error."""
+
+
 def shown(value: str) -> str:
     """A value as a message may show it: at most 60 characters, quoted."""
     kept = value if len(value) <= MAX_VALUE_LENGTH else value[: MAX_VALUE_LENGTH - 1] + "…"
@@ -43,7 +56,7 @@ class SheetIssue:
         file: name of the file; ``book.xlsx[Sheet]`` for a sheet of a workbook.
         row: row as a spreadsheet shows it (the first is 1, blank ones count); None for the file.
         column: the header as written; None for the whole row.
-        value: what stands there, at most 60 characters; valid numbers are masked.
+        value: what stands there, at most 60 characters.
         message: what is wrong and what would be right.
         severity: ``"error"``, ``"warning"``, ``"repair"`` or ``"skipped"``.
         code: the kind of finding, such as ``"bad_destination"``.
@@ -129,8 +142,19 @@ class ImportReport:
             f"{_count(self.n_destinations, 'distinct destination')}"
         )
 
-    def _sections(self) -> Iterable[tuple[Severity, str, list[str]]]:
-        """Heading and lines of each severity that occurs."""
+    @property
+    def next_step(self) -> str | None:
+        """The one thing to do next about the errors; None where there are none."""
+        kinds = [kind.partition(":")[2] for kind in self.totals if kind.startswith("error:")]
+        if not kinds:
+            return None
+        worst = max(kinds, key=lambda code: self.totals[f"error:{code}"])
+        return _STEPS.get(worst, "correct the rows that are named, and check the sheet again")
+
+    def _sections(
+        self, n_each: int | None = MAX_SHOWN
+    ) -> Iterable[tuple[Severity, str, list[str]]]:
+        """Heading and lines of each severity that occurs, at most ``n_each`` of a kind."""
         groups: tuple[tuple[Severity, tuple[SheetIssue, ...]], ...] = (
             ("error", self.errors),
             ("warning", self.warnings),
@@ -148,16 +172,20 @@ class ImportReport:
             for issue in issues:
                 by_code.setdefault(issue.code, []).append(issue)
             for code, found in by_code.items():
-                lines.extend(str(issue) for issue in found[:MAX_SHOWN])
-                more = self.totals[f"{severity}:{code}"] - min(len(found), MAX_SHOWN)
+                lines.extend(str(issue) for issue in found[:n_each])
+                more = self.totals[f"{severity}:{code}"] - len(found[:n_each])
                 if more:
                     lines.append(f"... and {more:,} more ({code.replace('_', ' ')})")
             yield severity, heading, lines
 
-    def summary(self) -> str:
-        """Plain text: the counts, then the first issues of each kind and how many more."""
+    def summary(self, n_each: int | None = MAX_SHOWN) -> str:
+        """Plain text: the counts, then the first issues of each kind and how many more.
+
+        Args:
+            n_each: issues of one kind that are written; None for all that are kept.
+        """
         out = [self._counts()]
-        for _, heading, lines in self._sections():
+        for _, heading, lines in self._sections(n_each):
             out.append(heading)
             out.extend(f"  {line}" for line in lines)
         return "\n".join(out)

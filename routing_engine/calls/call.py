@@ -33,7 +33,7 @@ from routing_engine.deciding.gates import FAILURES, CallTerms
 from routing_engine.deciding.router import CallRouter
 from routing_engine.deciding.scored import Scored
 from routing_engine.errors import InvalidValueError, UnknownLocationError
-from routing_engine.hours.schedule import moment_of
+from routing_engine.hours import moment_of
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import CallFacts, Decision, missing_details
 from routing_engine.model.outcomes import Outcome, Reason

@@ -46,7 +46,7 @@ from routing_engine.calls.tool_schema import (
     read_words,
 )
 from routing_engine.errors import InvalidValueError, UnknownLocationError
-from routing_engine.hours.schedule import is_open, moment_of
+from routing_engine.hours import is_open, moment_of
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.rules import Location

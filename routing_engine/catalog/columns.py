@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.errors import InvalidValueError, Problem
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.rules import ContextRule, Location, RuleText
 

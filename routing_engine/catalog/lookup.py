@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from routing_engine.catalog.columns import Interner, LocationColumns
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.matching.identification import Identifier, identifier_for
 from routing_engine.matching.scoring import rule_texts
 from routing_engine.model.rules import RuleText

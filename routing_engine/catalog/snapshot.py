@@ -33,7 +33,7 @@ from routing_engine.catalog.columns import Interner, LocationColumns, SharedSett
 from routing_engine.catalog.lookup import Catalog
 from routing_engine.encoders.background import PARTS, Background
 from routing_engine.errors import InvalidValueError, SnapshotError
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.matching.index import ProfileIndex
 from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.profiles import ARRAYS, Profiles

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from routing_engine.catalog.columns import LocationColumns
     from routing_engine.catalog.snapshot import Snapshot
+    from routing_engine.cli.profile import SheetSettings
     from routing_engine.encoders import CompiledEncoder, Encoder
     from routing_engine.engine import RoutingEngine
     from routing_engine.quality.lint import LintReport
@@ -35,14 +36,22 @@ MAX_SUGGESTED_FROM = 20_000
 """Locations among which a mistyped id is looked for; more would take longer than a second."""
 
 
-def open_sheet(sheet: Path, region: str, template: Path | None, skip_errors: bool) -> Sheet:
+def open_sheet(
+    sheet: Path,
+    region: str,
+    template: Path | None,
+    skip_errors: bool,
+    settings: SheetSettings | None = None,
+) -> Sheet:
     """Read a sheet, saying how far it is.
 
     Raises:
         SheetError: it has errors, and they are not to be skipped.
     """
+    from routing_engine.cli.profile import SheetSettings
     from routing_engine.sheets import read_sheet
 
+    settings = settings or SheetSettings()
     with working(f"reading {sheet}") as say:
 
         def progress(n_rows: int, n_total: int | None) -> None:
@@ -54,6 +63,10 @@ def open_sheet(sheet: Path, region: str, template: Path | None, skip_errors: boo
             region=None if region.casefold() == "none" else region.upper(),
             template=template,
             on_error="skip" if skip_errors else "raise",
+            columns=settings.columns,
+            pbx=settings.pbx,
+            timezone=settings.timezone,
+            dial_policy=settings.dial_policy,
             progress=progress,
         )
 
@@ -110,9 +123,12 @@ def compiled_encoder(name: str) -> CompiledEncoder:
 
 
 def built(
-    columns: LocationColumns, directory: Path, encoder: Encoder
+    columns: LocationColumns, directory: Path, encoder: Encoder, max_removed: float = 1.0
 ) -> tuple[RoutingEngine, bool]:
-    """An engine for these locations, on top of the snapshot there; and whether it is another."""
+    """An engine for these locations, on top of the snapshot there; and whether it is another.
+
+    Ends the command where more than a share ``max_removed`` of the locations would go.
+    """
     from routing_engine.catalog.snapshot import MANIFEST
     from routing_engine.engine import RoutingEngine
     from routing_engine.sheets import diff as compare
@@ -124,11 +140,28 @@ def built(
         except SnapshotError as error:
             note(f"{plain(str(error))}: starting again at catalog version 1")
         else:
+            _check_removed(directory, engine.columns, columns, max_removed)
             if compare(engine.columns, columns).is_empty:
                 return engine, False
             engine.replace(columns, progress=progress)
             return engine, True
     return RoutingEngine(columns, encoder=encoder, progress=progress), True
+
+
+def _check_removed(
+    directory: Path, old: LocationColumns, new: LocationColumns, max_removed: float
+) -> None:
+    """Say how many locations go, and stop where it is more than was meant."""
+    n_removed = len(set(old.ids) - set(new.ids))
+    if n_removed > max_removed * len(old):
+        fail(
+            f"{directory}: {n_removed:,} of {len(old):,} locations are not in the sheet and would "
+            f"be removed, more than {max_removed:.0%}; nothing was imported. Is it the whole "
+            "sheet? --remove imports it all the same, --max-removed sets another share",
+            ExitCode.DIFFERS,
+        )
+    if n_removed:
+        note(f"{plain(str(directory))}: {n_removed:,} locations are removed", style="yellow")
 
 
 def open_columns(directory: Path) -> LocationColumns:

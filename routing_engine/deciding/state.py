@@ -10,7 +10,7 @@ from routing_engine.catalog.columns import LocationColumns
 from routing_engine.catalog.lookup import Catalog
 from routing_engine.deciding.cache import ScoreCache
 from routing_engine.errors import InvalidValueError, UnknownLocationError
-from routing_engine.hours.schedule import is_open, next_opening
+from routing_engine.hours import is_open, next_opening
 from routing_engine.matching.profiles import EmbeddedRules, Profiles
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.rules import Location, RoutingPolicy

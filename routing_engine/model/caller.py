@@ -34,6 +34,15 @@ _WITHHELD = frozenset((
 _UNAVAILABLE = frozenset(("+8656696", "+86282452253"))
 _PRIVATE = frozenset(("id", "user", "header", "session"))
 
+# A header of SIP: a display name, quoted or not, an address in brackets, and tags.
+_NAME_ADDRESS = re.compile(
+    r"(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<>\"]*?)\s*<(?P<address>[^<>]+)>\s*(?:;.*)?", re.DOTALL
+)
+_WITHHELD_NAMES = frozenset(("anonymous", "restricted", "private", "withheld"))
+_URI_USER = re.compile(
+    r"(?:(?:sips?|tel):)?(?P<user>[0-9 ().\-]{3,40})(?:[;@].*)?", re.ASCII | re.DOTALL
+)
+
 # A number as people write it: digits with some punctuation between them.
 _WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,8}\d)*")
 _TELLING = 7
@@ -74,27 +83,44 @@ class Caller:
 
     @classmethod
     def reported(
-        cls, text: str, *, name: str = "", privacy: str = "", verified: bool = False
+        cls,
+        text: str,
+        *,
+        name: str = "",
+        privacy: str = "",
+        verified: bool = False,
+        region: str | None = None,
     ) -> Caller:
         """Read what a platform reports as the caller, in the middle of a call: never fails.
 
         Args:
-            text: an E.164 number, with spaces and punctuation in it or not; a SIP or tel URI of
-                one; or a word such as ``anonymous``, ``restricted`` or ``unavailable``. What is
+            text: a number, as E.164 with or without its ``+``, or in the national format of
+                ``region``; a SIP or tel URI of one, with a display name, host and parameters or
+                not; or a word such as ``anonymous``, ``restricted`` or ``unavailable``. What is
                 none of these is an unknown number.
             name: display name, if the platform gives one.
             privacy: the ``Privacy`` header of the call that came in (RFC 3323), if it had one.
             verified: see the attribute.
+            region: ISO 3166-1 alpha-2 code of the line, whose national numbers are read.
         """
+        header = _NAME_ADDRESS.fullmatch(text.strip())
+        if header is not None:
+            text = header["address"]
+            shown = (header["name"] or "").strip()
+            if shown.startswith('"'):
+                shown = re.sub(r"\\(.)", r"\1", shown[1:-1]).strip()
+            name = name or shown
         folded = text.strip().strip("<>").casefold()
         named = _NAMED.fullmatch(folded)
         word = folded if named is None else named[1]
-        if word in _WITHHELD:
+        if word in _WITHHELD or name.casefold() in _WITHHELD_NAMES:
             return cls(anonymous=True)
         asked = {value.strip() for value in privacy.casefold().split(";")}
         anonymous = not asked.isdisjoint(_PRIVATE)
         found = None if word in _UNAVAILABLE else _REPORTED.fullmatch(folded)
         number = None if found is None else re.sub("[ ().-]", "", found[1])
+        if number is None and word not in _UNAVAILABLE:
+            number = _without_plus(folded, region)
         if number is None or not _E164.fullmatch(number):
             return cls(name=name, anonymous=anonymous)
         return cls(number, name, anonymous, verified)
@@ -181,3 +207,23 @@ class Context:
         """What is said, safe to put into a platform's message: braces would be its templates."""
         said = self.whisper or self.reason
         return said.translate({ord("{"): None, ord("}"): None}).strip()
+
+
+def _without_plus(folded: str, region: str | None) -> str | None:
+    """The number that a text without ``+`` means: of the region, else E.164 that lost its plus."""
+    match = _URI_USER.fullmatch(folded)
+    if match is None:
+        return None
+    import phonenumbers
+
+    digits = re.sub("[ ().-]", "", match["user"])
+    for text, country in ((digits, region), (f"+{digits.removeprefix('00')}", None)):
+        if not text.startswith("+") and country not in phonenumbers.SUPPORTED_REGIONS:
+            continue
+        try:
+            parsed = phonenumbers.parse(text, country)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(parsed):
+            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return None

@@ -23,6 +23,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from routing_engine.errors import InvalidValueError, mask
+from routing_engine.model.written import fold, look_alike, read_written, several_runs, two_numbers
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -31,6 +32,7 @@ __all__ = [
     "DEFAULT_DIAL_POLICY",
     "Destination",
     "DialPolicy",
+    "are_kept",
     "as_kept",
     "kept_destination",
     "parse_destination",
@@ -41,13 +43,6 @@ MAX_SIP_LENGTH = 255
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
-# What a written phone number may hold besides digits and an extension: no letters. A number
-# spelt in letters ("1-800-FLOWERS") is refused: whoever mistypes one digit as a letter would
-# otherwise reach a stranger.
-_WRITTEN_NUMBER = re.compile(
-    r"\+?[0-9().\-/\s]*[0-9)](?:\s*(?:;\s*ext=|(?:x|ext\.?|extn\.?|extension|#)\s*:?)\s*([0-9]+)#?)?",
-    re.ASCII | re.IGNORECASE,
-)
 _SIP = re.compile(
     r"(?P<scheme>sips?):"
     r"(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,/]{1,128})@)?"
@@ -62,9 +57,13 @@ NUMBER_TYPES = frozenset(
     {
         *("fixed_line", "mobile", "fixed_line_or_mobile", "toll_free", "premium_rate"),
         *("shared_cost", "voip", "personal_number", "pager", "uan", "voicemail", "unknown"),
+        "satellite",
     }
 )
-"""Names of libphonenumber's number types."""
+"""Names of libphonenumber's number types, and ``satellite``."""
+
+SATELLITE_CODES = ("+870", "+881", "+882", "+883")
+"""Inmarsat, other satellite systems and international networks: they cost as premium numbers do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +199,11 @@ def as_kept() -> Iterator[None]:
         _are_kept.reset(token)
 
 
+def are_kept() -> bool:
+    """Whether values are made from what was stored, within :func:`as_kept`."""
+    return _are_kept.get()
+
+
 def kept_destination(text: str) -> Destination | None:
     """The number that was stored, within :func:`as_kept`; None elsewhere, and for what is none."""
     if not _are_kept.get():
@@ -275,18 +279,26 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
     import phonenumbers
 
     shown = _shown(written)
-    if re.match(r"(?i)tel:", written):
-        written = written[4:]
-    written = written.replace("\u2010", "-").replace("\u2011", "-")
-    written = written.replace("\u2012", "-").replace("\u2013", "-")
-    match = _WRITTEN_NUMBER.fullmatch(written)
-    if match is None:
-        raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)})")
-    written_extension = match.group(1)
+    written = fold(written)
+    # A number spelt in letters ("1-800-FLOWERS") is refused: whoever mistypes one digit as a
+    # letter would otherwise reach a stranger.
+    read = read_written(written)
+    what = look_alike(written if read is None else read.main.strip(), region)
+    pair = None
+    if what is None:
+        pair = two_numbers(written if read is None else read.main.strip(), region)
+        pair = several_runs(written) if pair is None and read is None else pair
+    if pair is not None:
+        raise InvalidValueError(
+            f"{shown!r} holds two numbers, {pair[0]!r} and {pair[1]!r}, and is not a phone number: "
+            "keep one of them, and write the other into the fallback"
+        )
+    if read is None or what is not None:
+        because = "" if what is None else f": it looks like {what}"
+        raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)}){because}")
+    main, written_extension = read
     if written_extension and not _EXTENSION.fullmatch(written_extension):
         raise InvalidValueError(f"{shown!r}: the extension is longer than {MAX_EXTENSION_DIGITS}")
-    main = written[: match.end() if match.group(1) is None else match.start(1)]
-    main = re.split(r"[;xX#eE]", main, maxsplit=1)[0]
     digits = re.sub(r"\D", "", main)
     if not main.lstrip().startswith("+") and region is None:
         raise InvalidValueError(
@@ -302,6 +314,9 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
             raise InvalidValueError(f"{shown!r} is an emergency number; a call is never sent there")
         if short is not None and phonenumbers.is_valid_short_number_for_region(short, region):
             raise InvalidValueError(f"{shown!r} is a short code, not a phone number")
+    if main.startswith("00") and not _is_valid(main, region):
+        # How most of the world dials abroad; nothing else begins with it.
+        main = f"+{main[2:].lstrip()}"
     try:
         parsed = phonenumbers.parse(main, region)
     except phonenumbers.NumberParseException as error:
@@ -312,6 +327,15 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
         phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
         written_extension,
     )
+
+
+def _is_valid(written: str, region: str | None) -> bool:
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(written, region))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _formats(region: str | None) -> str:
@@ -387,7 +411,7 @@ class DialPolicy:
     """
 
     countries: frozenset[str] | None = None
-    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost"})
+    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost", "satellite"})
     allow_sip: bool = True
     allow: frozenset[str] | None = None
 
@@ -434,9 +458,23 @@ class DialPolicy:
         country, number_type = _facts(destination.number)
         if number_type in self.refused_types:
             return f"{number_type.replace('_', ' ')} numbers are refused"
+        if "satellite" in self.refused_types and destination.number.startswith(SATELLITE_CODES):
+            return "satellite numbers are refused"
         if self.countries is not None and country not in self.countries:
             return f"numbers of {country} are not allowed"
         return None
+
+    def rule_of(self, destination: Destination) -> str:
+        """Name the field of the dial policy that refuses a destination, and how to allow it."""
+        if destination.number is None:
+            return "(dial policy: allow_sip)"
+        country, number_type = _facts(destination.number)
+        if number_type not in self.refused_types:
+            is_satellite = destination.number.startswith(SATELLITE_CODES)
+            number_type = "satellite" if is_satellite else number_type
+        if number_type in self.refused_types:
+            return f"(dial policy: refused_types has {number_type}; --allow {number_type})"
+        return f"(dial policy: countries lacks {country})"
 
 
 DEFAULT_DIAL_POLICY = DialPolicy()

@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from routing_engine.errors import InvalidValueError, Problem
-from routing_engine.hours.schedule import BusinessHours, is_zone
-from routing_engine.model.destinations import Destination
+from routing_engine.hours import BusinessHours, is_zone, meant_zone
+from routing_engine.model.destinations import Destination, are_kept
 from routing_engine.text.languages import language_code
 from routing_engine.validation import Value
 
@@ -66,8 +66,11 @@ def _location_id(text: str) -> str:
 
 
 def _timezone(name: str) -> str:
-    if not is_zone(name):
-        raise ValueError("must be an IANA time zone such as 'America/New_York'")
+    advice = None if are_kept() and is_zone(name) else meant_zone(name)
+    if advice is not None:
+        # Where no place is known, the advice is the same once more.
+        more = "" if advice.startswith("give an IANA") else f": {advice}"
+        raise ValueError(f"must be an IANA time zone such as 'America/New_York'{more}")
     return name
 
 
@@ -214,7 +217,7 @@ class Location(Value):
         timezone: IANA name, or None; that of the business hours where they are given with one.
         threshold: least confidence for this location's rules; None takes the policy's.
         business_hours: when it is open; None for always. Also accepted as text, which
-            :meth:`~routing_engine.hours.schedule.BusinessHours.parse` reads, where ``timezone`` is given.
+            :meth:`~routing_engine.hours.BusinessHours.parse` reads, where ``timezone`` is given.
         after_hours: where a call goes while it is closed that no rule takes then; None for
             nowhere: no human transfer.
 

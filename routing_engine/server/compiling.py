@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from routing_engine.calls.call import CallPolicy
 from routing_engine.errors import InvalidValueError, Problem
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import as_kept
 from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.wire.agents import Config, TransferRule

@@ -17,7 +17,7 @@ from routing_engine.catalog.columns import (
     LocationColumns,
     SharedSettings,
 )
-from routing_engine.hours.schedule import BusinessHours
+from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import ContextRule, RuleText
 
@@ -40,9 +40,9 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _plain(value: object) -> Any:
-    """A value as JSON and people may see it: destinations masked."""
+    """A value as JSON and people see it; the destinations of a business stand whole."""
     if isinstance(value, Destination):
-        return value.masked
+        return str(value)
     if isinstance(value, BusinessHours):
         return str(value)
     if isinstance(value, tuple):
@@ -60,15 +60,13 @@ class FieldChange:
 
     def __str__(self) -> str:
         old, new = _plain(self.old), _plain(self.new)
-        if old == new:
-            return f"{self.field} is another one ({new})"
         if isinstance(self.old, BusinessHours) and isinstance(self.new, BusinessHours):
             part, old, new = _part(old, new)
             return f"{self.field}{part} {_worded(old)} -> {_worded(new)}"
         return f"{self.field} {_worded(old)} -> {_worded(new)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; destinations masked."""
+        """JSON-able; destinations whole."""
         return {"field": self.field, "old": _plain(self.old), "new": _plain(self.new)}
 
 
@@ -101,7 +99,7 @@ class RuleChange:
         return f"{self.label}: {'; '.join(map(str, self.fields))}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; destinations masked."""
+        """JSON-able; destinations whole."""
         fields = [change.to_dict() for change in self.fields]
         return {"label": self.label, "when": self.when, "fields": fields}
 
@@ -139,7 +137,7 @@ class LocationChange:
             yield "rules in another order"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; destinations masked."""
+        """JSON-able; destinations whole."""
         return {
             "location_id": self.location_id,
             "fields": [change.to_dict() for change in self.fields],
@@ -229,7 +227,7 @@ class SheetDiff:
             yield "yellow", f"~ ... and {len(self.changed) - MAX_SHOWN:,} more"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able, with every changed location; destinations masked."""
+        """JSON-able, with every changed location; destinations whole."""
         return {
             "added": list(self.added),
             "removed": list(self.removed),

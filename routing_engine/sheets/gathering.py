@@ -6,6 +6,7 @@ of :class:`~routing_engine.sheets.phones.CellCodes`.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count, repeat
@@ -13,11 +14,12 @@ from itertools import count, repeat
 import numpy as np
 import numpy.typing as npt
 
-from routing_engine.sheets.cells import Value
-from routing_engine.sheets.headers import TEXT_FIELDS, Header
+from routing_engine.sheets.cells import Value, text_of
+from routing_engine.sheets.day_columns import hours_of_days
+from routing_engine.sheets.headers import TEXT_FIELDS, Header, n_known
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.phones import CellCodes
-from routing_engine.sheets.reading import RawTable
+from routing_engine.sheets.tables import RawTable
 
 __all__ = ["Gathered", "gather"]
 
@@ -110,9 +112,7 @@ class Gathered:
             id=ids,
             name=self.names.encode(cells("location_name")),
             timezone=self.timezones.encode(cells("timezone")),
-            hours=self.hours.encode(cells("business_hours"))
-            if "business_hours" in fields
-            else none,
+            hours=self._encode_hours(columns, cells, n),
             threshold=self.thresholds.encode(cells("location_threshold")),
             default=self.numbers.encode(cells("default_destination")),
             after_hours=self.numbers.encode(map(_or_none, cells("after_hours")))
@@ -140,6 +140,18 @@ class Gathered:
             extension=zeros, fallback=zeros,
         )  # fmt: skip
 
+    def _encode_hours(
+        self, columns: list[Column], cells: Callable[[str], Iterable[Value]], n: int
+    ) -> npt.NDArray[np.int32]:
+        if self.header.days:
+            days = [columns[position] for _, position, _ in self.header.days]
+            return self.hours.encode(
+                hours_of_days(self.header.days, row) for row in zip(*days, strict=True)
+            )
+        if "business_hours" in self.header.fields:
+            return self.hours.encode(cells("business_hours"))
+        return np.zeros(n, np.int32)
+
 
 def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | None) -> Gathered:
     """Read all rows of a routing sheet.
@@ -152,13 +164,32 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
     _report_lost(table, gathered, log)
     unnamed = dict.fromkeys(header.unnamed, False)
     n_done = 0
+    is_first = True
     for first_row, chunk in table.rows():
         rows, numbers = _rectangular(chunk, first_row, width, table.name, log)
+        if is_first and rows and _is_second_header(rows[0], header):
+            log.add(
+                "warning", "second_header", "a second row of headers, not read",
+                row=int(numbers[0]), file=table.name,
+            )  # fmt: skip
+            rows, numbers = rows[1:], numbers[1:]
         id_at = header.fields["location_id"]
-        blank = [i for i, row in enumerate(rows) if not row[id_at] or _is_blank(row[id_at])]
+        id_name = header.names[id_at]
+        blank = [
+            i
+            for i, row in enumerate(rows)
+            if not row[id_at]
+            or _is_blank(row[id_at])
+            or row[id_at] == id_name
+            or (_says_total(row[id_at]) and _is_total(row, header))
+        ]
         if blank:
             for i in blank:
                 if all(map(_is_blank, rows[i])):
+                    continue
+                other = _other_row(rows[i], header)
+                if other is not None:
+                    log.add("warning", other[0], other[1], row=int(numbers[i]), file=table.name)
                     continue
                 gathered.n_rows += 1
                 message = "is empty; every row names its location"
@@ -177,6 +208,7 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
             gathered.add(numbers, columns)
             for position, found in unnamed.items():
                 unnamed[position] = found or not all(map(_is_blank, columns[position]))
+        is_first = False
         n_done += len(chunk)
         if progress is not None:
             progress(n_done, table.n_rows)
@@ -189,6 +221,42 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
             file=table.name,
         )
     return gathered
+
+
+_TOTAL_WORDS = (
+    "total", "totals", "grand total", "sum", "subtotal", "count", "summe", "gesamt", "gesamtsumme",
+    "anzahl", "total général", "somme", "totale", "suma", "soma", "totaal", "totalt", "razem",
+    "celkem", "spolu", "összesen", "toplam", "итого", "всего", "合計", "总计",
+)  # fmt: skip
+_TOTAL = re.compile(rf"(?:{'|'.join(_TOTAL_WORDS)})\b\s*:?\s*[\d.,]*", re.IGNORECASE)
+
+
+def _says_total(cell: Value) -> bool:
+    return isinstance(cell, str) and _TOTAL.fullmatch(cell.strip()) is not None
+
+
+def _is_total(row: Sequence[Value], header: Header) -> bool:
+    """Whether a row sums up others: it says so, and has no number to call."""
+    default = text_of(row[header.fields["default_destination"]])
+    is_said = any(_TOTAL.fullmatch(text_of(cell)) for cell in row[:4] if isinstance(cell, str))
+    return is_said and sum(map(str.isdigit, default)) < 7
+
+
+def _is_second_header(row: Sequence[Value], header: Header) -> bool:
+    """Whether the first row below the header names columns itself, such as in another language."""
+    cells = [text_of(cell) for cell in row]
+    if cells == list(header.names):
+        return False  # said of every such row
+    return n_known(cells, {}) >= 2 and not any(c.isdigit() for cell in cells for c in cell)
+
+
+def _other_row(row: Sequence[Value], header: Header) -> tuple[str, str] | None:
+    """Code and remark for a row that is no location: totals, or the header again."""
+    if _is_total(row, header):
+        return "totals_row", "a row of totals, not read"
+    if all(text_of(cell) == name for cell, name in zip(row, header.names, strict=True)):
+        return "repeated_header", "the header again, not read"
+    return None
 
 
 def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:

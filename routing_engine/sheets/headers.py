@@ -2,92 +2,28 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
+from routing_engine.errors import InvalidValueError
 from routing_engine.reports import shown
+from routing_engine.sheets.aliases import (
+    ALIASES,
+    BARE_NOUNS,
+    SECOND_ALIASES,
+    UNDECIDED,
+    day_of,
+    header_key,
+    is_no_routing_column,
+)
 from routing_engine.sheets.issues import IssueLog, listed
 
-__all__ = ["ALIASES", "Header", "header_key", "read_header"]
+__all__ = ["ALIASES", "IGNORE", "RULE", "Header", "check_mapping", "header_key", "read_header"]
 
-ALIASES: dict[str, tuple[str, ...]] = {
-    "location_id": (
-        "location id", "location", "location number", "location code", "store", "store id",
-        "store number", "store code", "site", "site id", "site number", "branch", "branch id",
-        "branch number", "agent", "agent id", "franchise", "franchise id", "unit", "unit number",
-    ),
-    "location_name": (
-        "location name", "name", "store name", "site name", "branch name", "agent name",
-        "franchise name", "display name",
-    ),
-    "timezone": ("timezone", "tz", "time zone name", "iana timezone", "local timezone"),
-    "default_destination": (
-        "default destination", "default", "default number", "default phone", "main number",
-        "main phone", "main line", "front desk", "fallback number", "fallback destination",
-        "store phone", "location phone", "site phone", "default transfer number",
-    ),
-    "business_hours": (
-        "business hours", "location hours", "store hours", "hours of operation", "operating hours",
-        "weekly hours",
-    ),
-    "after_hours": (
-        "after hours", "after hours number", "after hours phone", "after hours destination",
-        "night number",
-    ),
-    "location_threshold": ("location threshold", "store threshold", "site threshold"),
-    "label": (
-        "label", "intent", "department", "rule", "rule name", "rule label", "category", "topic",
-        "route name",
-    ),
-    "when": (
-        "when", "situation", "context", "condition", "trigger", "description", "scenario",
-        "when caller", "context rule",
-    ),
-    "examples": (
-        "examples", "example", "utterances", "sample phrases", "sample utterances", "phrases",
-        "example phrases", "example utterances", "samples",
-    ),
-    "destination": (
-        "destination", "forward to", "transfer to", "route to", "send to", "phone",
-        "phone number", "number", "destination number", "transfer number", "forward number",
-        "transfer destination", "sip uri", "telephone",
-    ),
-    "extension": ("extension", "ext", "extn", "phone extension"),
-    "threshold": ("threshold", "rule threshold", "min confidence", "minimum confidence"),
-    "hours": ("hours", "when open", "availability", "hours window", "active hours"),
-    "requires_verification": (
-        "requires verification", "verification", "verify", "verify caller",
-        "verification required",
-    ),
-    "requires_confirmation": (
-        "requires confirmation", "confirmation", "confirm", "confirm transfer",
-        "confirmation required",
-    ),
-    "action": ("action", "rule action"),
-    "fallback": (
-        "fallback", "fallbacks", "fallback chain", "fallback destinations", "fallback numbers",
-        "backup", "backup numbers",
-    ),
-    "enabled": ("enabled", "active", "is enabled", "rule enabled"),
-    "languages": (
-        "languages", "language", "spoken", "spoken language", "spoken languages", "speaks",
-        "caller language", "caller speaks",
-    ),
-    "required_details": (
-        "required details", "required fields", "details needed", "collect", "ask for",
-    ),
-    "verification_methods": (
-        "verification methods", "verification method", "verify by", "verify with", "verified by",
-    ),
-    "ring_timeouts_s": (
-        "ring timeouts s", "ring timeouts", "ring timeout", "ring seconds",
-        "ring time", "seconds to ring",
-    ),
-}  # fmt: skip
-"""Column -> headers that mean it. Case, spaces and punctuation do not matter: ``Store #`` is
-``store`` and ``TIME_ZONE`` is ``timezone``."""
+IGNORE, RULE = "ignore", "rule"
+"""What a header may be mapped to beside the columns: not read; a rule of the wide layout."""
 
 LOCATION_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "business_hours",
@@ -99,20 +35,41 @@ TEXT_FIELDS = (
     "verification_methods", "ring_timeouts_s",
 )  # fmt: skip
 RULE_FIELDS = (*TEXT_FIELDS, "destination", "extension", "fallback")
-
-
-def header_key(header: str) -> str:
-    """A header without what does not matter: case, white space, punctuation, width."""
-    folded = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(character for character in folded if character.isalnum())
-
-
 _FIELD_OF = {header_key(alias): field for field, aliases in ALIASES.items() for alias in aliases}
+_SECOND = {
+    (field, header_key(alias) or alias): rank
+    for field, aliases in SECOND_ALIASES.items()
+    for rank, alias in enumerate(aliases)
+}
+_LEAST_DAYS = 5
 
 
 def field_of(header: str) -> str | None:
     """The column that a header means, or None."""
     return _FIELD_OF.get(header_key(header))
+
+
+def check_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Check which headers are mapped to which columns.
+
+    Returns:
+        Header key -> column, or ``IGNORE`` or ``RULE``.
+
+    Raises:
+        InvalidValueError: there is no such column.
+    """
+    known = (*ALIASES, IGNORE, RULE)
+    found: dict[str, str] = {}
+    for header, field in mapping.items():
+        if field not in known:
+            close = get_close_matches(field, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ";"
+            raise InvalidValueError(
+                f"{shown(header)} is mapped to {shown(field)}, which is no column{hint} columns "
+                f"are {', '.join(known)}"
+            )
+        found[header_key(header) or header] = field
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +83,9 @@ class Header:
         fields: column -> position.
         rules: wide layout: positions of the rule columns.
         unnamed: positions of columns without a header.
+        left_out: wide layout: positions of columns that are no destination by their header.
+        asked_for: wide layout: positions of rule columns that a mapping names.
+        days: day of the week, position of a column, and what it holds: open, close or both.
     """
 
     layout: Literal["long", "wide"]
@@ -134,6 +94,9 @@ class Header:
     fields: dict[str, int]
     rules: tuple[int, ...]
     unnamed: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
+    asked_for: frozenset[int] = frozenset()
+    days: tuple[tuple[int, int, str], ...] = ()
 
     def name(self, field: str) -> str:
         """The header as written, or the column's own name where the sheet has no such column."""
@@ -141,9 +104,21 @@ class Header:
         return field if position is None else self.names[position]
 
 
-def has_location(headers: Sequence[str]) -> bool:
+def has_location(headers: Sequence[str], mapping: Mapping[str, str] | None = None) -> bool:
     """Whether these are the headers of a routing sheet."""
-    return any(field_of(header) == "location_id" for header in headers)
+    return n_known(headers, mapping or {}) > 0
+
+
+def n_known(headers: Sequence[str], mapping: Mapping[str, str]) -> int:
+    """Count the columns of a routing sheet that these headers name; 0 where none is a location."""
+    keys = [header_key(header) or header for header in headers]
+    strong = {mapping.get(key) or _FIELD_OF.get(key) for key in keys} - {None}
+    if "location_id" in strong:
+        return len(strong)
+    second = {field for field in SECOND_ALIASES for key in keys if (field, key) in _SECOND}
+    is_location = "location_id" in second or "location_name" in strong | second
+    has_number = {"default_destination", "destination"} & (strong | second)
+    return len(strong | second) if is_location and has_number else 0
 
 
 def is_template(headers: Sequence[str]) -> bool:
@@ -152,16 +127,66 @@ def is_template(headers: Sequence[str]) -> bool:
     return "label" in fields and "when" in fields and "location_id" not in fields
 
 
-def _refuse_repeats(headers: Sequence[str], row: int, file: str, log: IssueLog) -> None:
+class _Columns:
+    """The columns of a header on their way to their meanings."""
+
+    def __init__(
+        self, headers: Sequence[str], mapping: Mapping[str, str], template: frozenset[str]
+    ) -> None:
+        self.headers = headers
+        self.template = template
+        self.keys = [header_key(header) or header for header in headers]
+        self.mapping = mapping
+        self.fields: dict[str, int] = {}
+        self.ignored: set[int] = set()
+        self.rules: set[int] = set()
+
+    def take(self, positions: Sequence[int], field: str) -> bool:
+        """Give a field the first of these columns, if there is one and the field has none."""
+        if field in self.fields or not positions:
+            return False
+        self.fields[field] = positions[0]
+        return True
+
+    def second(self, field: str) -> list[int]:
+        """Columns whose header means a field where nothing else does, the best first."""
+        taken = set(self.fields.values()) | self.ignored | self.rules
+        ranked = [
+            (_SECOND[field, key], position)
+            for position, key in enumerate(self.keys)
+            if position not in taken and (field, key) in _SECOND and key not in self.template
+        ]
+        return [position for _, position in sorted(ranked)]
+
+    def is_undecided(self, field: str) -> bool:
+        """Whether a field was only found by a header that may mean something else."""
+        position = self.fields.get(field)
+        return position is None or (
+            self.keys[position] in UNDECIDED and self.mapping.get(self.keys[position]) != field
+        )
+
+
+def _refuse_repeats(columns: _Columns, row: int, file: str, log: IssueLog) -> None:
     """Two columns of one name are fatal: one of them would be read and the other lost."""
     first: dict[str, str] = {}
     repeats: list[str] = []
-    for header in headers:
-        key = header_key(header) or header
-        if not key:
+    keys = columns.keys
+    bare = [position for position, key in enumerate(keys) if key in BARE_NOUNS]
+    has_ids = any(
+        key not in BARE_NOUNS and (_FIELD_OF.get(key) == "location_id" or key in ("id", "code"))
+        for key in keys
+    )
+    mapped = set(columns.mapping.values()) - {IGNORE, RULE}
+    for position, (header, key) in enumerate(zip(columns.headers, keys, strict=True)):
+        if not key or columns.mapping.get(key) in (IGNORE, RULE):
             continue
-        meaning = _FIELD_OF.get(key, key)
-        if meaning in first:
+        meaning = columns.mapping.get(key) or _FIELD_OF.get(key, key)
+        if key not in columns.mapping and meaning in mapped:
+            continue  # another column was named to be that
+        if position in bare and len(bare) == 1 and has_ids:
+            continue  # "Store Number, Store": the noun is a name
+        is_read = _FIELD_OF.get(key) is not None or not is_no_routing_column(header)
+        if meaning in first and is_read:
             repeats.append(f"{shown(first[meaning])} and {shown(header)}")
         first.setdefault(meaning, header)
     if repeats:
@@ -173,71 +198,215 @@ def _refuse_repeats(headers: Sequence[str], row: int, file: str, log: IssueLog) 
         )
 
 
+def _understand(columns: _Columns) -> None:
+    """Give each field its column: as mapped, then by its aliases."""
+    for position, key in enumerate(columns.keys):
+        field = columns.mapping.get(key)
+        if field == IGNORE:
+            columns.ignored.add(position)
+        elif field == RULE:
+            columns.rules.add(position)
+        elif field is not None:
+            columns.take([position], field)
+    bare: list[int] = []
+    for position, key in enumerate(columns.keys):
+        named = _FIELD_OF.get(key)
+        if named is None or key in columns.mapping:
+            continue
+        if key in BARE_NOUNS:
+            bare.append(position)
+        else:
+            columns.take([position], named)
+    if "location_id" not in columns.fields:
+        coded = [at for at in columns.second("location_id") if columns.keys[at] in ("id", "code")]
+        columns.take(coded if coded and len(bare) == 1 else bare, "location_id")
+    for position in bare:
+        if position != columns.fields.get("location_id"):
+            columns.take([position], "location_name")
+    columns.take(columns.second("location_name"), "location_name")
+    columns.take(columns.second("location_id"), "location_id")
+    columns.take(columns.second("timezone"), "timezone")
+
+
+def _layout(columns: _Columns, *, has_template: bool) -> Literal["long", "wide"]:
+    fields = columns.fields
+    if not columns.is_undecided("label") or not columns.is_undecided("when"):
+        return "long"
+    has_words = "label" in fields and ("when" in fields or has_template)
+    has_numbers = "destination" in fields and "default_destination" in fields
+    return "long" if has_words and has_numbers else "wide"
+
+
+def _suggested(headers: Sequence[str], fields: Sequence[str]) -> str:
+    """A hint at headers that are nearly those of the missing columns."""
+    aliases = {
+        header_key(alias): field
+        for field in fields
+        for alias in (*ALIASES[field], *SECOND_ALIASES.get(field, ()))
+        if len(alias) > 3
+    }
+    hints = []
+    for header in headers:
+        close = get_close_matches(header_key(header), aliases, n=1, cutoff=0.8)
+        if close:
+            hints.append(f"{shown(header)} for {aliases[close[0]]}")
+    return f"; did you mean {', '.join(hints[:3])}?" if hints else ""
+
+
 def read_header(
-    headers: Sequence[str], row: int, file: str, log: IssueLog, *, has_template: bool
+    headers: Sequence[str],
+    row: int,
+    file: str,
+    log: IssueLog,
+    *,
+    template: frozenset[str] = frozenset(),
+    mapping: Mapping[str, str] | None = None,
 ) -> Header:
     """Understand the header of a routing sheet.
+
+    Args:
+        headers: as written.
+        row: its row number.
+        file: as issues name it.
+        log: for what is left out or odd.
+        template: header keys of the labels that a template describes.
+        mapping: header key -> column, see :func:`check_mapping`.
 
     Raises:
         SheetError: no location column, two columns with one meaning, or a missing column.
     """
-    if not has_location(headers):
+    columns = _Columns(headers, mapping or {}, template)
+    unknown_names = sorted(set(columns.mapping) - set(columns.keys))
+    if unknown_names:
+        raise log.fatal(
+            "unknown_mapping",
+            f"no column {listed(unknown_names)} among {listed(headers)}; a mapping names headers "
+            "as they stand in the sheet",
+            row=row, file=file,
+        )  # fmt: skip
+    _refuse_repeats(columns, row, file, log)
+    _understand(columns)
+    found = columns.fields
+    layout = _layout(columns, has_template=bool(template))
+    if layout == "wide":
+        _take_for_location(columns, row, file, log)
+    if "location_id" not in found:
         raise log.fatal(
             "no_location_column",
             f"no location column among {listed(headers)}; one must be named location_id, or "
-            "store, site, branch, …",
-            row=row,
-            file=file,
-        )
-    _refuse_repeats(headers, row, file, log)
-    found: dict[str, int] = {}
-    unknown: list[int] = []
-    unnamed: list[int] = []
-    for position, header in enumerate(headers):
-        field = field_of(header)
-        if field is not None:
-            found[field] = position
-        elif header:
-            unknown.append(position)
-        else:
-            unnamed.append(position)
-    layout: Literal["long", "wide"] = "long" if "label" in found or "when" in found else "wide"
+            f"store, site, branch, …{_suggested(headers, ['location_id'])}",
+            row=row, file=file,
+        )  # fmt: skip
     needed = ["default_destination"]
     if layout == "long":
-        needed += ["label", "destination"] if has_template else ["label", "when", "destination"]
+        needed += ["label", "destination"] if template else ["label", "when", "destination"]
     missing = [field for field in needed if field not in found]
     if missing:
-        hint = ""
-        if missing == ["default_destination"] and layout == "wide" and "destination" in found:
-            hint = f"; rename {shown(headers[found['destination']])} if it is that"
         raise log.fatal(
             "missing_column",
-            f"no column {' nor '.join(missing)} among {listed(headers)}{hint}",
-            row=row,
-            file=file,
-        )
+            f"no column {' nor '.join(missing)} among {listed(headers)}"
+            f"{_suggested(headers, missing)}",
+            row=row, file=file,
+        )  # fmt: skip
+    unnamed = tuple(position for position, key in enumerate(columns.keys) if not key)
+    days = _day_columns(columns)
+    known = {*found.values(), *unnamed, *columns.ignored, *(position for _, position, _ in days)}
+    unknown = [position for position in range(len(headers)) if position not in known]
     if layout == "long":
-        for position in unknown:
+        _warn_of_long(columns, unknown, row, file, log)
+        return Header(layout, tuple(headers), row, found, (), unnamed, days=days)
+    rules, left_out = _rule_columns(columns, unknown, template, row, file, log)
+    return Header(
+        layout, tuple(headers), row, found, rules, unnamed, left_out, frozenset(columns.rules), days
+    )
+
+
+def _take_for_location(columns: _Columns, row: int, file: str, log: IssueLog) -> None:
+    """Take columns of a list of locations for those of a wide sheet, and say so."""
+    found = columns.fields
+    numbers = [found[name] for name in ("destination",) if name in found]
+    if columns.take([*numbers, *columns.second("default_destination")], "default_destination"):
+        if found.get("destination") == found["default_destination"]:
+            del found["destination"]
+        _say_taken(columns, "default_destination", row, file, log)
+    hours = [found[name] for name in ("hours",) if name in found]
+    if columns.take([*columns.second("business_hours"), *hours], "business_hours"):
+        if found.get("hours") == found["business_hours"]:
+            del found["hours"]
+        _say_taken(columns, "business_hours", row, file, log)
+    if "location_id" not in found and "location_name" in found:
+        found["location_id"] = found.pop("location_name")
+        _say_taken(columns, "location_id", row, file, log)
+
+
+def _say_taken(columns: _Columns, field: str, row: int, file: str, log: IssueLog) -> None:
+    position = columns.fields[field]
+    if columns.mapping.get(columns.keys[position]) != field:
+        log.add(
+            "warning", "taken_column", f"taken for {field}; map another column to it if it is not",
+            row=row, column=columns.headers[position], file=file,
+        )  # fmt: skip
+
+
+def _warn_of_long(
+    columns: _Columns, unknown: Sequence[int], row: int, file: str, log: IssueLog
+) -> None:
+    found = columns.fields
+    if columns.is_undecided("label") and columns.is_undecided("when"):
+        fields = [field for field in ("label", "when") if field in found]
+        names = " and ".join(shown(columns.headers[found[field]]) for field in fields)
+        log.add(
+            "warning", "layout",
+            f"{names} taken for {' and '.join(fields)}, so that each row is a rule; map them to "
+            "ignore if each row is a location",
+            row=row, file=file,
+        )  # fmt: skip
+    for position in unknown:
+        log.add(
+            "warning", "unknown_column", "unknown column, not read", row=row,
+            column=columns.headers[position], file=file,
+        )  # fmt: skip
+
+
+def _day_columns(columns: _Columns) -> tuple[tuple[int, int, str], ...]:
+    """Columns of hours a day, where most of the week has one."""
+    if "business_hours" in columns.fields:
+        return ()
+    found = []
+    for position, header in enumerate(columns.headers):
+        is_taken = position in columns.fields.values() or columns.keys[position] in columns.template
+        day = None if is_taken else day_of(header)
+        if day is not None:
+            found.append((day[0], position, day[1]))
+    return tuple(sorted(found)) if len({day for day, _, _ in found}) >= _LEAST_DAYS else ()
+
+
+def _rule_columns(
+    columns: _Columns, unknown: Sequence[int], template: frozenset[str], row: int, file: str,
+    log: IssueLog,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:  # fmt: skip
+    """Positions of the rules of a wide sheet, and of the columns that are left out."""
+    rules = set(columns.rules)
+    left_out: list[int] = []
+    for position in unknown:
+        is_named = columns.keys[position] in template or position in rules
+        if is_named or not is_no_routing_column(columns.headers[position]):
+            rules.add(position)
+        else:
+            left_out.append(position)
+    for field in RULE_FIELDS:
+        if field not in columns.fields:
+            continue
+        position = columns.fields.pop(field)
+        if columns.keys[position] in template:
+            rules.add(position)
+        elif columns.keys[position] in UNDECIDED:
+            left_out.append(position)
+        else:
             log.add(
-                "warning",
-                "unknown_column",
-                "unknown column, not read",
-                row=row,
-                column=headers[position],
-                file=file,
-            )
-        rules: tuple[int, ...] = ()
-    else:
-        rules = tuple(unknown)
-        for field in RULE_FIELDS:
-            if field in found:
-                log.add(
-                    "error",
-                    "misplaced_column",
-                    f"means {field}, which belongs to a row a rule and needs the columns label "
-                    "and when; rename the column if it is a rule",
-                    row=row,
-                    column=headers[found.pop(field)],
-                    file=file,
-                )
-    return Header(layout, tuple(headers), row, found, rules, tuple(unnamed))
+                "error", "misplaced_column",
+                f"means {field}, which belongs to a row a rule and needs the columns label "
+                "and when; rename the column if it is a rule",
+                row=row, column=columns.headers[position], file=file,
+            )  # fmt: skip
+    return tuple(sorted(rules)), tuple(sorted(left_out))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -13,14 +13,16 @@ import phonenumbers
 
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.errors import InvalidValueError, SheetError
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.hours import meant_zone
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy, parse_destination
 from routing_engine.model.rules import RuleText
 from routing_engine.reports import ImportReport
 from routing_engine.sheets.assembly import assemble
 from routing_engine.sheets.gathering import gather
-from routing_engine.sheets.headers import read_header
+from routing_engine.sheets.headers import check_mapping, read_header
 from routing_engine.sheets.issues import IssueLog
-from routing_engine.sheets.reading import RawTable, choose_tables, open_tables
+from routing_engine.sheets.reading import choose_tables, open_tables
+from routing_engine.sheets.tables import RawTable
 from routing_engine.sheets.texts import Template, read_template, template_of
 
 __all__ = ["Sheet", "read_sheet"]
@@ -46,6 +48,9 @@ def read_sheet(
     dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
     template: str | PathLike[str] | Iterable[RuleText] | None = None,
     on_error: Literal["raise", "skip"] = "raise",
+    columns: Mapping[str, str] | None = None,
+    pbx: str | None = None,
+    timezone: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Sheet:
     """Read a routing sheet: a row a rule, or a row a location and a column a rule.
@@ -66,6 +71,12 @@ def read_sheet(
             other together, and a location that is wrong in itself (id, name, default, time zone,
             threshold, more than 256 rules) as a whole. A file that cannot be read to its end is
             refused either way.
+        columns: header as written in the sheet -> the column that it means, such as
+            ``{"Filiale": "location_id"}``; or ``"ignore"``, or ``"rule"`` for a rule of the wide
+            layout.
+        pbx: host of a PBX, such as ``"sip.example.com"``: a cell of 3 to 5 digits is one of its
+            extensions, ``sip:2204@sip.example.com``.
+        timezone: IANA name for locations that name none.
         progress: called now and then with the rows read and, where known, their total.
 
     Raises:
@@ -80,32 +91,46 @@ def read_sheet(
         raise InvalidValueError(f"on_error is 'raise' or 'skip', not {on_error!r}")
     if not isinstance(dial_policy, DialPolicy):
         raise InvalidValueError(f"dial_policy is a DialPolicy, not {dial_policy!r}")
+    mapping = check_mapping(columns or {})
+    if pbx is not None:
+        parse_destination(f"sip:100@{pbx}")
+    if timezone is not None and (advice := meant_zone(timezone)) is not None:
+        raise InvalidValueError(f"timezone {timezone!r}: {advice}")
     source = Path(path)
     log = IssueLog(source.name)
-    tables = open_tables(source, log)
-    main, own_template = choose_tables(tables, log)
+    tables = open_tables(source, log, mapping, region)
+    main, own_template = choose_tables(tables, log, mapping)
     texts = _template(template, own_template, log)
-    header = read_header(main.header, main.header_row, main.name, log, has_template=bool(texts))
+    header = read_header(
+        main.header, main.header_row, main.name, log, template=frozenset(texts), mapping=mapping
+    )
     log.table = main.name
     gathered = gather(main, header, log, progress)
     if not gathered.n_rows:
         raise log.fatal("no_rows", "has a header and no rows", file=main.name)
-    columns = assemble(
-        gathered, log, template=texts, file=main.name, region=region, policy=dial_policy
+    found = assemble(
+        gathered,
+        log,
+        template=texts,
+        file=main.name,
+        region=region,
+        policy=dial_policy,
+        pbx=pbx,
+        timezone=timezone,
     )
     report = log.report(
         n_rows=gathered.n_rows,
-        n_locations=len(columns),
-        n_rules=columns.n_rules,
-        n_profiles=_n_profiles(columns),
-        n_destinations=_n_destinations(columns),
+        n_locations=len(found),
+        n_rules=found.n_rules,
+        n_profiles=_n_profiles(found),
+        n_destinations=_n_destinations(found),
     )
     if on_error == "raise":
         kept = {kind: n for kind, n in report.totals.items() if not kind.startswith("skipped:")}
         report = replace(report, skipped=(), totals=kept)
         if report.errors:
             raise SheetError(report)
-    return Sheet(columns, report)
+    return Sheet(found, report)
 
 
 def _n_profiles(columns: LocationColumns) -> int:

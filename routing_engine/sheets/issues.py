@@ -19,7 +19,11 @@ from routing_engine.reports import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["IssueLog", "listed"]
+__all__ = ["ROWS_PER_TABLE", "IssueLog", "listed"]
+
+
+ROWS_PER_TABLE = 1 << 21
+"""Rows of one of several sheets; a workbook has at most half of that."""
 
 
 class IssueLog:
@@ -29,6 +33,8 @@ class IssueLog:
         self.file = file
         self.table = file
         """The table being read, which an issue is of unless it says otherwise."""
+        self.tables: tuple[str, ...] = ()
+        """The sheets that are read as one, where there are several."""
         self._kept: dict[tuple[Severity, str], list[SheetIssue]] = {}
         self._totals: dict[tuple[Severity, str], int] = {}
 
@@ -47,6 +53,8 @@ class IssueLog:
         kind = severity, code
         self._totals[kind] = self._totals.get(kind, 0) + 1
         kept = self._kept.setdefault(kind, [])
+        if row is not None and row >= ROWS_PER_TABLE and self.tables:
+            file, row = self.tables[row // ROWS_PER_TABLE], row % ROWS_PER_TABLE
         if len(kept) < MAX_KEPT:
             short = None if value is None else value[:MAX_VALUE_LENGTH]
             kept.append(SheetIssue(file or self.table, row, column, short, message, severity, code))
@@ -76,6 +84,11 @@ class IssueLog:
             self.add(severity, code, message, row=row, column=name, value=value)
         if len(rows) > room:
             self._totals[kind] = self._totals.get(kind, 0) + len(rows) - max(room, 0)
+
+    def row_name(self, row: int) -> str:
+        """A row as a message names it: with its sheet, if it is not the first of several."""
+        table, row = divmod(row, ROWS_PER_TABLE) if self.tables else (0, row)
+        return f"row {row} of {self.tables[table]}" if table else f"row {row}"
 
     @property
     def has_errors(self) -> bool:

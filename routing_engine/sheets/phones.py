@@ -27,7 +27,13 @@ from phonenumbers import PhoneNumberType
 
 from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
-from routing_engine.model.destinations import Destination, DialPolicy, parse_destination
+from routing_engine.model.destinations import (
+    SATELLITE_CODES,
+    Destination,
+    DialPolicy,
+    parse_destination,
+)
+from routing_engine.model.written import fold
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
 
@@ -46,10 +52,14 @@ _N_DIGITS_AT = 50  # fifteen digits are less than 2**50
 _E164 = re.compile(r"[ \t]*'?\+([1-9][0-9]{6,14})[ \t]*", re.ASCII)
 _PLAIN_DIGITS = re.compile(r"[ \t]*([0-9]{1,15})[ \t]*", re.ASCII)
 
-_FLOAT = re.compile(r"\+?([0-9]{7,15})\.(0+)", re.ASCII)
+# "12345678.00" is an amount; so many zeros are what is left of a number of ten digits.
+_FLOAT = re.compile(r"\+?(?:[0-9]{7,15}\.(0)|[0-9]{10,15}\.(0+))", re.ASCII)
+_FORMULA = re.compile(r"=\s*(?:\"\"?([^\"]*)\"\"?|\+?([0-9]+))", re.ASCII)
 _BROKEN_FLOAT = re.compile(r"\+?[0-9]{9,}\.[0-9]*[1-9][0-9]*", re.ASCII)
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})", re.ASCII)
 _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb`"
+
+_PBX_EXTENSION = re.compile(r"(?:x|ext(?:ension)?\.?|#)?\s*([0-9]{3,5})", re.ASCII | re.IGNORECASE)
 
 SMALLEST_FOR_PROCESSES = 50_000
 MAX_PROCESSES = 8
@@ -105,13 +115,23 @@ def looks_like_destination(text: str) -> bool:
     return n_digits >= 7 and n_digits > 2 * sum(character.isalpha() for character in text)
 
 
-def read_number(text: str, region: str | None) -> tuple[Destination, str | None]:
+def read_number(
+    text: str, region: str | None, pbx: str | None = None
+) -> tuple[Destination, str | None]:
     """The destination that a cell holds, and what was repaired, or None.
+
+    Args:
+        text: the cell.
+        region: whose national formats are read.
+        pbx: SIP host whose extensions a short number is.
 
     Raises:
         InvalidValueError: no destination, or a spreadsheet lost some of it.
     """
     tidy, repair = _tidied(text)
+    short = _PBX_EXTENSION.fullmatch(tidy)
+    if short is not None and pbx is not None and not _is_emergency(short[1], region):
+        return parse_destination(f"sip:{short[1]}@{pbx}"), repair
     try:
         if _BROKEN_FLOAT.fullmatch(tidy):
             raise InvalidValueError(
@@ -122,34 +142,49 @@ def read_number(text: str, region: str | None) -> tuple[Destination, str | None]
             tidy, repair = _unscaled(match), "scientific notation"
         match = _FLOAT.fullmatch(tidy)
         if match is not None:
-            tidy, repair = tidy[: -len(match[2]) - 1], "a decimal part of zeros"
+            tidy, repair = tidy.partition(".")[0], "a decimal part of zeros"
         try:
             found = parse_destination(tidy, region=region)
-        except InvalidValueError:
+        except InvalidValueError as error:
             foreign = _with_lost_plus(tidy, region)
             if foreign is None:
                 raise
-            return foreign, "a lost +"
+            raise InvalidValueError(
+                f"{error}; if it is {foreign.number} of {foreign.country}, write it with the +"
+            ) from error
     except InvalidValueError as error:
-        if tidy == text:
-            raise
-        message = f"{shown(text)}, read as {shown(tidy)}: {error}"
+        # The sheet's own report shows its numbers whole.
+        message = str(error).replace(mask(tidy), tidy)
+        if short is not None and pbx is None:
+            message += "; if it is an extension of a PBX, name its SIP host: --pbx HOST"
+        if tidy != text:
+            message = f"{shown(text)}, read as {shown(tidy)}: {message}"
         raise InvalidValueError(message) from error
     if found.number == f"+{tidy}":
         repair = "a lost +"
     return found, repair
 
 
+def _is_emergency(digits: str, region: str | None) -> bool:
+    regions = phonenumbers.SUPPORTED_REGIONS if region is None else (region,)
+    return any(phonenumbers.is_emergency_number(digits, each) for each in regions)
+
+
 def _tidied(text: str) -> tuple[str, str | None]:
-    """A cell without what copying left in it: odd widths and spaces, marks, quotes."""
+    """A cell without what copying left in it: odd widths and spaces, marks, quotes, a formula."""
     tidy = unicodedata.normalize("NFKC", text)
     repair = None
     if tidy != text:
         repair = "no-break spaces" if tidy == text.replace("\xa0", " ") else "full-width characters"
+    if any(c.isdecimal() and not c.isascii() for c in tidy):
+        tidy, repair = fold(tidy), "digits of another script"
     # Directional marks and zero-width spaces come along from address books.
     visible = "".join(c for c in tidy if unicodedata.category(c) != "Cf").strip()
     if visible != tidy.strip():
         repair = "invisible characters"
+    formula = _FORMULA.fullmatch(visible)
+    if formula is not None:
+        visible, repair = (formula[1] or formula[2] or "").strip(), "a formula around it"
     unquoted = visible.strip(_QUOTES).strip()
     if unquoted != visible:
         repair = "quotes"
@@ -169,24 +204,16 @@ def _unscaled(match: re.Match[str]) -> str:
 
 
 def _with_lost_plus(digits: str, region: str | None) -> Destination | None:
-    """A number of another country whose ``+`` was lost, where it can be nothing else.
+    """The number of another country that these digits can be if their ``+`` was lost.
 
-    A number of the sheet's own region with one digit too many can be a valid number of another
-    country, so that is refused: whoever mistypes a digit must not reach a stranger abroad.
+    It is only named, never taken: whoever mistypes a digit must not reach a stranger abroad.
     """
     if region is None or not re.fullmatch(r"[1-9][0-9]{8,14}", digits, re.ASCII):
         return None
     try:
-        found = parse_destination(f"+{digits}")
+        return parse_destination(f"+{digits}")
     except InvalidValueError:
         return None
-    for i in range(len(digits)):
-        try:
-            parse_destination(digits[:i] + digits[i + 1 :], region=region)
-        except InvalidValueError:
-            continue
-        return None
-    return found
 
 
 @dataclass(slots=True)
@@ -195,6 +222,7 @@ class NumberReader:
 
     region: str | None
     policy: DialPolicy
+    pbx: str | None = None
     _refused: frozenset[int] = frozenset()
     _regions: frozenset[str] | None = None
 
@@ -211,7 +239,7 @@ class NumberReader:
         if text[:1] == "+" and self._is_allowed(text):
             return int(text[1:]), OK
         try:
-            found, repair = read_number(text, self.region)
+            found, repair = read_number(text, self.region, self.pbx)
         except InvalidValueError:
             return 0, WRONG
         number = found.number
@@ -223,7 +251,7 @@ class NumberReader:
 
     def _is_allowed(self, number: str) -> bool:
         """Whether an E.164 number is certainly valid and may be dialled; False if in doubt."""
-        parsed = _plain_number(number[1:])
+        parsed = None if number.startswith(SATELLITE_CODES) else _plain_number(number[1:])
         if parsed is None:
             return False
         # The type is unknown exactly where is_valid_number is False: both look for the number in
@@ -282,23 +310,30 @@ class ParsedNumbers:
     cells: Codes
     codes: Codes
     statuses: Statuses
+    pbx: str | None = None
     interned: DestinationCodes = field(default_factory=DestinationCodes)
 
     @classmethod
     def parse(
-        cls, source: CellCodes, cells: Codes, *, region: str | None, policy: DialPolicy
+        cls,
+        source: CellCodes,
+        cells: Codes,
+        *,
+        region: str | None,
+        policy: DialPolicy,
+        pbx: str | None = None,
     ) -> ParsedNumbers:
         """Parse distinct cells, ascending."""
         codes = np.zeros(len(cells), np.uint64)
         statuses = np.full(len(cells), WRONG, np.uint8)
-        reader = NumberReader(region, policy)
+        reader = NumberReader(region, policy, pbx)
         in_processes = _parse_in_processes if len(cells) > SMALLEST_FOR_PROCESSES else None
         if in_processes is None or not in_processes(source, cells, reader, codes, statuses):
             for i, cell in enumerate(cells.tolist()):
                 codes[i], statuses[i] = reader.read(source.text(cell))
-        parsed = cls(source, region, policy, cells, codes, statuses)
+        parsed = cls(source, region, policy, cells, codes, statuses, pbx)
         for i in np.flatnonzero(statuses == _ELSEWHERE).tolist():
-            found, repair = read_number(source.text(int(cells[i])), region)
+            found, repair = read_number(source.text(int(cells[i])), region, pbx)
             if policy.refusal(found) is not None:
                 statuses[i] = REFUSED
                 continue
@@ -323,20 +358,25 @@ class ParsedNumbers:
         return Destination._trusted(f"+{code}")
 
     def why(self, cell: int) -> tuple[str, str]:
-        """Value (masked where it is a number) and message for a cell that is not OK."""
-        return explain(self.source.text(cell), self.region, self.policy)
+        """Value and message for a cell that is not OK."""
+        return explain(self.source.text(cell), self.region, self.policy, self.pbx)
 
 
-def explain(text: str, region: str | None, policy: DialPolicy) -> tuple[str, str]:
-    """What is wrong with a number cell, or what was repaired."""
+def explain(
+    text: str, region: str | None, policy: DialPolicy, pbx: str | None = None
+) -> tuple[str, str]:
+    """Say what is wrong with a number cell, or what was repaired.
+
+    The numbers of a business stand whole in its own report: masked, nobody could find them.
+    """
     try:
-        found, repair = read_number(text, region)
+        found, repair = read_number(text, region, pbx)
     except InvalidValueError as error:
         return text, str(error)
     refusal = policy.refusal(found)
     if refusal is not None:
-        return mask(text), f"{found.masked} may not be dialled: {refusal}"
-    return mask(text), f"{shown(mask(text))} had {repair}; read as {found.masked}"
+        return text, f"{found} may not be dialled: {refusal} {policy.rule_of(found)}"
+    return text, f"{shown(text)} had {repair}; read as {found}"
 
 
 def _n_processes() -> int:
@@ -395,7 +435,7 @@ def _in_process(
 
 def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReader) -> bytes:
     """Region, policy and cells as lines of bytes, for a worker."""
-    settings = {"region": reader.region, "policy": reader.policy.to_dict()}
+    settings = {"region": reader.region, "policy": reader.policy.to_dict(), "pbx": reader.pbx}
     request = bytearray(json.dumps(settings).encode())
     for start in range(0, len(cells), 65536):
         # A line break in a cell reads as a space, here and there.
@@ -407,7 +447,7 @@ def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReade
 def answer_request(lines: Iterator[bytes]) -> bytes:
     """The worker's side: codes as uint64, then statuses as uint8."""
     settings = json.loads(next(lines))
-    read = NumberReader(settings["region"], DialPolicy(**settings["policy"])).read
+    read = NumberReader(settings["region"], DialPolicy(**settings["policy"]), settings["pbx"]).read
     codes = bytearray()
     statuses = bytearray()
     for line in lines:

@@ -20,7 +20,7 @@ from routing_engine.sheets.cells import (
 )
 from routing_engine.sheets.headers import TEXT_FIELDS, field_of, header_key
 from routing_engine.sheets.issues import IssueLog, listed
-from routing_engine.sheets.reading import RawTable
+from routing_engine.sheets.tables import RawTable
 
 __all__ = ["Finding", "Template", "plain_message", "read_template", "read_text", "template_of"]
 

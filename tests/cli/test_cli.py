@@ -709,7 +709,7 @@ def _collected(snapshot):
     import contextlib
     import io
 
-    from routing_engine.cli.commands import repl
+    from routing_engine.cli.calls import repl
 
     out = io.StringIO()
     with contextlib.redirect_stdout(out):

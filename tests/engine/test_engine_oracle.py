@@ -17,7 +17,7 @@ from routing_engine import (
     RoutingEngine,
     RoutingPolicy,
 )
-from routing_engine.hours.schedule import next_opening
+from routing_engine.hours import next_opening
 from tests.support.hours import ZONES, random_hours, random_instant
 from tests.support.naive import NaiveEngine
 from tests.support.strategies import WORDS, location_lists, number, sentences, texts

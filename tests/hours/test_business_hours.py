@@ -27,7 +27,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine import engine as engine_module
-from routing_engine.hours.schedule import is_open, next_opening
+from routing_engine.hours import is_open, next_opening
 from tests.support.strategies import SwitchableEncoder, a_location, a_rule, business_hours, number
 
 UTC = dt.UTC

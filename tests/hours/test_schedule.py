@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours import schedule
-from routing_engine.hours.schedule import (
+from routing_engine.hours import (
     HORIZON_DAYS,
     BusinessHours,
     Holiday,
@@ -27,6 +26,7 @@ from routing_engine.hours.schedule import (
     next_closing,
     next_opening,
     parse_weekly,
+    timetable,
 )
 from tests.support.hours import ZONES, oracle_is_open, random_hours, random_instant
 
@@ -528,7 +528,7 @@ def test_parse_gives_seven_days_from_monday():
         ("closed Sat, Sun 9am-5pm", "'9am-5pm' has no day"),
         ("Mon 9am-5pm closed", "'closed' has no day"),
         ("Sun closed; Sun 9am-5pm", "Sun is closed, and then has hours"),
-        ("Mon 9am-5pm; Mon-Tue 4pm-6pm", "Mon: 09:00-17:00 and 16:00-18:00 overlap"),
+        ("Mon 9am-5pm, Mon-Tue 4pm-6pm", "Mon: 09:00-17:00 and 16:00-18:00 overlap"),
         ("daily 9am-5pm, Sat 10am-2pm", "Sat: 09:00-17:00 and 10:00-14:00 overlap"),
         ("Mon 25:00-26:00", "'25:00-26:00' holds a time that does not exist"),
         ("Mon 09:60-17:00", "'09:60-17:00' holds a time that does not exist"),
@@ -775,13 +775,13 @@ def test_answers_stay_the_same_when_many_days_are_asked_in_turn():
 
 def test_a_value_that_is_gone_is_not_kept_by_identity():
     gc.collect()
-    before = len(schedule._timetables)
+    before = len(timetable._timetables)
     at = local("2026-03-02T12:00")
     is_open(hours(), at)  # compiled, and kept by its equality
     for _ in range(100):
         assert is_open(hours(), at)
     gc.collect()
-    assert len(schedule._timetables) <= before + 1
+    assert len(timetable._timetables) <= before + 1
 
 
 @pytest.mark.parametrize(
@@ -858,8 +858,8 @@ def test_the_next_opening_is_remembered_and_right_all_the_same():
         warm = [next_opening(value, at) for at in instants]
         cold = []
         for at in instants:
-            schedule._compiled.cache_clear()
-            schedule._timetables.clear()
+            timetable._compiled.cache_clear()
+            timetable._timetables.clear()
             cold.append(next_opening(value, at))
         assert [item and item.astimezone(UTC) for item in warm] == [
             item and item.astimezone(UTC) for item in cold

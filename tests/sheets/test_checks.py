@@ -168,7 +168,7 @@ def test_conflicting_values_of_a_location_name_both_rows(tmp_path):
     report = refused(path)
     assert texts(report.errors) == [
         (
-            "f.csv:4 default_destination: '+*********22' here and '+*********00' in row 2 for "
+            "f.csv:4 default_destination: '+14155550122' here and '+14155550100' in row 2 for "
             "location 's1'; a location has one default_destination"
         ),
         (
@@ -406,7 +406,7 @@ def test_rows_of_one_location_agree_on_its_hours(tmp_path):
         )
         for name, here, there in (
             ("business_hours", "24/7", "Mon 09:00-17:00"),
-            ("after_hours", "+*********11", "+*********33"),
+            ("after_hours", "+14155550111", "+14155550133"),
         )
     ]
 

@@ -96,12 +96,12 @@ def test_every_kind_of_change_of_a_location_is_told():
         "    name Old -> none",
         "    timezone UTC -> none",
         "    threshold none -> 0.0",
-        "    default_destination +*********00 -> +*********22",
+        "    default_destination +14155550100 -> +14155550122",
         "    + Parts -> none",
         "    - Sip",
         (
             "    ~ Billing: examples none -> x; threshold none -> 0.5; "
-            "destination +*********11 -> +*********33; fallback +*********22 -> none"
+            "destination +14155550111 -> +14155550133; fallback +14155550122 -> none"
         ),
         "    rules in another order",
     ]
@@ -118,10 +118,12 @@ def test_every_kind_of_change_of_a_location_is_told():
                     {"field": "name", "old": "Old", "new": None},
                     {"field": "timezone", "old": "UTC", "new": None},
                     {"field": "threshold", "old": None, "new": 0.0},
-                    {"field": "default_destination", "old": "+*********00", "new": "+*********22"},
+                    {"field": "default_destination", "old": "+14155550100", "new": "+14155550122"},
                 ],
                 "rules_added": [{"label": "Parts", "when": "parts", "destination": None}],
-                "rules_removed": [{"label": "Sip", "when": "by sip", "destination": "sip:***"}],
+                "rules_removed": [
+                    {"label": "Sip", "when": "by sip", "destination": "sip:a@b.example"}
+                ],
                 "rules_changed": [
                     {
                         "label": "Billing",
@@ -129,8 +131,8 @@ def test_every_kind_of_change_of_a_location_is_told():
                         "fields": [
                             {"field": "examples", "old": [], "new": ["x"]},
                             {"field": "threshold", "old": None, "new": 0.5},
-                            {"field": "destination", "old": "+*********11", "new": "+*********33"},
-                            {"field": "fallback", "old": ["+*********22"], "new": []},
+                            {"field": "destination", "old": "+14155550111", "new": "+14155550133"},
+                            {"field": "fallback", "old": ["+14155550122"], "new": []},
                         ],
                     }
                 ],
@@ -141,9 +143,9 @@ def test_every_kind_of_change_of_a_location_is_told():
     }
 
 
-def test_destinations_that_look_the_same_masked_are_told_apart():
+def test_destinations_are_told_apart_by_all_their_digits():
     old, new = _location("s1"), _location("s1", default_destination="+12125550100")
-    assert "default_destination is another one (+*********00)" in str(
+    assert "default_destination +14155550100 -> +12125550100" in str(
         diff(_columns(old), _columns(new))
     )
 
@@ -208,14 +210,14 @@ def test_changed_hours_are_told():
     assert str(made).splitlines()[1:] == [
         "~ s1",
         "    business_hours Mon-Fri 09:00-17:00 -> 24/7",
-        "    after_hours none -> +*********33",
+        "    after_hours none -> +14155550133",
     ]
     json.dumps(made.to_dict())
     assert diff(_columns(old), _columns(_location("s1", FLOOD, **before))).is_empty
     number = diff(
         _columns(_location("s1", after_hours=C)), _columns(_location("s1", after_hours=D))
     )
-    assert str(number).splitlines()[2:] == ["    after_hours +*********22 -> +*********33"]
+    assert str(number).splitlines()[2:] == ["    after_hours +14155550122 -> +14155550133"]
 
 
 def test_a_date_added_at_the_end_of_long_hours_is_told():

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.sheets import read_sheet, reading
+from routing_engine.sheets import read_sheet, workbooks
 
 from .making import LONG, A, B, C, locations, refused, rows_with, texts, write_csv, write_xlsx
 
@@ -167,13 +167,12 @@ def test_workbook_header_may_stand_away_from_the_corner(tmp_path):
     assert [(e.row, e.column) for e in report.errors] == [(3, "destination")]
 
 
-def test_first_sheet_with_locations_is_read_and_the_others_named(tmp_path):
-    path = write_xlsx(tmp_path / "f.xlsx", Notes=[["read me"]], One=ROWS, Two=ROWS, Three=ROWS)
+def test_all_sheets_with_locations_are_read_as_one(tmp_path):
+    other = [[*ROWS[0]], ["s9", *ROWS[1][1:]]]
+    path = write_xlsx(tmp_path / "f.xlsx", Notes=[["read me"]], One=ROWS, Two=other)
     sheet = read_sheet(path)
-    assert locations(sheet) == EXPECTED
-    assert texts(sheet.report.warnings) == [
-        "f.xlsx: sheets with locations that were not read: 'Two', 'Three'; put all into 'One'"
-    ]
+    assert [x.location_id for x in locations(sheet)] == [*(x.location_id for x in EXPECTED), "s9"]
+    assert sheet.report.warnings == ()
 
 
 def test_issues_of_a_workbook_name_the_sheet(tmp_path):
@@ -415,7 +414,7 @@ def test_panic_of_the_parser_is_a_sheet_error_and_an_interrupt_is_not(tmp_path, 
 
 
 def test_cells_are_seen_whole_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(workbooks, "BLOCK_BYTES", 64)
 
     def change(sheet):
         sheet["E3"].value = "#N/A"
@@ -426,5 +425,5 @@ def test_cells_are_seen_whole_across_blocks(tmp_path, monkeypatch):
 
 
 def test_values_of_other_types_become_text():
-    assert reading._workbook_value(io) == str(io)
-    assert reading._workbook_value(3) == 3.0
+    assert workbooks._workbook_value(io) == str(io)
+    assert workbooks._workbook_value(3) == 3.0

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays as calendars
 
-from routing_engine.hours.schedule import BusinessHours, Holiday, TimeRange
+from routing_engine.hours import BusinessHours, Holiday, TimeRange
 
 UTC = dt.UTC
 ZONES = [

@@ -16,8 +16,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours.schedule import Holiday as ScheduleHoliday
-from routing_engine.hours.schedule import TimeRange, parse_weekly
+from routing_engine.hours import Holiday as ScheduleHoliday
+from routing_engine.hours import TimeRange, parse_weekly
 from routing_engine.server.wire.common import (
     Day,
     DestinationText,

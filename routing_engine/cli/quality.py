@@ -1,0 +1,135 @@
+"""Commands that measure and fit an engine on labelled calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routing_engine.cli.opening import (
+    check_target,
+    open_source,
+)
+from routing_engine.cli.options import (
+    CasesArgument,
+    EncoderOption,
+    JsonOption,
+    PlotOption,
+    ReembedOption,
+    RegionOption,
+    SourceArgument,
+    TemplateOption,
+    app,
+    examples,
+)
+from routing_engine.cli.terminal import (
+    ExitCode,
+    emit_json,
+    guarded,
+    show,
+    working,
+)
+
+if TYPE_CHECKING:
+    from routing_engine.engine import RoutingEngine
+    from routing_engine.quality.evaluation import Evaluation
+    from routing_engine.quality.fitting import Fitting
+
+__all__ = ["evaluate", "fit"]
+
+
+@app.command(
+    epilog=examples(
+        "evaluate brand calls.csv",
+        "evaluate data/franchise.csv data/eval.jsonl --plot report.png",
+    )
+)
+@guarded
+def evaluate(
+    source: SourceArgument,
+    cases: CasesArgument,
+    plot: PlotOption = None,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
+) -> None:
+    """Measure how good the decisions are on labelled calls.
+
+    Prints the metrics, each rule, and what went wrong most, with what the
+    callers said.
+    """
+    _check_plot(plot)
+    engine = open_source(source, region, template, encoder, reembed=reembed)
+    with working("answering"):
+        found = engine.evaluate(cases)
+    if plot is not None:
+        from routing_engine.quality.plots import plot as draw
+
+        draw(found, plot)
+    _report(found, json_output)
+
+
+@app.command(
+    epilog=examples(
+        "fit brand calls.csv --out fitted",
+        "fit data/franchise.csv data/eval.jsonl --out fitted --plot report.png",
+    )
+)
+@guarded
+def fit(
+    source: SourceArgument,
+    cases: CasesArgument,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Snapshot to write; replaced if it is there."
+        ),
+    ],
+    plot: PlotOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
+) -> None:
+    """Adjust threshold, calibration and weights to labelled calls.
+
+    What is found is taken only if it does better in cross-validation. Otherwise
+    nothing is written, and the exit code is 1.
+    """
+    check_target(out)
+    _check_plot(plot)
+    engine = open_source(source, region, template, encoder, reembed=reembed)
+    with working("fitting"):
+        fitting = engine.fit(cases, seed=seed)
+    if fitting.accepted:
+        with working(f"saving {out}"):
+            fitting.engine.save(out)
+    if plot is not None:
+        from routing_engine.quality.plots import plot as draw
+
+        draw(fitting.after, plot, before=fitting.before if fitting.accepted else None)
+    _report(fitting, json_output)
+    if not fitting.accepted:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+def _check_plot(plot: Path | None) -> None:
+    """Fail before the work, not after it, where there is no matplotlib."""
+    if plot is not None:
+        from routing_engine.quality.plots import new_figure
+
+        new_figure(1.0, 1.0)
+
+
+def _report(found: Evaluation | Fitting[RoutingEngine], json_output: bool) -> None:
+    from rich.text import Text
+
+    if json_output:
+        emit_json(found.to_dict())
+    else:
+        show(Text(str(found)))
