@@ -328,7 +328,7 @@ def test_check_warns_of_the_wording(unclear):
     assert result.stdout.splitlines()[1:] == [
         "wording: 1 finding (7 sentences of 3 distinct rules asked, 2 locations)",
         "1 vague",
-        "  the when of 'Emergency' says nothing of what its callers want: \"other\" (0.76) (store-1)",
+        "  the when of 'Emergency' says nothing of what its callers want: \"other\" (0.99) (store-1)",
         "    -> say in a few words what its 1 example has in common",
     ]
 

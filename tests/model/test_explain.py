@@ -15,6 +15,7 @@ from routing_engine import (
     RoutingEngine,
     RoutingPolicy,
 )
+from routing_engine.matching.scoring import DEFAULT_THRESHOLD
 from routing_engine.model.explanation import Grounds, Match, explain
 from tests.support.strategies import (
     SwitchableEncoder,
@@ -24,6 +25,8 @@ from tests.support.strategies import (
     number,
     sentences,
 )
+
+THRESHOLD = f"{DEFAULT_THRESHOLD:.2f}"
 
 BILLING = a_rule("Billing", examples=("I was charged twice", "my invoice is wrong"))
 SALES = a_rule("Sales", number(7), when="caller wants a quote for a job")
@@ -45,7 +48,7 @@ def test_it_says_which_text_matched_how_near_the_next_was_and_what_was_asked():
     decision = engine_of(BILLING, SALES).route("store-1", "my invoice is wrong")
     billing, sales = decision.candidates
     assert decision.explain() == (
-        f"Billing, {billing.confidence:.2f} where the engine asks for 0.39: nearest is its example "
+        f"Billing, {billing.confidence:.2f} where the engine asks for {THRESHOLD}: nearest is its example "
         '"my invoice is wrong" (similarity 1.00). '
         f"Next is Sales, {sales.confidence:.2f}: nearest is its description "
         f'"caller wants a quote for a job" (similarity {sales.similarity:.2f}). '
@@ -56,7 +59,7 @@ def test_it_says_which_text_matched_how_near_the_next_was_and_what_was_asked():
 @pytest.mark.parametrize(
     ("rule", "location", "policy", "whose"),
     [
-        (None, None, None, "the engine asks for 0.39"),
+        (None, None, None, f"the engine asks for {THRESHOLD}"),
         (None, None, 0.2, "the engine asks for 0.20"),
         (None, 0.3, 0.2, "the location asks for 0.30"),
         (0.0, 0.3, 0.2, "the rule asks for 0.00"),
@@ -230,6 +233,6 @@ def test_a_decision_may_be_copied_without_its_evidence():
     decision = engine_of(BILLING, SALES).route("store-1", "I was charged twice")
     bare = replace(decision, _evidence=None)
     assert bare.explain() == (
-        f"The best rule has {decision.confidence:.2f} where it is asked for 0.39. "
+        f"The best rule has {decision.confidence:.2f} where it is asked for {THRESHOLD}. "
         "Sent to +*********11."
     )
