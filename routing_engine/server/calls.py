@@ -22,7 +22,7 @@ from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
 from routing_engine.model.outcomes import Outcome
-from routing_engine.server.deciding import is_transfer, new_id, shown
+from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
@@ -45,7 +45,7 @@ from routing_engine.server.writes import (
     once,
     reading,
 )
-from routing_engine.store import CallRow, Work
+from routing_engine.store import CallRow, Work, new_id
 
 __all__ = ["calls"]
 
@@ -187,7 +187,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     except InvalidValueError as error:
         raise ProblemError(409, str(error), code="out_of_turn") from error
     handoff = None
-    if decision is not None and decision.decision_id and is_transfer(decision):
+    if decision is not None and decision.decision_id and decision.outcome.dials:
         handoff = call.handoff(decision).to_json()
     changed = row
     if turn.final:
@@ -202,7 +202,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
                 reason=decision.reason.value,
                 rule=row.rule if rule is None and turn.event == "transferFailed"
                 else None if rule is None else rule.label,
-                transferred=is_transfer(decision),
+                transferred=decision.outcome.dials,
                 handoff=row.handoff if handoff is None else handoff,
             )  # fmt: skip
         if call.is_over:

@@ -15,6 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,16 +28,15 @@ from fastapi import Path as InPath
 from starlette.responses import Response
 
 from routing_engine.catalog.columns import LocationColumns
-from routing_engine.encoders import Encoder
+from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.server.archives import refuse_bomb
 from routing_engine.server.children import end_with_parent
-from routing_engine.server.compiling import compile_draft
-from routing_engine.server.examining import examine
+from routing_engine.server.drafts import compile_draft
+from routing_engine.server.examining import examine_compiled
 from routing_engine.server.merging import merge
-from routing_engine.server.problems import wrong_field
+from routing_engine.server.problems import ProblemError, wrong_field
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
@@ -44,6 +44,7 @@ from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
 from routing_engine.server.writes import IdempotencyKey, Made, once, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
+from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 from routing_engine.store import Import as Kept
 from routing_engine.store import ImportedDraft, Store, Work
 
@@ -66,6 +67,11 @@ STALE = timedelta(minutes=10)
 NOTED_EVERY_S = 1.0
 INLINE_BYTES = 64 << 10
 """A sheet that is larger is imported in a process of its own."""
+
+ARCHIVE_LIMITS = ArchiveLimits(
+    max_bytes=512 << 20, max_ratio=200, free_bytes=4 << 20, max_members=1000
+)
+"""Tighter than those of a sheet on one's own disk: anybody with a key may upload."""
 
 FIELDS = ("file", "dryRun", "publish", "region")
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
@@ -158,7 +164,7 @@ def create_import(
                 made.update(block)
                 target.write(block)
         if suffix in (".xlsx", ".xlsm"):
-            refuse_bomb(path)
+            _refuse_bomb(path)
         begun: list[str] = []
 
         def do(work: Work) -> Made:
@@ -208,6 +214,23 @@ def get_import(
     return answer(shown(item), shown(item)["status"])
 
 
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than a sheet does.
+
+    Raises:
+        ProblemError: 413 where it is too much, 422 where it cannot be read.
+    """
+    try:
+        check_archive(path, ARCHIVE_LIMITS)
+    except ArchiveTooLargeError as error:
+        raise ProblemError(413, f"the workbook {error}; split it, or send it as CSV") from error
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ProblemError(
+            422, "the file is not a readable workbook; save it again as .xlsx, or send it as CSV",
+            code="bad_sheet",
+        ) from error  # fmt: skip
+
+
 class _Desk(Protocol):
     """What an import needs of a plane."""
 
@@ -229,10 +252,7 @@ class _Apart:
 
     @cached_property
     def encoder(self) -> Encoder:
-        from routing_engine.server.plane import open_encoder
-        from routing_engine.server.remembering import RememberingEncoder
-
-        return RememberingEncoder(open_encoder(self.settings.encoder))
+        return RememberingEncoder(encoder_named(self.settings.encoder))
 
 
 def _run_apart(plane: ControlPlane, job: _Job) -> None:
@@ -357,10 +377,10 @@ class _Importing:
             }
             compiled = None
             try:
-                compiled = compile_draft(draft).location
-                after.append(compiled)
-                if job.publish and draft["config"].get("routingTests"):
-                    found = examine(draft, plane.encoder)
+                compiled = compile_draft(draft)
+                after.append(compiled.location)
+                if job.publish and compiled.tests:
+                    found = examine_compiled(compiled, plane.encoder)
                     if found.blocks:
                         problems.append(f"{name}: its routing tests fail")
             except InvalidValueError as error:
@@ -372,7 +392,9 @@ class _Importing:
                     config=draft["config"],
                     etag=None if agent is None else agent.etag,
                     snapshot=draft if job.publish else None,
-                    location=compiled.model_dump_json() if job.publish and compiled else None,
+                    location=compiled.location.model_dump_json()
+                    if job.publish and compiled
+                    else None,
                 )
             )
         compared = diff(

@@ -6,28 +6,28 @@ import json
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from routing_engine.calls.call import Call, CallPolicy
-from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
+from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
-from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import Recorder
+from routing_engine.server.drafts import call_policy
 from routing_engine.server.limiting import Limiter
 from routing_engine.server.metrics import Metrics
 from routing_engine.server.problems import unpublished
-from routing_engine.server.remembering import RememberingEncoder
 from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
 from routing_engine.store import CallRow, Changes, Feed, Store, Work
 
-__all__ = ["ControlPlane", "open_encoder"]
+__all__ = ["ControlPlane"]
 
 _logger = logging.getLogger(__name__)
 
@@ -36,17 +36,13 @@ CATCH_UP_S = 2.0
 
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
+MAX_TEXTS = 20_000
+"""Of drafts, whose vectors are kept: to try a draft again embeds only what is new in it."""
+
 POLL_S = 0.2
 
 _CATALOG = "catalog"
 _ANSWERING = "answering.json"
-
-
-def open_encoder(name: str) -> Encoder:
-    """The encoder of a setting."""
-    if name == "hashing":
-        return HashingEncoder()
-    return default_encoder(None if name == "default" else name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +152,8 @@ class ControlPlane:
         self.metrics = Metrics()
         self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
-        base = open_encoder(settings.encoder) if encoder is None else encoder
-        self.encoder = RememberingEncoder(base)
+        base = encoder_named(settings.encoder) if encoder is None else encoder
+        self.encoder = RememberingEncoder(base, max_texts=MAX_TEXTS)
         self._feed = _Watched(store.feed(), is_local=settings.database.startswith("sqlite"))
         self.engine = self._engine(base)
         self._feed.catalog_version = lambda: self.engine.catalog_version
@@ -165,7 +161,8 @@ class ControlPlane:
         self.following = self.engine.follow(self._feed, since=since)
         self.importing = ThreadPoolExecutor(1, "import")
         self.recorder = Recorder(store, settings.flush_s, self.metrics)
-        self._policies: OrderedDict[tuple[str, int], CallPolicy] = OrderedDict()
+        self._policies: LRUCache[tuple[str, int], CallPolicy] = LRUCache(MAX_POLICIES)
+        self._policies_lock = threading.Lock()
         self._is_over = threading.Event()
         self._expiring = threading.Thread(target=self._expire, name="expiry", daemon=True)
         self._expiring.start()
@@ -236,12 +233,12 @@ class ControlPlane:
         if version is None:
             raise unpublished()
         key = agent_id, version
-        policy = self._policies.get(key)
+        with self._policies_lock:
+            policy = self._policies.get(key)
         if policy is None:
-            policy = compile_draft(work.version(agent_id, version).snapshot).calls
-            self._policies[key] = policy
-            while len(self._policies) > MAX_POLICIES:
-                self._policies.popitem(last=False)
+            policy = call_policy(work.version(agent_id, version).snapshot)
+            with self._policies_lock:
+                self._policies[key] = policy
         return policy
 
     def resumed(self, row: CallRow) -> Call:

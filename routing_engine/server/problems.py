@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError, Problem, RoutingError, mask
 from routing_engine.server.wire.common import Wire
+from routing_engine.validation import dotted, problems_of
 
 __all__ = [
     "CODES",
@@ -219,16 +220,13 @@ def counted(n: int) -> str:
 async def on_validation_error(_: Request, error: Exception) -> Response:
     """What FastAPI finds wrong with a request; the values stay out of it."""
     assert isinstance(error, RequestValidationError)
-    problems = []
-    for detail in error.errors():
-        where, *rest = [str(part) for part in detail["loc"]] or ["body"]
-        path = ".".join(rest if where == "body" else [where, *rest])
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValueError):
-            problems += [Problem(path, item.message) for item in cause.problems]
-        else:
-            problems.append(Problem(path, detail["msg"].removeprefix("Value error, ")))
+    problems = list(problems_of(error.errors(), path_of=_wire_path))
     return problem_response(422, counted(len(problems)), errors=problems)
+
+
+def _wire_path(parts: Sequence[int | str]) -> str:
+    """Name a field of the body by its path there; another by where it is, ``query.limit``."""
+    return dotted(parts[1:] if parts and parts[0] == "body" else parts)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

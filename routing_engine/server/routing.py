@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from routing_engine.model.decisions import Decision
-from routing_engine.server.compiling import compile_draft
-from routing_engine.server.deciding import new_id, shown
+from routing_engine.server.deciding import shown
+from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import trial
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
@@ -19,6 +19,7 @@ from routing_engine.server.wire.calls import Decision as WireDecision
 from routing_engine.server.wire.calls import RouteRequest
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.writes import AgentId, IdempotencyKey, Made, once, reading
+from routing_engine.store import new_id
 
 __all__ = ["routing"]
 

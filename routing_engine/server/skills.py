@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.server.agents import tagged
-from routing_engine.server.compiling import problems_of
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import invalid
 from routing_engine.server.requests import answer, listed, router, secured
@@ -35,6 +34,7 @@ from routing_engine.server.writes import (
     writing,
 )
 from routing_engine.store import Skill as Kept
+from routing_engine.validation import problems_of
 
 __all__ = ["skills"]
 
@@ -109,7 +109,8 @@ def patch_skill(
         try:
             whole = SkillCreate.model_validate(merged)
         except ValidationError as error:
-            raise invalid(InvalidValueError(problems=problems_of(error))) from None
+            details = error.errors(include_url=False, include_input=False)
+            raise invalid(InvalidValueError(problems=problems_of(details))) from None
         skill = work.update_skill(
             agent_id,
             skill_id,
