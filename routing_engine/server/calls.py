@@ -83,7 +83,7 @@ def summary(row: CallRow) -> dict[str, Any]:
 
 
 def _kept(request: Request, row: CallRow) -> CallRow:
-    """The row with what may be kept of what was said."""
+    """Set when the transcript expires, or drop it, as the settings say."""
     settings = plane_of(request).settings
     now = datetime.now(UTC)
     if settings.store_transcripts:
@@ -139,7 +139,7 @@ def open_call(
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a turn comes to."""
+    """The outcome of one turn."""
 
     row: CallRow
     decision: Decision | None
@@ -177,9 +177,13 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
         ProblemError: 409 where the call is over, or the turn does not fit where it stands.
     """
     if row.ended_at is not None:
-        raise ProblemError(409, "the call is over", code="call_over")
+        raise ProblemError(409, "the call has ended", code="call_over")
     if row.record is None:
-        raise ProblemError(409, "too long ago: the call was forgotten", code="call_expired")
+        raise ProblemError(
+            409,
+            "the call has expired and its state was deleted; open a new call",
+            code="call_expired",
+        )
     plane = plane_of(request)
     call = plane.resumed(row)
     try:

@@ -37,7 +37,7 @@ NEVER = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a draft comes to.
+    """A compiled draft.
 
     Attributes:
         location: of the agent's ``locationId``.
@@ -97,7 +97,8 @@ class _Compilation:
         default = None if handoff is None else handoff.transfer_destination
         if default is None:
             self._wrong(
-                "handoffConfig.transferDestination", "is needed: where callers go whom no rule fits"
+                "handoffConfig.transferDestination",
+                "is required: where callers go that match no rule",
             )
         for i, rule in enumerate((handoff and handoff.transfer_rules) or ()):
             self._add(f"handoffConfig.transferRules.{i}", **_fields(rule))
@@ -177,10 +178,10 @@ class _Compilation:
     def _schedule(self, hours: Hours | None) -> BusinessHours | None:
         if hours is None or hours.weekly is None:
             if hours is not None and (hours.holidays or hours.exceptions or hours.country):
-                self._wrong("businessHours.weekly", "is needed where there are holidays")
+                self._wrong("businessHours.weekly", "is required where there are holidays")
             return None
         if hours.timezone is None:
-            self._wrong("businessHours.timezone", "is needed where there are hours")
+            self._wrong("businessHours.timezone", "is required where there are hours")
             return None
         try:
             return BusinessHours(

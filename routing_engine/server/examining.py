@@ -1,4 +1,4 @@
-"""What publishing a draft would find: parts that do not fit, wording, and its routing tests."""
+"""The prepublish report: invalid fields, wording, and the routing tests of a draft."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Examined", "examine", "examine_compiled", "trial"]
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found.
+    """Report on a draft.
 
     Attributes:
         compiled: None where the draft cannot be published at all.

@@ -144,7 +144,7 @@ def create_import(
         # "dryrun" for "dryRun" would change every draft.
         if name not in FIELDS or sent.count(name) > 1:
             raise wrong_field(
-                name, "there is no such field" if name not in FIELDS else "comes twice"
+                name, "unknown form field" if name not in FIELDS else "is given more than once"
             )
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in SUFFIXES:
@@ -232,7 +232,7 @@ def _refuse_bomb(path: Path) -> None:
 
 
 class _Desk(Protocol):
-    """What an import needs of a plane."""
+    """The part of a control plane that an import needs."""
 
     settings: Settings
     store: Store
@@ -269,9 +269,9 @@ def _run_apart(plane: ControlPlane, job: _Job) -> None:
 
 
 def _import_apart(settings: Settings, job: _Job) -> None:
-    """What that process does."""
+    """Run an import in the process that was started for it."""
     end_with_parent(signal.SIGKILL)
-    gc.disable()  # it took a third of the time and found nothing: locations are no cycles
+    gc.disable()  # it took a third of the time and found nothing: locations contain no reference cycles
     desk = _Apart(settings)
     try:
         _run(desk, job)
@@ -286,7 +286,7 @@ def _run(plane: _Desk, job: _Job) -> None:
     except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
         _logger.warning("import failed: %s", type(error).__name__)
         status, compared = "failed", None
-        report = {"problems": ["this is a mistake of the server"]}
+        report = {"problems": ["internal server error"]}
     finally:
         shutil.rmtree(job.path.parent, ignore_errors=True)
     _close(plane, job, status, report, compared)
@@ -353,7 +353,7 @@ class _Importing:
     def _drafts(
         self, locations: list[Location]
     ) -> tuple[list[ImportedDraft], dict[str, Any], list[str]]:
-        """What becomes of each draft, how that differs, and what stands against it."""
+        """Build the new drafts, their difference from the present ones, and the problems."""
         job, plane = self._job, self._plane
         problems: list[str] = []
         with plane.store.read(job.organisation_id) as work:
@@ -382,7 +382,7 @@ class _Importing:
                 if job.publish and compiled.tests:
                     found = examine_compiled(compiled, plane.encoder)
                     if found.blocks:
-                        problems.append(f"{name}: its routing tests fail")
+                        problems.append(f"{name}: routing tests fail")
             except InvalidValueError as error:
                 problems += [f"{name}: {problem}" for problem in error.problems]
             drafts.append(
@@ -415,7 +415,7 @@ class _Importing:
         self._note(0, 0)
 
     def _note(self, n_done: int, n_total: int) -> None:
-        """Say how far it is, now and then."""
+        """Store the progress, at most once a second."""
         now_s = time.monotonic()
         if now_s - self._noted_s < NOTED_EVERY_S:
             return

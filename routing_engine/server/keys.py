@@ -48,7 +48,7 @@ def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> R
     if missing:
         raise ProblemError(
             403,
-            f"a key cannot give what it lacks: {missing[0]}",
+            f"a key cannot grant a scope that it lacks: {missing[0]}",
             code="missing_scope",
             scope=missing[0],
         )

@@ -1,4 +1,4 @@
-"""What all endpoints share: the store, the engine that follows it, and what watches over both."""
+"""State shared by all endpoints: the store, the engine that follows it, and background tasks."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class _Watched:
 
 
 class ControlPlane:
-    """The store, the engine that follows it, and what watches over both.
+    """The store, the engine that follows it, and their background tasks.
 
     Args:
         settings: how the server runs.
@@ -250,14 +250,16 @@ class ControlPlane:
             raise unpublished() from error
 
     def problems(self) -> list[str]:
-        """Why this process is not ready, if it is not; or answers by an older catalog."""
+        """List why this process is not ready, or answers from an older catalog."""
         found = []
         try:
             self.store.ping()
         except RoutingError:
-            found.append("the database does not answer; what was published before it went is used")
+            found.append(
+                "the database is unavailable; answering from the last catalog that was loaded"
+            )
         if not self.following.is_current:
-            found.append("what was published last is not loaded yet")
+            found.append("the latest publication is not loaded yet")
         return found
 
     def _expire(self) -> None:

@@ -57,7 +57,7 @@ def summary(version: Kept) -> dict[str, Any]:
 
 
 def refuse_blocked(examined: Examined, *, force: bool) -> None:
-    """Stop a publish that the report speaks against.
+    """Refuse a publish that the prepublish report blocks.
 
     Raises:
         ProblemError: 422 where parts do not fit together, 409 where the report blocks.
@@ -65,14 +65,14 @@ def refuse_blocked(examined: Examined, *, force: bool) -> None:
     if examined.compiled is None:
         raise ProblemError(
             422,
-            "the draft cannot be published: its parts do not fit together",
+            "the draft is invalid and cannot be published; fix the fields in errors",
             code="invalid_draft",
             errors=examined.problems,
         )
     if examined.blocks and not force:
         raise ProblemError(
             409,
-            "the report speaks against it; publish with force and a reason, or mend the draft",
+            "blocked by the prepublish report; fix the draft, or publish with force and a reason",
             code="blocked",
             report=examined.report,
         )
@@ -173,7 +173,7 @@ def rollback(
     tags=["publishing"],
 )
 def prepublish_report(request: Request, agent_id: AgentId) -> Response:
-    """What publish would find: parts that do not fit, wording, and the agent's routing tests."""
+    """Report what publish would find: invalid fields, wording, and routing tests."""
     with reading(request) as work:
         draft = work.draft(agent_id)
     report = examine(draft, plane_of(request).encoder).report
@@ -268,7 +268,7 @@ def until_loaded(request: Request, agent_id: str) -> None:
     if not _catch_up(request, agent_id):
         raise ProblemError(
             503,
-            "what was published is being loaded; try again",
+            "the published version is still loading; retry",
             code="loading",
             headers={"Retry-After": "1"},
         )

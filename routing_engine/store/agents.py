@@ -96,7 +96,7 @@ class Agents(Audited):
         """One agent.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
         """
         return agent_of(self._agent(agent_id))
 
@@ -121,7 +121,7 @@ class Agents(Audited):
         """Change the draft; what is None stays.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
             PreconditionFailedError: ``if_match`` is given and is not the draft's etag.
         """
         row = self._agent(agent_id, if_match)
@@ -137,7 +137,7 @@ class Agents(Audited):
         """One of the draft's other documents; empty where there is none.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
         """
         document: dict[str, Any] = getattr(self._agent(agent_id), _column(kind))
         return document
@@ -174,14 +174,14 @@ class Agents(Audited):
         return row
 
     def _touch(self, row: AgentRow) -> None:
-        """Any change of a draft is a change of its etag."""
+        """Record a change of the draft: a new etag and time."""
         row.revision += 1
         row.updated_at = present()
         self._rows.flush()
 
 
 def agent_of(row: AgentRow) -> Agent:
-    """What the store gives out of a row."""
+    """Convert a row to the value that the store returns."""
     return Agent(
         row.id,
         row.location_id,
@@ -200,5 +200,5 @@ def _etag(row: AgentRow) -> str:
 
 def _column(kind: str) -> str:
     if kind not in DOCUMENTS:
-        raise InvalidValueError(f"a draft has {', '.join(DOCUMENTS)}, and no {kind!r}")
+        raise InvalidValueError(f"unknown draft document {kind!r}; expected {', '.join(DOCUMENTS)}")
     return DOCUMENTS[kind]

@@ -56,13 +56,15 @@ class Answers(Audited):
             return None
         answer = Answer(**json.loads(self._sealer.open(row.sealed, *self._place(key))))
         if row.fingerprint != self._sealer.mark(fingerprint, *self._place(key)):
-            raise IdempotencyConflictError("this idempotency key came with another request before")
+            raise IdempotencyConflictError(
+                "this idempotency key was used with a different request; use a new key"
+            )
         return answer
 
     def remember(
         self, key: str, fingerprint: str, status: int, body: Any, headers: Mapping[str, str]
     ) -> None:
-        """Keep an answer for 24 hours. :meth:`recall` in the same work comes first."""
+        """Store an answer for 24 hours. :meth:`recall` in the same work comes first."""
         answer = json.dumps({"status": status, "body": body, "headers": dict(headers)})
         self._rows.add(
             AnswerRow(

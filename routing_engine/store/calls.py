@@ -87,7 +87,7 @@ class Calls(Audited):
     """The calls of an organisation."""
 
     def put_call(self, call: CallRow) -> None:
-        """Store a call, or what has become of it."""
+        """Insert or update a call."""
         row = self._rows.scalar(
             select(CallRecord).where(CallRecord.id == call.id).with_for_update()
         )

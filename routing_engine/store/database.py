@@ -100,7 +100,7 @@ class Database:
         self.insert: Final[Any] = sqlite.insert if self.is_sqlite else postgresql.insert
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     @contextmanager
@@ -140,7 +140,9 @@ class Database:
             yield
             return
         if not self._writer.acquire(timeout=BUSY_TIMEOUT_S):
-            raise StoreUnavailableError(f"others have been writing for {BUSY_TIMEOUT_S:g} s")
+            raise StoreUnavailableError(
+                f"no write lock on the database within {BUSY_TIMEOUT_S:g} s; retry"
+            )
         try:
             yield
         finally:
@@ -185,15 +187,17 @@ def _normalised(url: str | URL) -> URL:
         url = make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise InvalidValueError(
-            "a store is at sqlite:///routing.db or postgresql://user:password@host/name"
+            "invalid database URL; expected sqlite:///routing.db or postgresql://user:password@host/name"
         ) from None
     backend = url.get_backend_name()
     if backend == "sqlite":
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise InvalidValueError("a store needs a file: sqlite:///routing.db")
+            raise InvalidValueError(
+                "an in-memory database is not supported; use a file: sqlite:///routing.db"
+            )
         return url
     if backend != "postgresql":
-        raise InvalidValueError(f"a store is in SQLite or PostgreSQL, not in {backend}")
+        raise InvalidValueError(f"unsupported database {backend!r}; use SQLite or PostgreSQL")
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -223,8 +227,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlalchemy.exc.DataError, UnicodeEncodeError):
-        raise InvalidValueError("a value that the database cannot hold, such as \\0") from None
+        raise InvalidValueError(
+            "a value contains what the database cannot store, such as \\0"
+        ) from None
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
     except sqlalchemy.exc.TimeoutError as error:
-        raise StoreUnavailableError("all connections to the database are in use") from error
+        raise StoreUnavailableError(
+            "the connection pool of the database is exhausted; retry"
+        ) from error

@@ -1,4 +1,4 @@
-"""What is published, for engines that follow it."""
+"""The feed of published locations, for engines that follow it."""
 
 from __future__ import annotations
 

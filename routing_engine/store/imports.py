@@ -107,7 +107,7 @@ class Imports(Versions):
         n_total: int | None = None,
         report: dict[str, Any] | None = None,
     ) -> Import:
-        """Say how far an import is; what is None stays.
+        """Update the progress of an import; what is None stays.
 
         Raises:
             NotFoundError: there is no such import.
@@ -123,7 +123,7 @@ class Imports(Versions):
     def apply_import(
         self, drafts: Iterable[ImportedDraft], *, note: str = "", actor: str = ""
     ) -> list[Agent]:
-        """Make drafts what a sheet says, and publish those that are to be; all or nothing.
+        """Create or update drafts from a sheet, and publish those marked so; all or nothing.
 
         Returns:
             The agents, in the order given.

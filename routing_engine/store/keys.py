@@ -74,7 +74,9 @@ class Keys(Audited):
         if token is None:
             token = f"rk_{secrets.token_urlsafe(33)}"
         elif len(token) < MIN_TOKEN_LENGTH or not token.isascii():
-            raise InvalidValueError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters")
+            raise InvalidValueError(
+                f"a token must have at least {MIN_TOKEN_LENGTH} ASCII characters"
+            )
         row = KeyRow(
             organisation_id=self.organisation_id,
             id=new_id("key"),
@@ -96,7 +98,7 @@ class Keys(Audited):
         return page_of(self._rows, select(KeyRow), order, _key, limit=limit, cursor=cursor)
 
     def delete_key(self, key_id: str) -> None:
-        """Take a key back, at once.
+        """Revoke a key at once.
 
         Raises:
             NotFoundError: there is no such key.

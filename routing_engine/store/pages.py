@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor is where the last page ended, so that none is skipped or shown twice."""
+"""Keyset pagination: a cursor is where the last page ended; no row is skipped or repeated."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def page_of(
         InvalidValueError: the limit is out of range, or the cursor is not one of this list.
     """
     if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidValueError(f"a page has 1 to {MAX_LIMIT} items, not {limit}")
+        raise InvalidValueError(f"limit must be 1 to {MAX_LIMIT}, got {limit}")
     if cursor is not None:
         place = tuple_(*order)
         after = tuple_(*_read(cursor, order))
@@ -94,5 +94,7 @@ def _read(cursor: str, order: Sequence[InstrumentedAttribute[Any]]) -> list[Any]
             if isinstance(value, int) and abs(value) >= 1 << 62:
                 raise ValueError
     except (ValueError, TypeError, RecursionError):
-        raise InvalidValueError("the cursor is not one that this list gave") from None
+        raise InvalidValueError(
+            "invalid cursor; pass the nextCursor of an earlier page of the same list"
+        ) from None
     return values

@@ -62,7 +62,7 @@ class Store:
         return cls(database, sealer)
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -72,7 +72,7 @@ class Store:
         self.close()
 
     def ping(self) -> None:
-        """Ask the database something.
+        """Check that the database answers.
 
         Raises:
             StoreUnavailableError: it does not answer.
@@ -132,7 +132,7 @@ class Store:
             yield Work(self._database, rows, self._sealer, "")
 
     def authenticate(self, token: str) -> Principal | None:
-        """Who a token belongs to; None where it is nobody's, deleted or expired.
+        """Authenticate a token; None where it is unknown, deleted or expired.
 
         Raises:
             StoreUnavailableError: the database does not answer.

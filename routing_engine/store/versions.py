@@ -77,7 +77,7 @@ class Versions(Skills):
         actor: str = "",
         if_match: str | None = None,
     ) -> Version:
-        """Freeze a draft as the next version, and have callers get it.
+        """Freeze a draft as the next version and publish it.
 
         Args:
             snapshot: what :meth:`draft` gave in the same work.
@@ -104,7 +104,7 @@ class Versions(Skills):
         return _version(row)
 
     def unpublish(self, agent_id: str, if_match: str | None = None) -> Agent:
-        """Have callers get an agent no more; its draft and its versions stay."""
+        """Withdraw an agent from callers; its draft and its versions stay."""
         agent = self._agent(agent_id, if_match)
         self._withdraw(agent)
         self.audit("agent.unpublish", agent_id)
