@@ -41,11 +41,11 @@ from routing_engine.server.writes import (
     Cursor,
     IdempotencyKey,
     Limit,
-    Made,
-    once,
+    WriteResult,
+    idempotent,
     reading,
 )
-from routing_engine.store import CallRow, Work, new_id
+from routing_engine.store import CallRow, UnitOfWork, new_id
 
 __all__ = ["calls"]
 
@@ -107,7 +107,7 @@ def open_call(
     plane = plane_of(request)
     until_loaded(request, agent_id)
 
-    def do(work: Work) -> Made:
+    def do(work: UnitOfWork) -> WriteResult:
         given = CallOpen() if body is None else body
         caller = replace(
             Caller.reported(given.caller_id or ""),
@@ -125,16 +125,16 @@ def open_call(
             opened_at=now,
             record=call.to_json(),
         )
-        work.put_call(_kept(request, row))
+        work.calls.put(_kept(request, row))
         data = {
             "callId": row.id,
             "agentId": agent_id,
             "version": version,
             "openedAt": now.isoformat(),
         }
-        return Made(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
+        return WriteResult(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
     for attempt in range(MAX_ATTEMPTS):
         # Decided before the transaction, in which others would wait for the encoder.
         with reading(request) as work:
-            seen = work.call(call_id)
+            seen = work.calls.get(call_id)
         taken: _Taken | ProblemError
         try:
             taken = _take(request, seen, body)
@@ -234,12 +234,12 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
             taken = error
 
         def do(
-            work: Work,
+            work: UnitOfWork,
             seen: CallRow = seen,
             taken: _Taken | ProblemError = taken,
             is_last: bool = attempt == MAX_ATTEMPTS - 1,
-        ) -> Made:
-            row = work.call(call_id)
+        ) -> WriteResult:
+            row = work.calls.get(call_id)
             if row != seen:
                 if not is_last:
                     raise _ChangedError
@@ -247,15 +247,15 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
             if isinstance(taken, ProblemError):
                 raise taken
             if body.final:
-                work.put_call(taken.row)
+                work.calls.put(taken.row)
             return _turned(request, taken)
 
         with suppress(_ChangedError):
-            return once(request, do)
+            return idempotent(request, do)
     raise AssertionError("the last attempt ends it")
 
 
-def _turned(request: Request, taken: _Taken) -> Made:
+def _turned(request: Request, taken: _Taken) -> WriteResult:
     plane, row, decision = plane_of(request), taken.row, taken.decision
     made = stored = None
     if decision is not None:
@@ -283,7 +283,7 @@ def _turned(request: Request, taken: _Taken) -> Made:
         "handoff": None if taken.handoff is None else json.loads(taken.handoff),
         "isOver": taken.is_over,
     }
-    return Made(data, "noted" if decision is None else decision.outcome.value, then=stored)
+    return WriteResult(data, "noted" if decision is None else decision.outcome.value, then=stored)
 
 
 @calls.post(
@@ -297,8 +297,8 @@ def end_call(
 ) -> Response:
     """Say how a call ended; unless transcripts are kept, what was said is deleted now."""
 
-    def do(work: Work) -> Made:
-        row = work.call(call_id)
+    def do(work: UnitOfWork) -> WriteResult:
+        row = work.calls.get(call_id)
         outcome = row.outcome
         if body.outcome == "contained":
             outcome = Outcome.CONTAIN.value
@@ -314,10 +314,10 @@ def end_call(
                 failed_transfers=max(row.failed_transfers, int(body.outcome == "failed")),
             ),
         )
-        work.put_call(row)
-        return Made(detail(row), f"call ended: {body.outcome}")
+        work.calls.put(row)
+        return WriteResult(detail(row), f"call ended: {body.outcome}")
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 def detail(row: CallRow) -> dict[str, Any]:
@@ -338,7 +338,7 @@ def detail(row: CallRow) -> dict[str, Any]:
 def get_call(request: Request, call_id: CallId) -> Response:
     """A call, and what is kept of what was said."""
     with reading(request) as work:
-        row = work.call(call_id)
+        row = work.calls.get(call_id)
     return answer(detail(row), "call")
 
 
@@ -369,9 +369,9 @@ def list_calls(
         "rule": rule,
     }
     with reading(request) as work:
-        work.agent(agent_id)
-        page = work.calls(agent_id, limit, cursor, **filters)  # type: ignore[arg-type]
-        totals = work.totals(agent_id, **filters)  # type: ignore[arg-type]
+        work.agents.get(agent_id)
+        page = work.calls.page(agent_id, limit, cursor, **filters)  # type: ignore[arg-type]
+        totals = work.calls.totals(agent_id, **filters)  # type: ignore[arg-type]
     data = {
         "items": [summary(row) for row in page.items],
         "nextCursor": page.cursor,

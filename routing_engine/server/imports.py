@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from fastapi import File, Form, Request, UploadFile
+from fastapi import Depends, File, Form, Request, UploadFile
 from fastapi import Path as InPath
 from starlette.responses import Response
 
@@ -42,11 +42,11 @@ from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
-from routing_engine.server.writes import IdempotencyKey, Made, once, reading
+from routing_engine.server.writes import IdempotencyKey, WriteResult, idempotent, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
 from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
-from routing_engine.store import Import as Kept
-from routing_engine.store import ImportedDraft, Store, Work
+from routing_engine.store import Import as ImportRecord
+from routing_engine.store import ImportedDraft, Store, UnitOfWork
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
@@ -81,7 +81,7 @@ class _TooManyRowsError(RoutingError):
     """The sheet has more rows than the server takes."""
 
 
-def shown(item: Kept) -> dict[str, Any]:
+def shown(item: ImportRecord) -> dict[str, Any]:
     """An import on the wire."""
     report = item.report
     status = item.status
@@ -114,6 +114,11 @@ class _Job:
     publish: bool
 
 
+async def _sent_fields(request: Request) -> list[str]:
+    """Names of the form's fields as they were sent, repeated ones too."""
+    return [name for name, _ in (await request.form()).multi_items()]
+
+
 @imports.post(
     "/imports",
     status_code=202,
@@ -124,6 +129,7 @@ class _Job:
 def create_import(
     request: Request,
     file: Annotated[UploadFile, File(description="A routing sheet, CSV or XLSX.")],
+    sent: Annotated[list[str], Depends(_sent_fields)],
     dry_run: Annotated[
         bool, Form(alias="dryRun", description="Report and difference only.")
     ] = False,
@@ -139,12 +145,12 @@ def create_import(
 ) -> Response:
     """Take a sheet. Ask `GET /imports/{importId}` how far it is, and what was found."""
     plane = plane_of(request)
-    sent = [name for name, _ in request._form.multi_items()] if request._form else []
     for name in sent:
         # "dryrun" for "dryRun" would change every draft.
         if name not in FIELDS or sent.count(name) > 1:
             raise wrong_field(
-                name, "unknown form field" if name not in FIELDS else "is given more than once"
+                name,
+                "unknown form field" if name not in FIELDS else "is given more than once",
             )
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in SUFFIXES:
@@ -167,15 +173,15 @@ def create_import(
             _refuse_bomb(path)
         begun: list[str] = []
 
-        def do(work: Work) -> Made:
-            item = work.create_import(
+        def do(work: UnitOfWork) -> WriteResult:
+            item = work.imports.create(
                 status="running", report={"dryRun": dry_run, "publish": publish}
             )
             begun.append(item.id)
             headers = {"Location": f"/api/v1/imports/{item.id}"}
-            return Made(shown(item), "import taken", 202, headers)
+            return WriteResult(shown(item), "import taken", 202, headers)
 
-        response = once(request, do, body=made.digest())
+        response = idempotent(request, do, body=made.digest())
         if begun:
             principal = principal_of(request)
             job = _Job(
@@ -210,7 +216,7 @@ def get_import(
 ) -> Response:
     """How far an import is, and what it found."""
     with reading(request) as work:
-        item = work.import_(import_id)
+        item = work.imports.get(import_id)
     return answer(shown(item), shown(item)["status"])
 
 
@@ -301,8 +307,10 @@ def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], comp
         _logger.warning("the end of an import is not noted: %s", type(error).__name__)
 
 
-def _finish(work: Work, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
-    work.update_import(
+def _finish(
+    work: UnitOfWork, job: _Job, status: str, report: Mapping[str, Any], compared: Any
+) -> None:
+    work.imports.update(
         job.import_id,
         status=status,
         report={
@@ -338,9 +346,9 @@ class _Importing:
                 return "checked", report, compared
             try:
                 with self._plane.store.work(job.organisation_id, actor=job.actor) as work:
-                    work.apply_import(drafts, note=f"import {job.import_id}")
+                    work.imports.apply(drafts, note=f"import {job.import_id}")
                     n = len(drafts)
-                    work.update_import(job.import_id, n_done=n, n_total=n)
+                    work.imports.update(job.import_id, n_done=n, n_total=n)
                     _finish(work, job, "done", report, compared)
             except RoutingError as error:
                 # A draft changed while the sheet was compared with it: compare again.
@@ -357,7 +365,7 @@ class _Importing:
         job, plane = self._job, self._plane
         problems: list[str] = []
         with plane.store.read(job.organisation_id) as work:
-            known = work.drafts([location.location_id for location in locations])
+            known = work.drafts.at_locations([location.location_id for location in locations])
         before: list[Location] = []
         after: list[Location] = []
         drafts = []
@@ -421,7 +429,7 @@ class _Importing:
             return
         self._noted_s = now_s
         with self._plane.store.work(self._job.organisation_id, actor=self._job.actor) as work:
-            work.update_import(self._job.import_id, n_done=n_done, n_total=n_total)
+            work.imports.update(self._job.import_id, n_done=n_done, n_total=n_total)
 
 
 def _compiled(draft: Mapping[str, Any]) -> list[Location]:

@@ -25,7 +25,7 @@ from routing_engine.server.metrics import Metrics
 from routing_engine.server.problems import unpublished
 from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
-from routing_engine.store import CallRow, Changes, Feed, Store, Work
+from routing_engine.store import CallRow, Changes, Feed, Store, UnitOfWork
 
 __all__ = ["ControlPlane"]
 
@@ -228,7 +228,7 @@ class ControlPlane:
                 return
             time.sleep(0.01)
 
-    def call_policy(self, work: Work, agent_id: str, version: int | None) -> CallPolicy:
+    def call_policy(self, work: UnitOfWork, agent_id: str, version: int | None) -> CallPolicy:
         """How calls of a published version are held."""
         if version is None:
             raise unpublished()
@@ -236,7 +236,7 @@ class ControlPlane:
         with self._policies_lock:
             policy = self._policies.get(key)
         if policy is None:
-            policy = call_policy(work.version(agent_id, version).snapshot)
+            policy = call_policy(work.versions.get(agent_id, version).snapshot)
             with self._policies_lock:
                 self._policies[key] = policy
         return policy

@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from routing_engine.errors import InvalidValueError, MissingExtraError, StoreUnavailableError
-from routing_engine.store.rows import All, Rows
+from routing_engine.store.scoped_session import All, ScopedSession
 
 if TYPE_CHECKING:
     import psycopg
@@ -104,7 +104,7 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[Rows]:
+    def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[ScopedSession]:
         """One transaction; committed at the end, undone where anything is raised.
 
         Raises:
@@ -115,19 +115,19 @@ class Database:
         with (
             self._turn(writing=writing),
             _translated(),
-            Rows(engine, organisation, writing=writing) as rows,
+            ScopedSession(engine, organisation, writing=writing) as rows,
             rows.begin(),
         ):
             yield rows
 
     @contextmanager
-    def spare_transaction(self, organisation: str) -> Iterator[Rows | None]:
+    def spare_transaction(self, organisation: str) -> Iterator[ScopedSession | None]:
         """A short transaction that writes; None in place of waiting for another writer."""
         if not self._writer.acquire(blocking=False):
             yield None
             return
         try:
-            with Rows(self._spare, organisation, writing=True) as rows, rows.begin():
+            with ScopedSession(self._spare, organisation, writing=True) as rows, rows.begin():
                 yield rows
         except sqlalchemy.exc.OperationalError as error:
             _logger.info("skipped a write: %s", type(error.orig).__name__)
@@ -148,13 +148,13 @@ class Database:
         finally:
             self._writer.release()
 
-    def lock(self, rows: Rows, name: str) -> None:
+    def lock(self, rows: ScopedSession, name: str) -> None:
         """Wait until no other writing transaction holds this name; held until the end of ours."""
         if not self.is_sqlite:
             number = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]
             rows.call("pg_advisory_xact_lock", int.from_bytes(number, signed=True))
 
-    def notify(self, rows: Rows) -> None:
+    def notify(self, rows: ScopedSession) -> None:
         """Tell who listens, when this transaction is committed."""
         if not self.is_sqlite:
             rows.call("pg_notify", CHANNEL, "")

@@ -13,7 +13,7 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.store.rows import Rows
+from routing_engine.store.scoped_session import ScopedSession
 
 __all__ = ["MAX_LIMIT", "Page", "page_of"]
 
@@ -36,7 +36,7 @@ class Page(Generic[T]):
 
 
 def page_of(
-    rows: Rows,
+    rows: ScopedSession,
     query: Select[Any],
     order: Sequence[InstrumentedAttribute[Any]],
     make: Callable[[Any], T],

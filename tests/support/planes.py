@@ -109,7 +109,7 @@ def served(folder: Path, **settings: Any) -> Iterator[Served]:
     for name in ("ours", "theirs"):
         organisation_id = store.create_organisation(name)
         with store.work(organisation_id) as work:
-            tokens.append((organisation_id, work.create_key("all", SCOPES)[1]))
+            tokens.append((organisation_id, work.keys.create("all", SCOPES)[1]))
     plane = ControlPlane(made, store, encoder=HashingEncoder())
     # Closing the application closes the plane.
     with TestClient(create_app(plane), raise_server_exceptions=False) as client:

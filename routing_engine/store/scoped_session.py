@@ -30,7 +30,7 @@ from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 from routing_engine.errors import StoreError
 from routing_engine.store.tables import Owned
 
-__all__ = ["ALL", "Rows", "UnownedError"]
+__all__ = ["ALL", "ScopedSession", "UnownedError"]
 
 
 class All(Enum):
@@ -46,7 +46,7 @@ class UnownedError(StoreError):
     """A statement that cannot be kept within one organisation; a mistake in this library."""
 
 
-class Rows(Session):
+class ScopedSession(Session):
     """The rows of one organisation, within one transaction.
 
     Args:
@@ -76,10 +76,10 @@ class Rows(Session):
     connection = bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = _refuse
 
 
-@event.listens_for(Rows, "do_orm_execute")
+@event.listens_for(ScopedSession, "do_orm_execute")
 def _only_its_own(state: ORMExecuteState) -> None:
     rows = state.session
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, ScopedSession)
     if not state.is_select and not rows.writing:
         raise UnownedError("read-only transaction; write in Store.work()")
     if not state.is_orm_statement:
@@ -133,7 +133,7 @@ def _refuse_others_beside(mapper: Any, statement: Any) -> None:
         parts += [child for child in part.get_children() if not isinstance(child, SelectBase)]
 
 
-def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
+def _refuse_inserts_for_others(rows: ScopedSession, state: ORMExecuteState) -> None:
     """An insert names its rows as parameters, so that each can be looked at."""
     statement = state.statement
     assert isinstance(statement, Insert)
@@ -149,10 +149,10 @@ def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
                 raise UnownedError("the row belongs to another organisation")
 
 
-@event.listens_for(Rows, "before_flush")
+@event.listens_for(ScopedSession, "before_flush")
 def _writes_only_its_own(session: Session, _context: UOWTransaction, _instances: object) -> None:
     rows = session
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, ScopedSession)
     for row in (*rows.new, *rows.dirty, *rows.deleted):
         if not rows.writing:
             raise UnownedError("read-only transaction; write in Store.work()")
