@@ -62,6 +62,11 @@ class _StrictRequest(Request):
                 raise _too_large(self.limit)
             yield chunk
 
+    async def body(self) -> bytes:
+        body = await super().body()
+        self.state.body = body  # endpoints are not async, and cannot ask for it
+        return body
+
     async def json(self) -> Any:
         return read_json(await self.body())
 

@@ -100,7 +100,7 @@ def idempotent(
     key = request.headers.get("idempotency-key")
     mark = ""
     if key is not None:
-        mark = fingerprint(request, getattr(request, "_body", b"") if body is None else body)
+        mark = fingerprint(request, getattr(request.state, "body", b"") if body is None else body)
     with writing(request) as work:
         if key is not None:
             known = work.answers.recall(key, mark)
