@@ -82,7 +82,7 @@ def measure(n_decisions: int, *, n_asked: int, seed: int, folder: Path | None) -
         with Store.open(f"sqlite:///{path}") as store:
             organisation_id = store.create_organisation("Acme")
             with store.work(organisation_id) as work:
-                agent_id = work.create_agent("Downtown", None, {}).id
+                agent_id = work.agents.create("Downtown", None, {}).id
             made = decisions(n_decisions, organisation_id, agent_id, seed=seed)
             write_s = 0.0
             for some in iter(lambda: [row for row, _ in zip(made, range(BATCH), strict=False)], []):
@@ -95,8 +95,8 @@ def measure(n_decisions: int, *, n_asked: int, seed: int, folder: Path | None) -
                 for _ in range(n_asked):
                     began = time.perf_counter()
                     with store.read(organisation_id) as work:
-                        work.calls(agent_id, PAGE, **filters)
-                        totals = work.totals(agent_id, **filters)
+                        work.calls.page(agent_id, PAGE, **filters)
+                        totals = work.calls.totals(agent_id, **filters)
                     taken.append((time.perf_counter() - began) * 1e3)
                 asked.append(
                     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, Self
 
 import pydantic
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from routing_engine.errors import InvalidValueError, Problem, mask
 
-__all__ = ["Value", "invalid", "shown"]
+__all__ = ["Value", "dotted", "invalid", "problems_of", "shown"]
 
 _NUMBER: Final = re.compile(
     r"\+\d[\d ().-]*|\d{5,}|(?:\(?\d[\d ().-]*)?\d{3}[ .-]?\d{4}|(?:\d\d[ .]){3,}\d\d"
@@ -25,16 +25,37 @@ def shown(value: object, length: int = 80) -> str:
     return _NUMBER.sub(lambda match: mask(match[0]), text)
 
 
-def _problems(error: pydantic.ValidationError, *, is_private: bool) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False):
-        path = ".".join(str(part) for part in detail["loc"])
+def dotted(parts: Iterable[int | str]) -> str:
+    """Join the parts of a path: ``"rules.3.destination"``."""
+    return ".".join(map(str, parts))
+
+
+def problems_of(
+    details: Iterable[Mapping[str, Any]],
+    *,
+    path_of: Callable[[Sequence[int | str]], str] = dotted,
+    nests_paths: bool = False,
+    shows_values: bool = False,
+) -> Iterator[Problem]:
+    """Turn pydantic's error details into problems.
+
+    Args:
+        details: as ``ValidationError.errors()`` returns them.
+        path_of: names a field by pydantic's location of it.
+        nests_paths: append the paths inside a value that has fields of its own; False where its
+            fields have no name outside.
+        shows_values: append the wrong value to the message, phone numbers masked.
+    """
+    for detail in details:
+        path = path_of(detail["loc"])
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, InvalidValueError):
             for problem in cause.problems:
-                yield Problem(".".join(filter(None, (path, problem.path))), problem.message)
+                inner = problem.path if nests_paths else ""
+                yield Problem(".".join(filter(None, (path, inner))), problem.message)
             continue
         message = detail["msg"].removeprefix("Value error, ")
-        value = None if is_private else detail.get("input")
+        value = detail.get("input") if shows_values else None
         if detail["type"] not in ("missing", "extra_forbidden") and isinstance(
             value, (str, int, float)
         ):
@@ -44,7 +65,9 @@ def _problems(error: pydantic.ValidationError, *, is_private: bool) -> Iterator[
 
 def invalid(what: str, error: pydantic.ValidationError, *, is_private: bool) -> InvalidValueError:
     """Pydantic's error as ours; of what is private it does not show the values."""
-    return InvalidValueError(what=what, problems=_problems(error, is_private=is_private))
+    details = error.errors(include_url=False)
+    problems = problems_of(details, nests_paths=True, shows_values=not is_private)
+    return InvalidValueError(what=what, problems=problems)
 
 
 class Value(BaseModel):

@@ -337,7 +337,7 @@ class Publisher(Writer):
         agent_id = self._path.rpartition("/")[2]
         with store.read(organisation_id) as work:
             for i, n in self._new():
-                location = Location.model_validate_json(work.version(agent_id, i).location)
+                location = Location.model_validate_json(work.versions.get(agent_id, i).location)
                 self._expect(whole_location(location, n), f"the location of {i} is not whole")
         self._n_checked = len(self._made)
 

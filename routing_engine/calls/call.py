@@ -43,8 +43,6 @@ from routing_engine.text.lines import cut, one_line
 
 __all__ = ["Call", "CallPolicy", "TransferOutcome"]
 
-_DIALS = (Outcome.TRANSFER, Outcome.DEFAULT)
-
 
 class Call:
     """One call. Not thread-safe: a call has one caller. Made by ``engine.open_call``.
@@ -432,7 +430,7 @@ class Call:
         rule = decision.concerned if is_redirected else decision.rule
         if rule is not None:
             record.rule = rule.label
-        if is_in_vain or (decision.outcome in _DIALS and decision.destination is not None):
+        if is_in_vain or (decision.outcome.dials and decision.destination is not None):
             # Whoever is sent to the default does not end up at a rule whose gate is shut.
             is_rules = decision.outcome is Outcome.TRANSFER or decision.is_end_of_chain
             record.ringing = rule.label if is_rules and rule is not None else None
@@ -452,7 +450,7 @@ class Call:
             record.asked = (choices[0].label, choices[1].label)
             record.has_asked = True
         number = None
-        if decision.outcome in _DIALS and decision.destination is not None:
+        if decision.outcome.dials and decision.destination is not None:
             number = str(decision.destination)
             if number != record.dialling:
                 record.dialling = number

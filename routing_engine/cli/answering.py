@@ -228,7 +228,7 @@ class CallSession:
 
     def _show(self, decision: Decision) -> None:
         self.decisions.append(decision)
-        if decision.decision_id and decision.outcome in ("transfer", "default"):
+        if decision.decision_id and decision.outcome.dials:
             self.dialled = decision
         if self.silent:
             return

@@ -10,8 +10,6 @@ from routing_engine.cli.terminal import ExitCode, fail, note, plain, stderr, wor
 from routing_engine.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from routing_engine.catalog.columns import LocationColumns
     from routing_engine.catalog.snapshot import Snapshot
     from routing_engine.cli.profile import SheetSettings
@@ -87,18 +85,14 @@ def check_target(directory: Path) -> None:
 
 def timed_encoder(name: str) -> tuple[Encoder, float]:
     """The encoder of this name, and how many seconds loading it took."""
+    from routing_engine.encoders import encoder_named
+
     started_s = time.perf_counter()
     with working("loading the encoder") as show:
-        encoder = _encoder(name, lambda step: show(f"compiling the encoder, once: {step}"))
+        encoder = encoder_named(
+            name, step=lambda step: show(f"compiling the encoder, once: {step}")
+        )
     return encoder, time.perf_counter() - started_s
-
-
-def _encoder(name: str, step: Callable[[str], None]) -> Encoder:
-    from routing_engine.encoders import HashingEncoder, default_encoder
-
-    if name == "hashing":
-        return HashingEncoder()
-    return default_encoder(None if name == "default" else name, step=step)
 
 
 def wording(columns: LocationColumns, encoder: str) -> LintReport:

@@ -6,7 +6,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -304,7 +304,14 @@ class Decision:
             "location_id": self.location_id,
             "catalog_version": self.catalog_version,
             "decision_id": self.decision_id,
-            "candidates": [asdict(candidate) for candidate in self.candidates],
+            "candidates": [
+                {
+                    "label": candidate.label,
+                    "confidence": candidate.confidence,
+                    "similarity": candidate.similarity,
+                }
+                for candidate in self.candidates
+            ],
         }
 
     def __eq__(self, other: object) -> bool:

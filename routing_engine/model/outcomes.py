@@ -18,6 +18,11 @@ class Outcome(StrEnum):
     CONFIRM = "confirm"
     CLOSED = "closed"
 
+    @property
+    def dials(self) -> bool:
+        """Whether somebody is to be dialled for the caller now."""
+        return self in (Outcome.TRANSFER, Outcome.DEFAULT)
+
 
 class Reason(StrEnum):
     """Why the outcome is what it is."""

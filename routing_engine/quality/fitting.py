@@ -29,7 +29,7 @@ import numpy.typing as npt
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.catalog.lookup import Catalog, Table
 from routing_engine.deciding.gates import decide
-from routing_engine.encoders import Encoder, encode_distinct
+from routing_engine.encoders import Encoder, RememberingEncoder
 from routing_engine.encoders.background import Background
 from routing_engine.matching import scoring
 from routing_engine.matching.parameters import Parameters
@@ -182,8 +182,8 @@ class Calls:
         self._catalog = catalog = Catalog(columns, 1)
         self._background = background
         texts = list(dict.fromkeys((*catalog.texts(), *(text for text in heard if text))))
-        vectors = dict(zip(texts, encode_distinct(encoder, texts), strict=True))
-        self._memory = _Memory(encoder.fingerprint, encoder.dimension, vectors)
+        self._memory = RememberingEncoder(encoder)
+        vectors = dict(zip(texts, self._memory.encode(texts), strict=True))
         self._questions: list[_Question] = []
         for case, text in zip(cases, heard, strict=True):
             i = catalog.find(case.location_id)
@@ -301,18 +301,6 @@ class Calls:
         logits, _, right = offer
         whole = float(np.logaddexp.reduce(np.append(logits, 0.0)))
         return whole - (float(logits[right]) if right >= 0 else 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """An encoder of texts that have been embedded before."""
-
-    fingerprint: str
-    dimension: int
-    vectors: dict[str, npt.NDArray[np.float32]]
-
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return np.stack([self.vectors[text] for text in texts])
 
 
 def _logits(confidences: list[float], codes: Sequence[int]) -> Floats:

@@ -5,7 +5,7 @@ each of which knows only those before it:
 
     wire/          what goes over the wire: pydantic models in camelCase, unknown fields refused
     merging        RFC 7396 merge of a PATCH into a draft
-    compiling      a draft to a ``Location``
+    drafts         a draft to a ``Location``
     problems       every error as RFC 9457
     plane          the store, the engine that follows it, and what they share
     agents …       the endpoints

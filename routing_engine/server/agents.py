@@ -17,20 +17,20 @@ from routing_engine.server.writes import (
     IdempotencyKey,
     IfMatch,
     Limit,
-    Made,
+    WriteResult,
     etag_of,
-    once,
+    idempotent,
     reading,
     writing,
 )
-from routing_engine.store import Agent as Kept
+from routing_engine.store import Agent as AgentRecord
 
 __all__ = ["agents"]
 
 agents = router()
 
 
-def shown(agent: Kept) -> dict[str, Any]:
+def shown(agent: AgentRecord) -> dict[str, Any]:
     """An agent on the wire."""
     return {
         "id": agent.id,
@@ -44,7 +44,7 @@ def shown(agent: Kept) -> dict[str, Any]:
     }
 
 
-def tagged(agent: Kept) -> dict[str, str]:
+def tagged(agent: AgentRecord) -> dict[str, str]:
     """Its ETag header."""
     return {"ETag": f'"{agent.etag}"'}
 
@@ -61,12 +61,12 @@ def create_agent(request: Request, body: AgentCreate, _: IdempotencyKey = None) 
     document = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     name, location_id = document.pop("name"), document.pop("locationId", None)
 
-    def do(work: Any) -> Made:
-        agent = work.create_agent(name, location_id, merge({}, document))
+    def do(work: Any) -> WriteResult:
+        agent = work.agents.create(name, location_id, merge({}, document))
         headers = tagged(agent) | {"Location": f"/api/v1/agents/{agent.id}"}
-        return Made(shown(agent), "agent created", 201, headers)
+        return WriteResult(shown(agent), "agent created", 201, headers)
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 @agents.get(
@@ -85,7 +85,7 @@ def list_agents(
 ) -> Response:
     """Agents, oldest first."""
     with reading(request) as work:
-        page = work.agents(limit, cursor, location_id=location_id)
+        page = work.agents.page(limit, cursor, location_id=location_id)
     return listed(page, shown, "agents")
 
 
@@ -98,7 +98,7 @@ def list_agents(
 def get_agent(request: Request, agent_id: AgentId) -> Response:
     """An agent and its draft."""
     with reading(request) as work:
-        agent = work.agent(agent_id)
+        agent = work.agents.get(agent_id)
     return answer(shown(agent), "agent", headers=tagged(agent))
 
 
@@ -116,8 +116,8 @@ def patch_agent(
     name = patch.pop("name", None)
     with writing(request) as work:
         # Read and written in one transaction, which holds the row: no other patch is undone.
-        merged = merge(work.agent(agent_id).config, patch)
-        agent = work.update_agent(agent_id, config=merged, name=name, if_match=etag_of(if_match))
+        merged = merge(work.agents.get(agent_id).config, patch)
+        agent = work.agents.update(agent_id, config=merged, name=name, if_match=etag_of(if_match))
     return answer(shown(agent), "draft changed", headers=tagged(agent))
 
 
@@ -130,6 +130,6 @@ def patch_agent(
 def delete_agent(request: Request, agent_id: AgentId, if_match: IfMatch = None) -> Response:
     """Delete an agent. Its location is answered no more, here and in engines that follow."""
     with writing(request) as work:
-        work.delete_agent(agent_id, if_match=etag_of(if_match))
+        work.agents.delete(agent_id, if_match=etag_of(if_match))
     plane_of(request).forget(agent_id)
     return answer(None, "agent deleted")

@@ -68,4 +68,4 @@ def create_app(plane: ControlPlane) -> FastAPI:
 
 
 async def _on_bug(_: Request, __: Exception) -> Response:
-    return problem_response(500, "this is a mistake of the server")
+    return problem_response(500, "internal server error")

@@ -22,7 +22,7 @@ from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
 from routing_engine.model.outcomes import Outcome
-from routing_engine.server.deciding import is_transfer, new_id, shown
+from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
@@ -41,11 +41,11 @@ from routing_engine.server.writes import (
     Cursor,
     IdempotencyKey,
     Limit,
-    Made,
-    once,
+    WriteResult,
+    idempotent,
     reading,
 )
-from routing_engine.store import CallRow, Work
+from routing_engine.store import CallRow, UnitOfWork, new_id
 
 __all__ = ["calls"]
 
@@ -83,7 +83,7 @@ def summary(row: CallRow) -> dict[str, Any]:
 
 
 def _kept(request: Request, row: CallRow) -> CallRow:
-    """The row with what may be kept of what was said."""
+    """Set when the transcript expires, or drop it, as the settings say."""
     settings = plane_of(request).settings
     now = datetime.now(UTC)
     if settings.store_transcripts:
@@ -107,7 +107,7 @@ def open_call(
     plane = plane_of(request)
     until_loaded(request, agent_id)
 
-    def do(work: Work) -> Made:
+    def do(work: UnitOfWork) -> WriteResult:
         given = CallOpen() if body is None else body
         caller = replace(
             Caller.reported(given.caller_id or ""),
@@ -125,21 +125,21 @@ def open_call(
             opened_at=now,
             record=call.to_json(),
         )
-        work.put_call(_kept(request, row))
+        work.calls.put(_kept(request, row))
         data = {
             "callId": row.id,
             "agentId": agent_id,
             "version": version,
             "openedAt": now.isoformat(),
         }
-        return Made(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
+        return WriteResult(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What a turn comes to."""
+    """The outcome of one turn."""
 
     row: CallRow
     decision: Decision | None
@@ -177,9 +177,13 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
         ProblemError: 409 where the call is over, or the turn does not fit where it stands.
     """
     if row.ended_at is not None:
-        raise ProblemError(409, "the call is over", code="call_over")
+        raise ProblemError(409, "the call has ended", code="call_over")
     if row.record is None:
-        raise ProblemError(409, "too long ago: the call was forgotten", code="call_expired")
+        raise ProblemError(
+            409,
+            "the call has expired and its state was deleted; open a new call",
+            code="call_expired",
+        )
     plane = plane_of(request)
     call = plane.resumed(row)
     try:
@@ -187,7 +191,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     except InvalidValueError as error:
         raise ProblemError(409, str(error), code="out_of_turn") from error
     handoff = None
-    if decision is not None and decision.decision_id and is_transfer(decision):
+    if decision is not None and decision.decision_id and decision.outcome.dials:
         handoff = call.handoff(decision).to_json()
     changed = row
     if turn.final:
@@ -202,7 +206,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
                 reason=decision.reason.value,
                 rule=row.rule if rule is None and turn.event == "transferFailed"
                 else None if rule is None else rule.label,
-                transferred=is_transfer(decision),
+                transferred=decision.outcome.dials,
                 handoff=row.handoff if handoff is None else handoff,
             )  # fmt: skip
         if call.is_over:
@@ -221,7 +225,7 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
     for attempt in range(MAX_ATTEMPTS):
         # Decided before the transaction, in which others would wait for the encoder.
         with reading(request) as work:
-            seen = work.call(call_id)
+            seen = work.calls.get(call_id)
         taken: _Taken | ProblemError
         try:
             taken = _take(request, seen, body)
@@ -230,12 +234,12 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
             taken = error
 
         def do(
-            work: Work,
+            work: UnitOfWork,
             seen: CallRow = seen,
             taken: _Taken | ProblemError = taken,
             is_last: bool = attempt == MAX_ATTEMPTS - 1,
-        ) -> Made:
-            row = work.call(call_id)
+        ) -> WriteResult:
+            row = work.calls.get(call_id)
             if row != seen:
                 if not is_last:
                     raise _ChangedError
@@ -243,15 +247,15 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
             if isinstance(taken, ProblemError):
                 raise taken
             if body.final:
-                work.put_call(taken.row)
+                work.calls.put(taken.row)
             return _turned(request, taken)
 
         with suppress(_ChangedError):
-            return once(request, do)
+            return idempotent(request, do)
     raise AssertionError("the last attempt ends it")
 
 
-def _turned(request: Request, taken: _Taken) -> Made:
+def _turned(request: Request, taken: _Taken) -> WriteResult:
     plane, row, decision = plane_of(request), taken.row, taken.decision
     made = stored = None
     if decision is not None:
@@ -279,7 +283,7 @@ def _turned(request: Request, taken: _Taken) -> Made:
         "handoff": None if taken.handoff is None else json.loads(taken.handoff),
         "isOver": taken.is_over,
     }
-    return Made(data, "noted" if decision is None else decision.outcome.value, then=stored)
+    return WriteResult(data, "noted" if decision is None else decision.outcome.value, then=stored)
 
 
 @calls.post(
@@ -293,8 +297,8 @@ def end_call(
 ) -> Response:
     """Say how a call ended; unless transcripts are kept, what was said is deleted now."""
 
-    def do(work: Work) -> Made:
-        row = work.call(call_id)
+    def do(work: UnitOfWork) -> WriteResult:
+        row = work.calls.get(call_id)
         outcome = row.outcome
         if body.outcome == "contained":
             outcome = Outcome.CONTAIN.value
@@ -310,10 +314,10 @@ def end_call(
                 failed_transfers=max(row.failed_transfers, int(body.outcome == "failed")),
             ),
         )
-        work.put_call(row)
-        return Made(detail(row), f"call ended: {body.outcome}")
+        work.calls.put(row)
+        return WriteResult(detail(row), f"call ended: {body.outcome}")
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 def detail(row: CallRow) -> dict[str, Any]:
@@ -334,7 +338,7 @@ def detail(row: CallRow) -> dict[str, Any]:
 def get_call(request: Request, call_id: CallId) -> Response:
     """A call, and what is kept of what was said."""
     with reading(request) as work:
-        row = work.call(call_id)
+        row = work.calls.get(call_id)
     return answer(detail(row), "call")
 
 
@@ -365,9 +369,9 @@ def list_calls(
         "rule": rule,
     }
     with reading(request) as work:
-        work.agent(agent_id)
-        page = work.calls(agent_id, limit, cursor, **filters)  # type: ignore[arg-type]
-        totals = work.totals(agent_id, **filters)  # type: ignore[arg-type]
+        work.agents.get(agent_id)
+        page = work.calls.page(agent_id, limit, cursor, **filters)  # type: ignore[arg-type]
+        totals = work.calls.totals(agent_id, **filters)  # type: ignore[arg-type]
     data = {
         "items": [summary(row) for row in page.items],
         "nextCursor": page.cursor,

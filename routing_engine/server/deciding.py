@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections import deque
 from datetime import UTC, datetime
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from routing_engine.errors import StoreUnavailableError
 from routing_engine.model.decisions import Decision
-from routing_engine.model.outcomes import Outcome
+from routing_engine.server.wire.calls import Decision as WireDecision
+from routing_engine.store import DecisionRow, Store, new_id
 
 if TYPE_CHECKING:
     from routing_engine.server.metrics import Metrics
-    from routing_engine.store import DecisionRow, Store
 
-__all__ = ["Recorder", "is_transfer", "new_id", "shown"]
+__all__ = ["Recorder", "shown"]
 
 _logger = logging.getLogger(__name__)
 
@@ -26,44 +25,27 @@ MAX_KEPT = 100_000
 """Decisions that wait for a database that does not answer; the oldest are lost first."""
 
 
-def new_id(prefix: str) -> str:
-    """An id that nobody guesses."""
-    return f"{prefix}_{secrets.token_urlsafe(12)}"
-
-
-def is_transfer(decision: Decision) -> bool:
-    """Whether somebody is to be dialled for the caller now."""
-    return decision.outcome in (Outcome.TRANSFER, Outcome.DEFAULT)
+_OWN_FIELDS = ("decision_id", "agent_id", "location_id", "version", "explanation")
+_SHARED_FIELDS = tuple(
+    (name, str(field.alias))
+    for name, field in WireDecision.model_fields.items()
+    if name not in _OWN_FIELDS
+)
+"""Names in :meth:`Decision.to_dict` -> names on the wire."""
 
 
 def shown(
     decision: Decision, *, decision_id: str, agent_id: str, location_id: str, version: int | None
 ) -> dict[str, Any]:
     """A decision on the wire."""
-    rule = decision.rule
+    plain = decision.to_dict()
     return {
         "decisionId": decision_id,
         "agentId": agent_id,
         "locationId": location_id,
         "version": version,
-        "outcome": decision.outcome.value,
-        "reason": decision.reason.value,
-        "destination": None if decision.destination is None else str(decision.destination),
-        "rule": None if rule is None else rule.label,
-        "confidence": decision.confidence,
-        "threshold": decision.threshold,
-        "question": decision.question,
-        "missing": list(decision.missing),
-        "verificationMethods": list(decision.verification_methods),
-        "ringTimeoutS": decision.ring_timeout_s,
-        "nextOpening": (
-            None if decision.next_opening is None else decision.next_opening.isoformat()
-        ),
-        "candidates": [
-            {"label": item.label, "confidence": item.confidence, "similarity": item.similarity}
-            for item in decision.candidates
-        ],
         "explanation": decision.explain(),
+        **{alias: plain[name] for name, alias in _SHARED_FIELDS},
     }
 
 
@@ -101,8 +83,6 @@ class Recorder:
         call_id: str | None = None,
     ) -> None:
         """Store a decision soon; without ``call_id`` it is a call of its own."""
-        from routing_engine.store import DecisionRow
-
         if len(self._waiting) >= MAX_KEPT:
             self._waiting.popleft()
             self._metrics.lost.inc()
@@ -120,7 +100,7 @@ class Recorder:
                 reason=decision.reason.value,
                 rule=None if rule is None else rule.label,
                 confidence=decision.confidence,
-                transferred=is_transfer(decision),
+                transferred=decision.outcome.dials,
                 is_alone=call_id is None,
             )
         )

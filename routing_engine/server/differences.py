@@ -1,4 +1,4 @@
-"""Two documents, field by field."""
+"""Compare two documents field by field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MISSING = object()
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[Change]:
-    """Every field that is another: its path, its value before and after; None where it is not.
+    """Yield every changed field: its path and its values before and after; None where absent.
 
     Items of a list are told apart by their id, label, date or utterance where that is one of a
     kind: ``handoffConfig.transferRules[Billing].destination``. Such items in another order are one

@@ -1,4 +1,4 @@
-"""What publishing a draft would find: parts that do not fit, wording, and its routing tests."""
+"""The prepublish report: invalid fields, wording, and the routing tests of a draft."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from typing import Any
 from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, MissingExtraError, Problem
-from routing_engine.model.decisions import Decision
-from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import Location
-from routing_engine.server.compiling import Compiled, compile_draft
-from routing_engine.server.wire.agents import Config
+from routing_engine.quality.evaluation import picked
+from routing_engine.server.drafts import Compiled, compile_draft
 
-__all__ = ["Examined", "examine", "trial"]
-
-_BY_THE_RULE = (Outcome.TRANSFER, Outcome.VERIFY, Outcome.CONFIRM)
+__all__ = ["Examined", "examine", "examine_compiled", "trial"]
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found.
+    """Report on a draft.
 
     Attributes:
         compiled: None where the draft cannot be published at all.
@@ -61,14 +57,22 @@ def examine(draft: Mapping[str, Any], encoder: Encoder) -> Examined:
     reach, blocks. Findings about wording are advice.
     """
     try:
-        compiled = compile_draft(draft)
-        engine = trial(compiled.location, encoder)
+        return examine_compiled(compile_draft(draft), encoder)
     except InvalidValueError as error:
         findings = [
             _finding("invalid", item.path, item.message, blocks=True) for item in error.problems
         ]
         return Examined(None, error.problems, _report(findings, []))
+
+
+def examine_compiled(compiled: Compiled, encoder: Encoder) -> Examined:
+    """Measure the wording of a compiled draft and ask its routing tests; see :func:`examine`.
+
+    Raises:
+        InvalidValueError: a rule needs an extra that is not installed here.
+    """
     location = compiled.location
+    engine = trial(location, encoder)
     findings = [
         _finding(
             "unreachable",
@@ -86,25 +90,25 @@ def examine(draft: Mapping[str, Any], encoder: Encoder) -> Examined:
         for item in engine.lint().findings
         if item.message not in told
     ]
-    return Examined(compiled, (), _report(findings, _asked(draft, location, engine, encoder)))
+    return Examined(compiled, (), _report(findings, _asked(compiled, engine, encoder)))
 
 
-def _asked(
-    draft: Mapping[str, Any], location: Location, engine: RoutingEngine, encoder: Encoder
-) -> list[dict[str, Any]]:
-    """The routing tests, answered; one that names no moment is asked in open hours."""
-    tests = Config.model_validate(draft["config"]).routing_tests or []
+def _asked(compiled: Compiled, engine: RoutingEngine, encoder: Encoder) -> list[dict[str, Any]]:
+    """Ask the routing tests; one that names no moment is asked in open hours."""
+    tests, location = compiled.tests, compiled.location
     if not tests:
         return []
     name = location.location_id
-    anytime = trial(location.model_copy(update={"business_hours": None}), encoder)
+    anytime = engine
+    if location.business_hours is not None:
+        anytime = trial(location.model_copy(update={"business_hours": None}), encoder)
     usual = anytime.route_many([(name, test.utterance) for test in tests])
     results = []
     for i, test in enumerate(tests):
         decision = (
             usual[i] if test.now is None else engine.route(name, test.utterance, now=test.now)
         )
-        got = taken_by(decision)
+        got = picked(decision)
         results.append(
             {
                 "index": i,
@@ -115,13 +119,6 @@ def _asked(
             }
         )
     return results
-
-
-def taken_by(decision: Decision) -> str | None:
-    """Label of the rule that takes a caller; None where the default does, or a question is asked."""
-    if decision.outcome in _BY_THE_RULE or decision.reason is Reason.ROUTINE:
-        return None if decision.rule is None else decision.rule.label
-    return None
 
 
 def _finding(

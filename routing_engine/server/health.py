@@ -19,7 +19,7 @@ __all__ = ["health_app"]
 
 
 def health_app(plane: ControlPlane) -> Starlette:
-    """What orchestrators and Prometheus ask; no key is needed."""
+    """Build the application of health checks and metrics; no key is needed."""
 
     async def healthz(_: Request) -> Response:
         return _json({"status": "ok"})

@@ -15,6 +15,7 @@ import shutil
 import signal
 import tempfile
 import time
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,30 +23,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from fastapi import File, Form, Request, UploadFile
+from fastapi import Depends, File, Form, Request, UploadFile
 from fastapi import Path as InPath
 from starlette.responses import Response
 
 from routing_engine.catalog.columns import LocationColumns
-from routing_engine.encoders import Encoder
+from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.server.archives import refuse_bomb
 from routing_engine.server.children import end_with_parent
-from routing_engine.server.compiling import compile_draft
-from routing_engine.server.examining import examine
+from routing_engine.server.drafts import compile_draft
+from routing_engine.server.examining import examine_compiled
 from routing_engine.server.merging import merge
-from routing_engine.server.problems import wrong_field
+from routing_engine.server.problems import ProblemError, wrong_field
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
-from routing_engine.server.writes import IdempotencyKey, Made, once, reading
+from routing_engine.server.writes import IdempotencyKey, WriteResult, idempotent, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
-from routing_engine.store import Import as Kept
-from routing_engine.store import ImportedDraft, Store, Work
+from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
+from routing_engine.store import Import as ImportRecord
+from routing_engine.store import ImportedDraft, Store, UnitOfWork
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
@@ -67,6 +68,11 @@ NOTED_EVERY_S = 1.0
 INLINE_BYTES = 64 << 10
 """A sheet that is larger is imported in a process of its own."""
 
+ARCHIVE_LIMITS = ArchiveLimits(
+    max_bytes=512 << 20, max_ratio=200, free_bytes=4 << 20, max_members=1000
+)
+"""Tighter than those of a sheet on one's own disk: anybody with a key may upload."""
+
 FIELDS = ("file", "dryRun", "publish", "region")
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
 
@@ -75,7 +81,7 @@ class _TooManyRowsError(RoutingError):
     """The sheet has more rows than the server takes."""
 
 
-def shown(item: Kept) -> dict[str, Any]:
+def shown(item: ImportRecord) -> dict[str, Any]:
     """An import on the wire."""
     report = item.report
     status = item.status
@@ -108,6 +114,11 @@ class _Job:
     publish: bool
 
 
+async def _sent_fields(request: Request) -> list[str]:
+    """Names of the form's fields as they were sent, repeated ones too."""
+    return [name for name, _ in (await request.form()).multi_items()]
+
+
 @imports.post(
     "/imports",
     status_code=202,
@@ -118,6 +129,7 @@ class _Job:
 def create_import(
     request: Request,
     file: Annotated[UploadFile, File(description="A routing sheet, CSV or XLSX.")],
+    sent: Annotated[list[str], Depends(_sent_fields)],
     dry_run: Annotated[
         bool, Form(alias="dryRun", description="Report and difference only.")
     ] = False,
@@ -133,12 +145,12 @@ def create_import(
 ) -> Response:
     """Take a sheet. Ask `GET /imports/{importId}` how far it is, and what was found."""
     plane = plane_of(request)
-    sent = [name for name, _ in request._form.multi_items()] if request._form else []
     for name in sent:
         # "dryrun" for "dryRun" would change every draft.
         if name not in FIELDS or sent.count(name) > 1:
             raise wrong_field(
-                name, "there is no such field" if name not in FIELDS else "comes twice"
+                name,
+                "unknown form field" if name not in FIELDS else "is given more than once",
             )
     suffix = Path(file.filename or "").suffix.lower()
     if suffix not in SUFFIXES:
@@ -158,18 +170,18 @@ def create_import(
                 made.update(block)
                 target.write(block)
         if suffix in (".xlsx", ".xlsm"):
-            refuse_bomb(path)
+            _refuse_bomb(path)
         begun: list[str] = []
 
-        def do(work: Work) -> Made:
-            item = work.create_import(
+        def do(work: UnitOfWork) -> WriteResult:
+            item = work.imports.create(
                 status="running", report={"dryRun": dry_run, "publish": publish}
             )
             begun.append(item.id)
             headers = {"Location": f"/api/v1/imports/{item.id}"}
-            return Made(shown(item), "import taken", 202, headers)
+            return WriteResult(shown(item), "import taken", 202, headers)
 
-        response = once(request, do, body=made.digest())
+        response = idempotent(request, do, body=made.digest())
         if begun:
             principal = principal_of(request)
             job = _Job(
@@ -204,12 +216,29 @@ def get_import(
 ) -> Response:
     """How far an import is, and what it found."""
     with reading(request) as work:
-        item = work.import_(import_id)
+        item = work.imports.get(import_id)
     return answer(shown(item), shown(item)["status"])
 
 
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than a sheet does.
+
+    Raises:
+        ProblemError: 413 where it is too much, 422 where it cannot be read.
+    """
+    try:
+        check_archive(path, ARCHIVE_LIMITS)
+    except ArchiveTooLargeError as error:
+        raise ProblemError(413, f"the workbook {error}; split it, or send it as CSV") from error
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ProblemError(
+            422, "the file is not a readable workbook; save it again as .xlsx, or send it as CSV",
+            code="bad_sheet",
+        ) from error  # fmt: skip
+
+
 class _Desk(Protocol):
-    """What an import needs of a plane."""
+    """The part of a control plane that an import needs."""
 
     settings: Settings
     store: Store
@@ -229,10 +258,7 @@ class _Apart:
 
     @cached_property
     def encoder(self) -> Encoder:
-        from routing_engine.server.plane import open_encoder
-        from routing_engine.server.remembering import RememberingEncoder
-
-        return RememberingEncoder(open_encoder(self.settings.encoder))
+        return RememberingEncoder(encoder_named(self.settings.encoder))
 
 
 def _run_apart(plane: ControlPlane, job: _Job) -> None:
@@ -249,9 +275,9 @@ def _run_apart(plane: ControlPlane, job: _Job) -> None:
 
 
 def _import_apart(settings: Settings, job: _Job) -> None:
-    """What that process does."""
+    """Run an import in the process that was started for it."""
     end_with_parent(signal.SIGKILL)
-    gc.disable()  # it took a third of the time and found nothing: locations are no cycles
+    gc.disable()  # it took a third of the time and found nothing: locations contain no reference cycles
     desk = _Apart(settings)
     try:
         _run(desk, job)
@@ -266,7 +292,7 @@ def _run(plane: _Desk, job: _Job) -> None:
     except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
         _logger.warning("import failed: %s", type(error).__name__)
         status, compared = "failed", None
-        report = {"problems": ["this is a mistake of the server"]}
+        report = {"problems": ["internal server error"]}
     finally:
         shutil.rmtree(job.path.parent, ignore_errors=True)
     _close(plane, job, status, report, compared)
@@ -281,8 +307,10 @@ def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], comp
         _logger.warning("the end of an import is not noted: %s", type(error).__name__)
 
 
-def _finish(work: Work, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
-    work.update_import(
+def _finish(
+    work: UnitOfWork, job: _Job, status: str, report: Mapping[str, Any], compared: Any
+) -> None:
+    work.imports.update(
         job.import_id,
         status=status,
         report={
@@ -318,9 +346,9 @@ class _Importing:
                 return "checked", report, compared
             try:
                 with self._plane.store.work(job.organisation_id, actor=job.actor) as work:
-                    work.apply_import(drafts, note=f"import {job.import_id}")
+                    work.imports.apply(drafts, note=f"import {job.import_id}")
                     n = len(drafts)
-                    work.update_import(job.import_id, n_done=n, n_total=n)
+                    work.imports.update(job.import_id, n_done=n, n_total=n)
                     _finish(work, job, "done", report, compared)
             except RoutingError as error:
                 # A draft changed while the sheet was compared with it: compare again.
@@ -333,11 +361,11 @@ class _Importing:
     def _drafts(
         self, locations: list[Location]
     ) -> tuple[list[ImportedDraft], dict[str, Any], list[str]]:
-        """What becomes of each draft, how that differs, and what stands against it."""
+        """Build the new drafts, their difference from the present ones, and the problems."""
         job, plane = self._job, self._plane
         problems: list[str] = []
         with plane.store.read(job.organisation_id) as work:
-            known = work.drafts([location.location_id for location in locations])
+            known = work.drafts.at_locations([location.location_id for location in locations])
         before: list[Location] = []
         after: list[Location] = []
         drafts = []
@@ -357,12 +385,12 @@ class _Importing:
             }
             compiled = None
             try:
-                compiled = compile_draft(draft).location
-                after.append(compiled)
-                if job.publish and draft["config"].get("routingTests"):
-                    found = examine(draft, plane.encoder)
+                compiled = compile_draft(draft)
+                after.append(compiled.location)
+                if job.publish and compiled.tests:
+                    found = examine_compiled(compiled, plane.encoder)
                     if found.blocks:
-                        problems.append(f"{name}: its routing tests fail")
+                        problems.append(f"{name}: routing tests fail")
             except InvalidValueError as error:
                 problems += [f"{name}: {problem}" for problem in error.problems]
             drafts.append(
@@ -372,7 +400,9 @@ class _Importing:
                     config=draft["config"],
                     etag=None if agent is None else agent.etag,
                     snapshot=draft if job.publish else None,
-                    location=compiled.model_dump_json() if job.publish and compiled else None,
+                    location=compiled.location.model_dump_json()
+                    if job.publish and compiled
+                    else None,
                 )
             )
         compared = diff(
@@ -393,13 +423,13 @@ class _Importing:
         self._note(0, 0)
 
     def _note(self, n_done: int, n_total: int) -> None:
-        """Say how far it is, now and then."""
+        """Store the progress, at most once a second."""
         now_s = time.monotonic()
         if now_s - self._noted_s < NOTED_EVERY_S:
             return
         self._noted_s = now_s
         with self._plane.store.work(self._job.organisation_id, actor=self._job.actor) as work:
-            work.update_import(self._job.import_id, n_done=n_done, n_total=n_total)
+            work.imports.update(self._job.import_id, n_done=n_done, n_total=n_total)
 
 
 def _compiled(draft: Mapping[str, Any]) -> list[Location]:

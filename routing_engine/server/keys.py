@@ -12,8 +12,16 @@ from routing_engine.server.problems import ProblemError, wrong_field
 from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.wire.keys import Key, KeyCreate, NewKey
-from routing_engine.server.writes import Cursor, IdempotencyKey, Limit, Made, once, reading, writing
-from routing_engine.store import Key as Kept
+from routing_engine.server.writes import (
+    Cursor,
+    IdempotencyKey,
+    Limit,
+    WriteResult,
+    idempotent,
+    reading,
+    writing,
+)
+from routing_engine.store import Key as KeyRecord
 
 __all__ = ["keys"]
 
@@ -22,7 +30,7 @@ keys = router()
 KeyId = Annotated[str, Path(alias="keyId", max_length=64, examples=["key_Zm9vYmFyYmF6cXV4"])]
 
 
-def shown(key: Kept) -> Key:
+def shown(key: KeyRecord) -> Key:
     """A key on the wire."""
     return Key(
         id=key.id,
@@ -48,19 +56,19 @@ def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> R
     if missing:
         raise ProblemError(
             403,
-            f"a key cannot give what it lacks: {missing[0]}",
+            f"a key cannot grant a scope that it lacks: {missing[0]}",
             code="missing_scope",
             scope=missing[0],
         )
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
         raise wrong_field("expiresAt", "must be in the future")
 
-    def do(work: Any) -> Made:
-        key, token = work.create_key(body.name, body.scopes, expires_at=body.expires_at)
+    def do(work: Any) -> WriteResult:
+        key, token = work.keys.create(body.name, body.scopes, expires_at=body.expires_at)
         data = shown(key).model_dump(mode="json", by_alias=True)
-        return Made(data | {"key": token}, "keep the key: it is not shown again", 201)
+        return WriteResult(data | {"key": token}, "keep the key: it is not shown again", 201)
 
-    return once(request, do)
+    return idempotent(request, do)
 
 
 @keys.get(
@@ -72,7 +80,7 @@ def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> R
 def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Keys, oldest first."""
     with reading(request) as work:
-        page = work.keys(limit, cursor)
+        page = work.keys.page(limit, cursor)
     return listed(page, shown, "keys")
 
 
@@ -87,6 +95,6 @@ def delete_key(request: Request, key_id: KeyId) -> Response:
     if key_id == principal_of(request).key_id:
         raise ProblemError(409, "a key cannot delete itself; use another", code="own_key")
     with writing(request) as work:
-        work.delete_key(key_id)
+        work.keys.delete(key_id)
     plane_of(request).keys.forget(key_id)
     return answer(None, "key deleted")

@@ -12,7 +12,7 @@ MAX_BUCKETS = 10_000
 
 
 class Limiter:
-    """How often each key may ask.
+    """Rate limiter: a token bucket for each key.
 
     Args:
         per_s: requests a second that come back to a key.
@@ -27,7 +27,7 @@ class Limiter:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def wait_s(self, key: str) -> int:
-        """0 and one request is taken; or the whole seconds after which there is one again."""
+        """Take one request and return 0, or return the whole seconds until one is allowed."""
         now = self._clock()
         tokens, since = self._buckets.pop(key, (float(self._burst), now))
         tokens = min(float(self._burst), tokens + (now - since) * self._per_s)

@@ -1,4 +1,4 @@
-"""What Prometheus reads. No label holds a number, a name, an id or a word of a caller."""
+"""Prometheus metrics. No label holds a number, a name, an id or a word of a caller."""
 
 from __future__ import annotations
 

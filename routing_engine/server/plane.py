@@ -1,4 +1,4 @@
-"""What all endpoints share: the store, the engine that follows it, and what watches over both."""
+"""State shared by all endpoints: the store, the engine that follows it, and background tasks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import json
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from routing_engine.calls.call import Call, CallPolicy
-from routing_engine.encoders import Encoder, HashingEncoder, default_encoder
+from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
-from routing_engine.server.compiling import compile_draft
 from routing_engine.server.deciding import Recorder
+from routing_engine.server.drafts import call_policy
 from routing_engine.server.limiting import Limiter
 from routing_engine.server.metrics import Metrics
 from routing_engine.server.problems import unpublished
-from routing_engine.server.remembering import RememberingEncoder
 from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
-from routing_engine.store import CallRow, Changes, Feed, Store, Work
+from routing_engine.store import CallRow, Changes, Feed, Store, UnitOfWork
 
-__all__ = ["ControlPlane", "open_encoder"]
+__all__ = ["ControlPlane"]
 
 _logger = logging.getLogger(__name__)
 
@@ -36,17 +36,13 @@ CATCH_UP_S = 2.0
 
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
+MAX_TEXTS = 20_000
+"""Of drafts, whose vectors are kept: to try a draft again embeds only what is new in it."""
+
 POLL_S = 0.2
 
 _CATALOG = "catalog"
 _ANSWERING = "answering.json"
-
-
-def open_encoder(name: str) -> Encoder:
-    """The encoder of a setting."""
-    if name == "hashing":
-        return HashingEncoder()
-    return default_encoder(None if name == "default" else name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,7 @@ class _Watched:
 
 
 class ControlPlane:
-    """The store, the engine that follows it, and what watches over both.
+    """The store, the engine that follows it, and their background tasks.
 
     Args:
         settings: how the server runs.
@@ -156,8 +152,8 @@ class ControlPlane:
         self.metrics = Metrics()
         self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
-        base = open_encoder(settings.encoder) if encoder is None else encoder
-        self.encoder = RememberingEncoder(base)
+        base = encoder_named(settings.encoder) if encoder is None else encoder
+        self.encoder = RememberingEncoder(base, max_texts=MAX_TEXTS)
         self._feed = _Watched(store.feed(), is_local=settings.database.startswith("sqlite"))
         self.engine = self._engine(base)
         self._feed.catalog_version = lambda: self.engine.catalog_version
@@ -165,7 +161,8 @@ class ControlPlane:
         self.following = self.engine.follow(self._feed, since=since)
         self.importing = ThreadPoolExecutor(1, "import")
         self.recorder = Recorder(store, settings.flush_s, self.metrics)
-        self._policies: OrderedDict[tuple[str, int], CallPolicy] = OrderedDict()
+        self._policies: LRUCache[tuple[str, int], CallPolicy] = LRUCache(MAX_POLICIES)
+        self._policies_lock = threading.Lock()
         self._is_over = threading.Event()
         self._expiring = threading.Thread(target=self._expire, name="expiry", daemon=True)
         self._expiring.start()
@@ -231,17 +228,17 @@ class ControlPlane:
                 return
             time.sleep(0.01)
 
-    def call_policy(self, work: Work, agent_id: str, version: int | None) -> CallPolicy:
+    def call_policy(self, work: UnitOfWork, agent_id: str, version: int | None) -> CallPolicy:
         """How calls of a published version are held."""
         if version is None:
             raise unpublished()
         key = agent_id, version
-        policy = self._policies.get(key)
+        with self._policies_lock:
+            policy = self._policies.get(key)
         if policy is None:
-            policy = compile_draft(work.version(agent_id, version).snapshot).calls
-            self._policies[key] = policy
-            while len(self._policies) > MAX_POLICIES:
-                self._policies.popitem(last=False)
+            policy = call_policy(work.versions.get(agent_id, version).snapshot)
+            with self._policies_lock:
+                self._policies[key] = policy
         return policy
 
     def resumed(self, row: CallRow) -> Call:
@@ -253,14 +250,16 @@ class ControlPlane:
             raise unpublished() from error
 
     def problems(self) -> list[str]:
-        """Why this process is not ready, if it is not; or answers by an older catalog."""
+        """List why this process is not ready, or answers from an older catalog."""
         found = []
         try:
             self.store.ping()
         except RoutingError:
-            found.append("the database does not answer; what was published before it went is used")
+            found.append(
+                "the database is unavailable; answering from the last catalog that was loaded"
+            )
         if not self.following.is_current:
-            found.append("what was published last is not loaded yet")
+            found.append("the latest publication is not loaded yet")
         return found
 
     def _expire(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Request
@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError, Problem, RoutingError, mask
 from routing_engine.server.wire.common import Wire
+from routing_engine.validation import dotted, problems_of
 
 __all__ = [
     "CODES",
@@ -84,7 +85,7 @@ class ProblemDocument(Wire):
                     "title": "Not found",
                     "status": 404,
                     "code": "not_found",
-                    "detail": "there is no such agent",
+                    "detail": "agent not found",
                     "errors": [],
                 }
             ]
@@ -213,31 +214,28 @@ def unpublished() -> ProblemError:
 
 def counted(n: int) -> str:
     """How many fields are wrong, in words."""
-    return "one field is wrong" if n == 1 else f"{n} fields are wrong"
+    return "1 invalid field" if n == 1 else f"{n} invalid fields"
 
 
 async def on_validation_error(_: Request, error: Exception) -> Response:
-    """What FastAPI finds wrong with a request; the values stay out of it."""
+    """Answer a request that fails validation; its values stay out of the answer."""
     assert isinstance(error, RequestValidationError)
-    problems = []
-    for detail in error.errors():
-        where, *rest = [str(part) for part in detail["loc"]] or ["body"]
-        path = ".".join(rest if where == "body" else [where, *rest])
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValueError):
-            problems += [Problem(path, item.message) for item in cause.problems]
-        else:
-            problems.append(Problem(path, detail["msg"].removeprefix("Value error, ")))
+    problems = list(problems_of(error.errors(), path_of=_wire_path))
     return problem_response(422, counted(len(problems)), errors=problems)
 
 
+def _wire_path(parts: Sequence[int | str]) -> str:
+    """Name a field of the body by its path there; another by where it is, ``query.limit``."""
+    return dotted(parts[1:] if parts and parts[0] == "body" else parts)
+
+
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """What is raised on the way: ours as they are, others (404, 405) in our words."""
+    """Answer an HTTP error: ours as it is, the framework's (404, 405) as a problem."""
     if isinstance(error, ProblemError):
         return error.response()
     assert isinstance(error, HTTPException)
-    details = {404: "there is nothing here", 405: f"{request.method} is not for this path"}
-    detail = details.get(error.status_code, "the request cannot be read")
+    details = {404: "not found", 405: f"method not allowed: {request.method}"}
+    detail = details.get(error.status_code, "the request cannot be parsed")
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))

@@ -29,13 +29,13 @@ from routing_engine.server.writes import (
     IdempotencyKey,
     IfMatch,
     Limit,
-    Made,
+    WriteResult,
     etag_of,
-    once,
+    idempotent,
     reading,
 )
-from routing_engine.store import Version as Kept
-from routing_engine.store import Work
+from routing_engine.store import UnitOfWork
+from routing_engine.store import Version as VersionRecord
 
 __all__ = ["publishing", "until_loaded"]
 
@@ -44,7 +44,7 @@ publishing = router()
 VersionNumber = Annotated[int, Path(alias="version", ge=1, le=2**31 - 1, examples=[2])]
 
 
-def summary(version: Kept) -> dict[str, Any]:
+def summary(version: VersionRecord) -> dict[str, Any]:
     """A version on the wire, without its snapshot."""
     return {
         "agentId": version.agent_id,
@@ -57,7 +57,7 @@ def summary(version: Kept) -> dict[str, Any]:
 
 
 def refuse_blocked(examined: Examined, *, force: bool) -> None:
-    """Stop a publish that the report speaks against.
+    """Refuse a publish that the prepublish report blocks.
 
     Raises:
         ProblemError: 422 where parts do not fit together, 409 where the report blocks.
@@ -65,14 +65,14 @@ def refuse_blocked(examined: Examined, *, force: bool) -> None:
     if examined.compiled is None:
         raise ProblemError(
             422,
-            "the draft cannot be published: its parts do not fit together",
+            "the draft is invalid and cannot be published; fix the fields in errors",
             code="invalid_draft",
             errors=examined.problems,
         )
     if examined.blocks and not force:
         raise ProblemError(
             409,
-            "the report speaks against it; publish with force and a reason, or mend the draft",
+            "blocked by the prepublish report; fix the draft, or publish with force and a reason",
             code="blocked",
             report=examined.report,
         )
@@ -80,25 +80,25 @@ def refuse_blocked(examined: Examined, *, force: bool) -> None:
 
 def frozen(
     request: Request,
-    work: Work,
+    work: UnitOfWork,
     agent_id: str,
     body: Publish | Rollback,
     if_match: str | None = None,
     seen: tuple[dict[str, Any], Examined] | None = None,
-) -> Made:
+) -> WriteResult:
     """Publish the draft as it is in this transaction.
 
     Args:
         seen: a draft that was examined before, while others could write.
     """
-    draft = work.draft(agent_id)
+    draft = work.drafts.get(agent_id)
     if seen is not None and seen[0] == draft:
         examined = seen[1]
     else:
         examined = examine(draft, plane_of(request).encoder)
     refuse_blocked(examined, force=body.force)
     assert examined.compiled is not None
-    version = work.publish(
+    version = work.versions.publish(
         agent_id,
         snapshot=draft,
         location=examined.compiled.location.model_dump_json(),
@@ -106,7 +106,7 @@ def frozen(
         forced=body.reason,
         if_match=if_match,
     )
-    return Made(summary(version), f"version {version.number} published", 201)
+    return WriteResult(summary(version), f"version {version.number} published", 201)
 
 
 def _followed(request: Request, response: Response, agent_id: str) -> Response:
@@ -134,9 +134,9 @@ def publish(
     """Freeze the draft as the next version, and have callers get it, within two seconds."""
     given = Publish() if body is None else body
     with reading(request) as work:
-        draft = work.draft(agent_id)
+        draft = work.drafts.get(agent_id)
     seen = draft, examine(draft, plane_of(request).encoder)
-    response = once(
+    response = idempotent(
         request,
         lambda work: frozen(request, work, agent_id, given, etag_of(if_match), seen),
     )
@@ -159,11 +159,11 @@ def rollback(
 ) -> Response:
     """Make an earlier version the draft again, and publish it as a new version."""
 
-    def do(work: Work) -> Made:
-        work.restore(agent_id, body.version, if_match=etag_of(if_match))
+    def do(work: UnitOfWork) -> WriteResult:
+        work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
         return frozen(request, work, agent_id, body)
 
-    return _followed(request, once(request, do), agent_id)
+    return _followed(request, idempotent(request, do), agent_id)
 
 
 @publishing.get(
@@ -173,9 +173,9 @@ def rollback(
     tags=["publishing"],
 )
 def prepublish_report(request: Request, agent_id: AgentId) -> Response:
-    """What publish would find: parts that do not fit, wording, and the agent's routing tests."""
+    """Report what publish would find: invalid fields, wording, and routing tests."""
     with reading(request) as work:
-        draft = work.draft(agent_id)
+        draft = work.drafts.get(agent_id)
     report = examine(draft, plane_of(request).encoder).report
     return answer(report, "publishable" if report["publishable"] else "publish would be refused")
 
@@ -191,8 +191,8 @@ def list_versions(
 ) -> Response:
     """Published versions, newest first."""
     with reading(request) as work:
-        work.agent(agent_id)
-        page = work.versions(agent_id, limit, cursor)
+        work.agents.get(agent_id)
+        page = work.versions.page(agent_id, limit, cursor)
     return listed(page, summary, "versions")
 
 
@@ -205,8 +205,8 @@ def list_versions(
 def get_version(request: Request, agent_id: AgentId, version: VersionNumber) -> Response:
     """A version, and the draft that it froze."""
     with reading(request) as work:
-        work.agent(agent_id)
-        found = work.version(agent_id, version)
+        work.agents.get(agent_id)
+        found = work.versions.get(agent_id, version)
     return answer({**summary(found), "snapshot": found.snapshot}, f"version {version}")
 
 
@@ -228,9 +228,9 @@ def diff_version(
     """What a version changed, field by field."""
     base = version - 1 if against is None else against
     with reading(request) as work:
-        work.agent(agent_id)
-        after = work.version(agent_id, version).snapshot
-        before = work.version(agent_id, base).snapshot if base else {}
+        work.agents.get(agent_id)
+        after = work.versions.get(agent_id, version).snapshot
+        before = work.versions.get(agent_id, base).snapshot if base else {}
     changes = [
         Change(path=path, before=old, after=new) for path, old, new in differences(before, after)
     ]
@@ -250,7 +250,7 @@ def _catch_up(request: Request, agent_id: str) -> bool:
     """
     plane, organisation_id = plane_of(request), principal_of(request).organisation_id
     with reading(request) as work:
-        number = work.agent(agent_id).version
+        number = work.agents.get(agent_id).version
     if number is None:
         raise unpublished()
     plane.catch_up(agent_id, organisation_id, number)
@@ -268,7 +268,7 @@ def until_loaded(request: Request, agent_id: str) -> None:
     if not _catch_up(request, agent_id):
         raise ProblemError(
             503,
-            "what was published is being loaded; try again",
+            "the published version is still loading; retry",
             code="loading",
             headers={"Retry-After": "1"},
         )

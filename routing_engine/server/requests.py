@@ -1,4 +1,4 @@
-"""What happens to a request before its endpoint sees it, and how an endpoint answers.
+"""Checks before an endpoint runs, and the responses of endpoints.
 
 In this order: the key (401), its scope (403), how often it asks (429), the kind of body (415), its
 size (413), the body itself (400, 422). Nothing is read for who may not send it.
@@ -62,6 +62,11 @@ class _StrictRequest(Request):
                 raise _too_large(self.limit)
             yield chunk
 
+    async def body(self) -> bytes:
+        body = await super().body()
+        self.state.body = body  # endpoints are not async, and cannot ask for it
+        return body
+
     async def json(self) -> Any:
         return read_json(await self.body())
 
@@ -92,7 +97,7 @@ class Endpoint(APIRoute):
                 response = problem_of(error)
             except Exception as error:  # noqa: BLE001  who asks is told no more than that
                 _log_bug(error)
-                response = problem_response(500, "this is a mistake of the server")
+                response = problem_response(500, "internal server error")
             plane.metrics.observe(
                 request.method, self.path, response.status_code, time.perf_counter() - started_s
             )
@@ -113,7 +118,7 @@ async def _principal(plane: ControlPlane, request: Request) -> Principal:
 def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
     wait_s = plane.limiter.wait_s(principal.key_id)
     if wait_s:
-        detail = f"this key asks too often; try again in {wait_s} s"
+        detail = f"rate limit of this key exceeded; retry after {wait_s} s"
         raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
     if scope not in principal.scopes:
         raise ProblemError(
@@ -122,21 +127,21 @@ def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
 
 
 def _check_texts(request: Request, asked: set[str]) -> None:
-    """Refuse what no database keeps, and what the endpoint does not ask for."""
+    """Reject unknown, repeated or unstorable query parameters and headers."""
     if not is_text(request.scope["path"]):
-        raise ProblemError(404, "there is nothing here")
+        raise ProblemError(404, "not found")
     problems = [
-        Problem(f"query.{name}", "there is no such parameter")
+        Problem(f"query.{name}", "unknown query parameter")
         for name in request.query_params
         if name not in asked
     ]
     problems += [
-        Problem(f"query.{name}", "is there more than once")
+        Problem(f"query.{name}", "is given more than once")
         for name in request.query_params
         if len(request.query_params.getlist(name)) > 1
     ]
     problems += [
-        Problem(f"query.{name}", "must not hold NUL or what is not UTF-8")
+        Problem(f"query.{name}", "must be valid UTF-8 without NUL")
         for name, value in request.query_params.multi_items()
         if not is_text(value)
     ]
@@ -166,14 +171,14 @@ async def _handled(
 
 
 def _check_headers(request: _StrictRequest, media_type: str | None) -> None:
-    """What can be refused before any of the body is read."""
+    """Refuse by its headers alone what need not be read."""
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > request.limit:
         raise _too_large(request.limit)
     if media_type is None:
         return
     if request.headers.get("content-encoding", "identity").casefold() != "identity":
-        raise ProblemError(415, "send the body as it is, without Content-Encoding")
+        raise ProblemError(415, "Content-Encoding is not supported; send the body uncompressed")
     given = request.headers.get("content-type")
     if given is None and length == "0" and "transfer-encoding" not in request.headers:
         return
@@ -182,15 +187,15 @@ def _check_headers(request: _StrictRequest, media_type: str | None) -> None:
         "application/json", "application/merge-patch+json",
     )  # fmt: skip
     if kind not in allowed:
-        raise ProblemError(415, f"send the body as {media_type}")
+        raise ProblemError(415, f"unsupported Content-Type; send the body as {media_type}")
 
 
 def _too_large(limit: int) -> ProblemError:
-    return ProblemError(413, f"a body has at most {limit:,} bytes")
+    return ProblemError(413, f"the body is larger than {limit:,} bytes; send a smaller one")
 
 
 def problem_of(error: RoutingError) -> Response:
-    """An error of the library as a problem."""
+    """Map an error of the library to a problem response."""
     from routing_engine import errors
 
     if isinstance(error, InvalidValueError):
@@ -208,17 +213,17 @@ def problem_of(error: RoutingError) -> Response:
         if isinstance(error, kind):
             detail = str(error)
             if status == 503:
-                detail = "the database does not answer; try again"
+                detail = "the database is unavailable; retry"
             elif isinstance(error, errors.NotFoundError):
-                detail = f"there is no such {error.what}"
+                detail = f"{error.what} not found"
             headers = {"Retry-After": "1"} if status == 503 else None
             return problem_response(status, detail, code=code, headers=headers)
     _log_bug(error)
-    return problem_response(500, "this is a mistake of the server")
+    return problem_response(500, "internal server error")
 
 
 def _log_bug(error: BaseException) -> None:
-    """Where it happened. The message stays out: it may hold what a caller said."""
+    """Log where an error was raised. Not its message: it may quote a caller."""
     frames = traceback.extract_tb(error.__traceback__)
     place = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in frames[:-6:-1])
     _logger.error("internal error %s at %s", type(error).__name__, place)
@@ -237,7 +242,7 @@ def plane_of(request: Request) -> ControlPlane:
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks."""
+    """Return the principal of a request."""
     principal: Principal = request.state.principal
     return principal
 
@@ -289,7 +294,7 @@ def _plain(value: Any) -> Any:
 
 
 def fingerprint(request: Request, body: bytes) -> str:
-    """What tells one request from another under one idempotency key."""
+    """Hash a request, to compare it with an earlier one of the same idempotency key."""
     made = hashlib.sha256()
     for part in (request.method, request.scope["path"], str(request.query_params)):
         made.update(part.encode("utf-8", "surrogateescape") + b"\0")

@@ -10,15 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from routing_engine.model.decisions import Decision
-from routing_engine.server.compiling import compile_draft
-from routing_engine.server.deciding import new_id, shown
+from routing_engine.server.deciding import shown
+from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import trial
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.wire.calls import Decision as WireDecision
 from routing_engine.server.wire.calls import RouteRequest
 from routing_engine.server.wire.common import Envelope
-from routing_engine.server.writes import AgentId, IdempotencyKey, Made, once, reading
+from routing_engine.server.writes import AgentId, IdempotencyKey, WriteResult, idempotent, reading
+from routing_engine.store import new_id
 
 __all__ = ["routing"]
 
@@ -52,13 +53,15 @@ async def route(
     decision = await plane.engine.aroute(agent_id, body.utterance, **_options(body))
     made = _answered(request, agent_id, organisation_id, decision)
     if request.headers.get("idempotency-key") is not None:
-        return await run_in_threadpool(once, request, lambda _: made)
+        return await run_in_threadpool(idempotent, request, lambda _: made)
     assert made.then is not None
     made.then()
     return answer(made.data, made.message)
 
 
-def _answered(request: Request, agent_id: str, organisation_id: str, decision: Decision) -> Made:
+def _answered(
+    request: Request, agent_id: str, organisation_id: str, decision: Decision
+) -> WriteResult:
     """The decision as it is answered, and then stored."""
     plane = plane_of(request)
     decision_id = new_id("dec")
@@ -78,7 +81,7 @@ def _answered(request: Request, agent_id: str, organisation_id: str, decision: D
         agent_id=agent_id,
         version=version,
     )
-    return Made(data, decision.outcome.value, then=record)
+    return WriteResult(data, decision.outcome.value, then=record)
 
 
 @routing.post(
@@ -92,7 +95,7 @@ def simulate(
 ) -> Response:
     """Where a caller would go by the draft. Changes nothing, and nothing is stored of it."""
     with reading(request) as work:
-        draft = work.draft(agent_id)
+        draft = work.drafts.get(agent_id)
     location = compile_draft(draft).location
     engine = trial(location, plane_of(request).encoder)
     decision = engine.route(location.location_id, body.utterance, **_options(body))
@@ -103,7 +106,7 @@ def simulate(
         location_id=location.location_id,
         version=None,
     )
-    made = Made(data, f"{decision.outcome.value}, by the draft")
+    made = WriteResult(data, f"{decision.outcome.value}, by the draft")
     if request.headers.get("idempotency-key") is None:
         return answer(made.data, made.message)
-    return once(request, lambda _: made)
+    return idempotent(request, lambda _: made)

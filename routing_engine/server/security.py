@@ -1,4 +1,4 @@
-"""Who asks, and what they may: Bearer keys, scopes, and how often."""
+"""Authentication: Bearer keys, their scopes, and a cache of them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ def bearer(header: str | None) -> str:
     kind, _, token = (header or "").partition(" ")
     token = token.strip()
     if kind.casefold() != "bearer" or not token:
-        raise _unknown("send Authorization: Bearer <key>")
+        raise _unknown(
+            "missing or malformed Authorization header; send Authorization: Bearer <key>"
+        )
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or not token.isprintable():
-        raise _unknown("there is no such key, or it has expired")
+        raise _unknown("unknown or expired API key")
     return token
 
 
@@ -48,7 +50,7 @@ def _unknown(detail: str) -> ProblemError:
 
 
 class KeyRing:
-    """Keys that were seen a moment ago, so that a request need not ask the database.
+    """Cache of authenticated keys, so that a request need not ask the database.
 
     While the database does not answer, keys that it knew go on working, for an hour at most: a
     caller in the middle of a call is not turned away because a disk is full.
@@ -67,7 +69,7 @@ class KeyRing:
         self._asking = tuple(threading.Lock() for _ in range(64))
 
     def recent(self, token: str) -> Principal | None:
-        """The principal, if it was asked for a moment ago."""
+        """Return the cached principal of a token; None where it is not cached or has expired."""
         return self._recent(_digest(token))
 
     def _recent(self, digest: bytes) -> Principal | None:
@@ -77,7 +79,7 @@ class KeyRing:
         return found.principal
 
     def principal(self, token: str) -> Principal:
-        """Whose key it is.
+        """Authenticate a token.
 
         Raises:
             ProblemError: 401.
@@ -95,7 +97,7 @@ class KeyRing:
             now = time.monotonic()
             if principal is None:
                 self._known.pop(digest, None)
-                raise _unknown("there is no such key, or it has expired")
+                raise _unknown("unknown or expired API key")
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[digest] = _Known(principal, now + self._seconds, now)
@@ -107,12 +109,12 @@ class KeyRing:
         if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
             raise StoreUnavailableError("the database does not answer")
         if _has_expired(found.principal):
-            raise _unknown("there is no such key, or it has expired")
+            raise _unknown("unknown or expired API key")
         self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
         return found.principal
 
     def forget(self, key_id: str) -> None:
-        """A key was deleted: it works no more, here."""
+        """Drop a deleted key from the cache of this process."""
         for digest, known in list(self._known.items()):
             if known.principal.key_id == key_id:
                 self._known.pop(digest, None)

@@ -73,7 +73,7 @@ def bootstrap(store: Store, settings: Settings) -> None:
     given = settings.bootstrap_key
     # In one transaction: an organisation without a key would be closed to everybody for good.
     with store.founding("default", actor="bootstrap") as work:
-        _, token = work.create_key(
+        _, token = work.keys.create(
             "bootstrap", SCOPES, token=None if given is None else given.get_secret_value()
         )
         if given is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from routing_engine.errors import InvalidValueError, Problem
+from routing_engine.errors import InvalidValueError
+from routing_engine.validation import problems_of
 
 __all__ = ["Settings", "read_settings"]
 
@@ -103,14 +105,14 @@ def read_settings(**given: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = [
-            Problem(
-                "ROUTING_ENGINE_" + "_".join(map(str, detail["loc"])).upper(),
-                detail["msg"].removeprefix("Value error, "),
-            )
-            for detail in error.errors(include_url=False, include_input=False)
-        ]
+        details = error.errors(include_url=False, include_input=False)
+        problems = problems_of(details, path_of=_variable)
         raise InvalidValueError(what="settings", problems=problems) from None
+
+
+def _variable(parts: Sequence[int | str]) -> str:
+    """Name the environment variable of a setting."""
+    return "ROUTING_ENGINE_" + "_".join(map(str, parts)).upper()
 
 
 def _decoded(secret: SecretStr) -> bytes:

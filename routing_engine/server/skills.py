@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.server.agents import tagged
-from routing_engine.server.compiling import problems_of
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import invalid
 from routing_engine.server.requests import answer, listed, router, secured
@@ -28,13 +27,14 @@ from routing_engine.server.writes import (
     IdempotencyKey,
     IfMatch,
     Limit,
-    Made,
+    WriteResult,
     etag_of,
-    once,
+    idempotent,
     reading,
     writing,
 )
-from routing_engine.store import Skill as Kept
+from routing_engine.store import Skill as SkillRecord
+from routing_engine.validation import problems_of
 
 __all__ = ["skills"]
 
@@ -43,7 +43,7 @@ skills = router()
 SkillId = Annotated[str, Path(alias="skillId", max_length=64, examples=["skl_Zm9vYmFyYmF6cXV4"])]
 
 
-def shown(skill: Kept) -> dict[str, Any]:
+def shown(skill: SkillRecord) -> dict[str, Any]:
     """A skill on the wire."""
     return {
         "id": skill.id,
@@ -66,9 +66,11 @@ def create_skill(
 ) -> Response:
     """Add a skill to the draft."""
     document = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return once(
+    return idempotent(
         request,
-        lambda work: Made(shown(work.create_skill(agent_id, document)), "skill created", 201),
+        lambda work: WriteResult(
+            shown(work.skills.create(agent_id, document)), "skill created", 201
+        ),
     )
 
 
@@ -83,7 +85,7 @@ def list_skills(
 ) -> Response:
     """The skills of a draft, in order."""
     with reading(request) as work:
-        page = work.skills(agent_id, limit, cursor)
+        page = work.skills.page(agent_id, limit, cursor)
     return listed(page, shown, "skills")
 
 
@@ -104,13 +106,14 @@ def patch_skill(
     patch = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     with writing(request) as work:
         # The agent first: its row is what every change of the draft waits for.
-        work.agent(agent_id)
-        merged = merge(work.skill(agent_id, skill_id).document, patch)
+        work.agents.get(agent_id)
+        merged = merge(work.skills.get(agent_id, skill_id).document, patch)
         try:
             whole = SkillCreate.model_validate(merged)
         except ValidationError as error:
-            raise invalid(InvalidValueError(problems=problems_of(error))) from None
-        skill = work.update_skill(
+            details = error.errors(include_url=False, include_input=False)
+            raise invalid(InvalidValueError(problems=problems_of(details))) from None
+        skill = work.skills.update(
             agent_id,
             skill_id,
             whole.model_dump(mode="json", by_alias=True, exclude_none=True),
@@ -130,7 +133,7 @@ def delete_skill(
 ) -> Response:
     """Take a skill out of the draft."""
     with writing(request) as work:
-        work.delete_skill(agent_id, skill_id, if_match=etag_of(if_match))
+        work.skills.delete(agent_id, skill_id, if_match=etag_of(if_match))
     return answer(None, "skill deleted")
 
 
@@ -139,14 +142,14 @@ def _put(
 ) -> Response:
     document = body.model_dump(mode="json", by_alias=True)
     with writing(request) as work:
-        agent = work.put_document(agent_id, kind, document, if_match=etag_of(if_match))
+        agent = work.agents.put_document(agent_id, kind, document, if_match=etag_of(if_match))
     return answer(document, message, headers=tagged(agent))
 
 
 def _get(request: Request, agent_id: str, kind: Any, model: type[Wire], message: str) -> Response:
     with reading(request) as work:
-        agent = work.agent(agent_id)
-        document = work.document(agent_id, kind)
+        agent = work.agents.get(agent_id)
+        document = work.agents.document(agent_id, kind)
     return answer(model.model_validate(document), message, headers=tagged(agent))
 
 

@@ -22,20 +22,20 @@ def _refused_constant(name: str) -> NoReturn:
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError("a number is out of range")
+        raise ValueError("number out of range")
     return value
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError("a number is out of range")
+        raise ValueError("number out of range")
     return int(text)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        raise ValueError("a name comes twice in one object")
+        raise ValueError("duplicate name in an object")
     return made
 
 
@@ -75,11 +75,11 @@ def _check(value: Any) -> None:
             raise wrong_field(path, f"is nested deeper than {MAX_DEPTH}")
         if isinstance(item, str):
             if not is_text(item):
-                raise wrong_field(path, "must not hold NUL or half a surrogate pair")
+                raise wrong_field(path, "must not contain NUL or an unpaired surrogate")
         elif isinstance(item, dict):
             for name, inner in item.items():
                 if not is_text(name):
-                    raise wrong_field(path, "has a name with NUL or half a surrogate pair")
+                    raise wrong_field(path, "has a name that contains NUL or an unpaired surrogate")
                 waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
         elif isinstance(item, list):
             waiting += [

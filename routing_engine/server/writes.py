@@ -16,7 +16,7 @@ from fastapi import Header, Path, Query, Request
 from starlette.responses import Response
 
 from routing_engine.server.requests import envelope, fingerprint, plane_of, principal_of
-from routing_engine.store import Work
+from routing_engine.store import UnitOfWork
 
 __all__ = [
     "AgentId",
@@ -24,9 +24,9 @@ __all__ = [
     "IdempotencyKey",
     "IfMatch",
     "Limit",
-    "Made",
+    "WriteResult",
     "etag_of",
-    "once",
+    "idempotent",
     "reading",
     "writing",
 ]
@@ -55,7 +55,7 @@ AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class WriteResult:
     """What a write answers.
 
     Attributes:
@@ -69,12 +69,12 @@ class Made:
     then: Callable[[], None] | None = None
 
 
-def reading(request: Request) -> AbstractContextManager[Work]:
+def reading(request: Request) -> AbstractContextManager[UnitOfWork]:
     """A transaction that reads what the organisation has that asks."""
     return plane_of(request).store.read(principal_of(request).organisation_id)
 
 
-def writing(request: Request) -> AbstractContextManager[Work]:
+def writing(request: Request) -> AbstractContextManager[UnitOfWork]:
     """A transaction that writes."""
     principal = principal_of(request)
     return plane_of(request).store.work(principal.organisation_id, actor=principal.key_id)
@@ -87,7 +87,9 @@ def etag_of(if_match: str | None) -> str | None:
     return if_match.strip().removeprefix("W/").strip('"')
 
 
-def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = None) -> Response:
+def idempotent(
+    request: Request, do: Callable[[UnitOfWork], WriteResult], *, body: bytes | None = None
+) -> Response:
     """Do something in one transaction, or repeat what was answered when it was done.
 
     Args:
@@ -98,10 +100,10 @@ def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = N
     key = request.headers.get("idempotency-key")
     mark = ""
     if key is not None:
-        mark = fingerprint(request, getattr(request, "_body", b"") if body is None else body)
+        mark = fingerprint(request, getattr(request.state, "body", b"") if body is None else body)
     with writing(request) as work:
         if key is not None:
-            known = work.recall(key, mark)
+            known = work.answers.recall(key, mark)
             if known is not None:
                 return Response(
                     known.body, known.status, known.headers, media_type="application/json"
@@ -109,7 +111,7 @@ def once(request: Request, do: Callable[[Work], Made], *, body: bytes | None = N
         made = do(work)
         text = envelope(made.data, made.message)
         if key is not None:
-            work.remember(key, mark, made.status, text, made.headers)
+            work.answers.remember(key, mark, made.status, text, made.headers)
     if made.then is not None:
         made.then()
     return Response(text, made.status, made.headers, media_type="application/json")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.parsers import expat
 
 from routing_engine.reports import shown
+from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 from routing_engine.sheets.cells import Value, text_of
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.tables import ROWS_PER_CHUNK, RawTable, Rows, find_header
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["open_workbook"]
 
-MAX_UNZIPPED_BYTES = 1 << 30
-MAX_ZIP_RATIO = 500
 MAX_WORKBOOK_CELLS = 50_000_000
 BLOCK_BYTES = 1 << 20
+ARCHIVE_LIMITS = ArchiveLimits(
+    max_bytes=1 << 30, max_ratio=500, free_bytes=1 << 24, max_members=10_000
+)
 FIRST_ROWS = 64
 
 
@@ -79,17 +81,17 @@ def open_workbook(path: Path, log: IssueLog, mapping: Mapping[str, str]) -> list
 def _check_zip(path: Path, log: IssueLog) -> None:
     """Refuse a workbook whose parts would not fit into memory."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            _check_size(archive.infolist(), log)
+        with zipfile.ZipFile(path):
+            _check_size(path, log)
     except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
         raise log.fatal("corrupt", f"is not a readable workbook: {error}") from error
 
 
-def _check_size(members: Sequence[zipfile.ZipInfo], log: IssueLog) -> None:
-    size = sum(member.file_size for member in members)
-    packed = max(1, sum(member.compress_size for member in members))
-    if size > MAX_UNZIPPED_BYTES or (size > 1 << 24 and size > MAX_ZIP_RATIO * packed):
-        raise log.fatal("too_large", f"unpacks to {size:,} bytes; split it, or write it as CSV")
+def _check_size(path: Path, log: IssueLog) -> None:
+    try:
+        check_archive(path, ARCHIVE_LIMITS)
+    except ArchiveTooLargeError as error:
+        raise log.fatal("too_large", f"{error}; split it, or write it as CSV") from error
 
 
 def _sheet_table(
@@ -206,9 +208,9 @@ def _inspect_zip(path: Path, log: IssueLog) -> dict[str, _Inspected]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            _check_size(members, log)
             if any(member.flag_bits & 1 for member in members):
                 raise log.fatal("encrypted", "is protected by a password; save it without one")
+            _check_size(path, log)
             names = Counter(_plain(member.filename) for member in members)
             if names.most_common(1)[0][1] > 1:
                 raise ValueError("two of its parts have one name")

@@ -5,7 +5,7 @@
     with Store.open("sqlite:///routing.db") as store:
         organisation_id = store.create_organisation("Acme")
         with store.work(organisation_id) as work:
-            agent = work.create_agent("Downtown", "store-0042", {})
+            agent = work.agents.create("Downtown", "store-0042", {})
 
 The same on SQLite and PostgreSQL. Documents are plain JSON; what they mean is the server's business.
 """
@@ -33,8 +33,8 @@ from routing_engine.store.skills import Skill
 from routing_engine.store.store import Store
 from routing_engine.store.tables import new_id
 from routing_engine.store.totals import Day, Totals
+from routing_engine.store.unit_of_work import UnitOfWork
 from routing_engine.store.versions import Version
-from routing_engine.store.work import Work
 
 __all__ = [
     "Agent",
@@ -54,7 +54,7 @@ __all__ = [
     "Skill",
     "Store",
     "Totals",
+    "UnitOfWork",
     "Version",
-    "Work",
     "new_id",
 ]

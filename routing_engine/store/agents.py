@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import sqlalchemy.exc
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from routing_engine.errors import (
     ConflictError,
@@ -15,9 +15,11 @@ from routing_engine.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
-from routing_engine.store.auditing import Audited
+from routing_engine.store.announcing import Announcements
+from routing_engine.store.auditing import Audits
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.tables import AgentRow, new_id, present
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["DOCUMENTS", "Agent", "Agents", "DocumentKind", "agent_of"]
 
@@ -52,14 +54,22 @@ class Agent:
     updated_at: datetime
 
 
-class Agents(Audited):
+class Agents:
     """The agents of an organisation.
 
-    In a work that writes, an agent that was read is locked until the end: what was read and is
+    In a unit of work that writes, an agent that was read is locked until the end: what was read and is
     written back, changed, undoes nobody else's change.
     """
 
-    def create_agent(self, name: str, location_id: str | None, config: dict[str, Any]) -> Agent:
+    def __init__(
+        self, transaction: Transaction, audits: Audits, announcements: Announcements
+    ) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._audits = audits
+        self._announcements = announcements
+
+    def create(self, name: str, location_id: str | None, config: dict[str, Any]) -> Agent:
         """A new agent with a draft.
 
         Args:
@@ -70,7 +80,7 @@ class Agents(Audited):
         """
         agent_id, now = new_id("agt"), present()
         row = AgentRow(
-            organisation_id=self.organisation_id,
+            organisation_id=self._transaction.organisation_id,
             id=agent_id,
             location_id=agent_id if location_id is None else location_id,
             name=name,
@@ -84,23 +94,23 @@ class Agents(Audited):
             created_at=now,
             updated_at=now,
         )
-        self._rows.add(row)
+        self._session.add(row)
         try:
-            self._rows.flush()
+            self._session.flush()
         except sqlalchemy.exc.IntegrityError:
             raise ConflictError(f"another agent answers location {location_id!r}") from None
-        self.audit("agent.create", agent_id, {"locationId": row.location_id})
+        self._audits.record("agent.create", agent_id, {"locationId": row.location_id})
         return agent_of(row)
 
-    def agent(self, agent_id: str) -> Agent:
+    def get(self, agent_id: str) -> Agent:
         """One agent.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
         """
-        return agent_of(self._agent(agent_id))
+        return agent_of(self.row(agent_id))
 
-    def agents(
+    def page(
         self, limit: int = 50, cursor: str | None = None, *, location_id: str | None = None
     ) -> Page[Agent]:
         """Agents, oldest first."""
@@ -108,9 +118,9 @@ class Agents(Audited):
         if location_id is not None:
             query = query.where(AgentRow.location_id == location_id)
         order = (AgentRow.created_at, AgentRow.id)
-        return page_of(self._rows, query, order, agent_of, limit=limit, cursor=cursor)
+        return page_of(self._session, query, order, agent_of, limit=limit, cursor=cursor)
 
-    def update_agent(
+    def update(
         self,
         agent_id: str,
         *,
@@ -121,25 +131,32 @@ class Agents(Audited):
         """Change the draft; what is None stays.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
             PreconditionFailedError: ``if_match`` is given and is not the draft's etag.
         """
-        row = self._agent(agent_id, if_match)
+        row = self.row(agent_id, if_match)
         if config is not None:
             row.config = config
         if name is not None:
             row.name = name
-        self._touch(row)
-        self.audit("agent.update", agent_id)
+        self.touch(row)
+        self._audits.record("agent.update", agent_id)
         return agent_of(row)
+
+    def delete(self, agent_id: str, if_match: str | None = None) -> None:
+        """Delete an agent and its draft, and publish it no more. Its versions stay."""
+        agent = self.row(agent_id, if_match)
+        self._announcements.withdraw(agent)
+        self._session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
+        self._audits.record("agent.delete", agent_id, {"locationId": agent.location_id})
 
     def document(self, agent_id: str, kind: DocumentKind) -> dict[str, Any]:
         """One of the draft's other documents; empty where there is none.
 
         Raises:
-            NotFoundError: there is no such agent.
+            NotFoundError: agent not found.
         """
-        document: dict[str, Any] = getattr(self._agent(agent_id), _column(kind))
+        document: dict[str, Any] = getattr(self.row(agent_id), _column(kind))
         return document
 
     def put_document(
@@ -152,36 +169,41 @@ class Agents(Audited):
         """Replace one of the draft's other documents.
 
         Raises:
-            NotFoundError, PreconditionFailedError: as :meth:`update_agent`.
+            NotFoundError, PreconditionFailedError: as :meth:`update`.
         """
         column = _column(kind)
-        row = self._agent(agent_id, if_match)
+        row = self.row(agent_id, if_match)
         setattr(row, column, document)
-        self._touch(row)
-        self.audit(f"agent.{kind}", agent_id)
+        self.touch(row)
+        self._audits.record(f"agent.{kind}", agent_id)
         return agent_of(row)
 
-    def _agent(self, agent_id: str, if_match: str | None = None) -> AgentRow:
+    def row(self, agent_id: str, if_match: str | None = None) -> AgentRow:
+        """The row of an agent, for the other parts of a unit of work.
+
+        Raises:
+            NotFoundError, PreconditionFailedError: as :meth:`update`.
+        """
         query = select(AgentRow).where(AgentRow.id == agent_id)
-        if self._rows.writing:
+        if self._session.writing:
             # Its key does not change: whoever only refers to it need not wait.
             query = query.with_for_update(key_share=True)
-        row = self._rows.scalar(query.execution_options(populate_existing=True))
+        row = self._session.scalar(query.execution_options(populate_existing=True))
         if row is None:
             raise NotFoundError("agent", agent_id)
         if if_match is not None and if_match != _etag(row):
             raise PreconditionFailedError(agent_id, _etag(row))
         return row
 
-    def _touch(self, row: AgentRow) -> None:
-        """Any change of a draft is a change of its etag."""
+    def touch(self, row: AgentRow) -> None:
+        """Record a change of the draft: a new etag and time."""
         row.revision += 1
         row.updated_at = present()
-        self._rows.flush()
+        self._session.flush()
 
 
 def agent_of(row: AgentRow) -> Agent:
-    """What the store gives out of a row."""
+    """Convert a row to the value that the store returns."""
     return Agent(
         row.id,
         row.location_id,
@@ -200,5 +222,5 @@ def _etag(row: AgentRow) -> str:
 
 def _column(kind: str) -> str:
     if kind not in DOCUMENTS:
-        raise InvalidValueError(f"a draft has {', '.join(DOCUMENTS)}, and no {kind!r}")
+        raise InvalidValueError(f"unknown draft document {kind!r}; expected {', '.join(DOCUMENTS)}")
     return DOCUMENTS[kind]

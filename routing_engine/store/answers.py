@@ -11,8 +11,8 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 
 from routing_engine.errors import IdempotencyConflictError
-from routing_engine.store.auditing import Audited
 from routing_engine.store.tables import AnswerRow, present
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["KEPT", "Answer", "Answers"]
 
@@ -28,12 +28,16 @@ class Answer:
     headers: dict[str, str]
 
 
-class Answers(Audited):
+class Answers:
     """Answers of an organisation, by idempotency key; sealed, for they may name callers.
 
     An answer is remembered in the transaction of the write that it tells of: both are there, or
     neither is.
     """
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
 
     def recall(self, key: str, fingerprint: str) -> Answer | None:
         """The answer that was given to this key; None where there is none yet.
@@ -47,33 +51,35 @@ class Answers(Audited):
             IdempotencyConflictError: the key came with another request before.
             WrongSecretError: the answer was sealed with another secret.
         """
-        self._database.lock(self._rows, f"{self.organisation_id} {key}")
-        row = self._rows.scalar(select(AnswerRow).where(AnswerRow.key == key))
+        self._transaction.database.lock(self._session, f"{self._transaction.organisation_id} {key}")
+        row = self._session.scalar(select(AnswerRow).where(AnswerRow.key == key))
         if row is None:
             return None
         if row.created_at <= present() - KEPT:
-            self._rows.execute(delete(AnswerRow).where(AnswerRow.key == key))
+            self._session.execute(delete(AnswerRow).where(AnswerRow.key == key))
             return None
-        answer = Answer(**json.loads(self._sealer.open(row.sealed, *self._place(key))))
-        if row.fingerprint != self._sealer.mark(fingerprint, *self._place(key)):
-            raise IdempotencyConflictError("this idempotency key came with another request before")
+        answer = Answer(**json.loads(self._transaction.sealer.open(row.sealed, *self._place(key))))
+        if row.fingerprint != self._transaction.sealer.mark(fingerprint, *self._place(key)):
+            raise IdempotencyConflictError(
+                "this idempotency key was used with a different request; use a new key"
+            )
         return answer
 
     def remember(
         self, key: str, fingerprint: str, status: int, body: Any, headers: Mapping[str, str]
     ) -> None:
-        """Keep an answer for 24 hours. :meth:`recall` in the same work comes first."""
+        """Store an answer for 24 hours. :meth:`recall` in the same unit of work comes first."""
         answer = json.dumps({"status": status, "body": body, "headers": dict(headers)})
-        self._rows.add(
+        self._session.add(
             AnswerRow(
-                organisation_id=self.organisation_id,
+                organisation_id=self._transaction.organisation_id,
                 key=key,
                 # A plain hash would tell a caller's number to whoever tries them all.
-                fingerprint=self._sealer.mark(fingerprint, *self._place(key)),
-                sealed=self._sealer.seal(answer, *self._place(key)),
+                fingerprint=self._transaction.sealer.mark(fingerprint, *self._place(key)),
+                sealed=self._transaction.sealer.seal(answer, *self._place(key)),
                 created_at=present(),
             )
         )
 
     def _place(self, key: str) -> tuple[str, ...]:
-        return "answers", self.organisation_id, key
+        return "answers", self._transaction.organisation_id, key

@@ -1,4 +1,4 @@
-"""Who changed what, and what all parts of a transaction have in common."""
+"""Who changed what."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from routing_engine.store.database import Database
 from routing_engine.store.pages import Page, page_of
-from routing_engine.store.rows import Rows
-from routing_engine.store.sealing import Sealer
 from routing_engine.store.tables import AuditRow, new_id, present
-from routing_engine.store.totals import Alike, Counted
+from routing_engine.store.transaction import Transaction
 
-__all__ = ["Audit", "Audited"]
+__all__ = ["Audit", "Audits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +34,29 @@ class Audit:
     detail: dict[str, Any]
 
 
-class Audited:
-    """The transaction of one organisation that each part of a work reads and writes in."""
+class Audits:
+    """The audit log of an organisation."""
 
-    def __init__(self, database: Database, rows: Rows, sealer: Sealer, actor: str) -> None:
-        self._database = database
-        self._rows = rows
-        self._sealer = sealer
-        self._actor = actor
-        self._counted: dict[Alike, Counted] = {}
-        self._position: int | None = None
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
-    @property
-    def organisation_id(self) -> str:
-        """Whose rows these are."""
-        owner = self._rows.organisation
-        assert isinstance(owner, str)
-        return owner
-
-    def audit(
+    def record(
         self, action: str, object_id: str, detail: dict[str, Any] | None = None, actor: str = ""
     ) -> None:
-        """Write down a change. What the work changes itself is written down already."""
-        self._audit_all(action, [(object_id, detail or {})], actor)
+        """Record a change. Changes made by this unit of work are recorded already."""
+        self.record_all(action, [(object_id, detail or {})], actor)
 
-    def _audit_all(
+    def record_all(
         self, action: str, changes: Iterable[tuple[str, dict[str, Any]]], actor: str = ""
     ) -> None:
+        """Record many changes of a kind: (object id, detail) of each."""
         at = present()
         rows = [
             {
-                "organisation_id": self.organisation_id,
+                "organisation_id": self._transaction.organisation_id,
                 "id": new_id("aud"),
                 "at": at,
-                "actor": actor or self._actor,
+                "actor": actor or self._transaction.actor,
                 "action": action,
                 "object_id": object_id,
                 "detail": detail,
@@ -78,12 +64,12 @@ class Audited:
             for object_id, detail in changes
         ]
         if rows:
-            self._rows.execute(insert(AuditRow), rows)
+            self._transaction.session.execute(insert(AuditRow), rows)
 
-    def audits(self, limit: int = 50, cursor: str | None = None) -> Page[Audit]:
+    def page(self, limit: int = 50, cursor: str | None = None) -> Page[Audit]:
         """Changes, newest first."""
         return page_of(
-            self._rows,
+            self._transaction.session,
             select(AuditRow),
             (AuditRow.at, AuditRow.id),
             lambda row: Audit(row.id, row.at, row.actor, row.action, row.object_id, row.detail),

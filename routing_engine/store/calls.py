@@ -11,10 +11,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import defer
 
 from routing_engine.errors import NotFoundError
-from routing_engine.store.auditing import Audited
 from routing_engine.store.database import Database
 from routing_engine.store.pages import Page, page_of
-from routing_engine.store.rows import Rows
+from routing_engine.store.scoped_session import ScopedSession
 from routing_engine.store.tables import CallRecord, DecisionRecord
 from routing_engine.store.totals import (
     Alike,
@@ -25,6 +24,7 @@ from routing_engine.store.totals import (
     day_of,
     write_totals,
 )
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["CallRow", "Calls", "DecisionRow", "insert_decisions"]
 
@@ -83,17 +83,22 @@ class DecisionRow:
     is_alone: bool = False
 
 
-class Calls(Audited):
+class Calls:
     """The calls of an organisation."""
 
-    def put_call(self, call: CallRow) -> None:
-        """Store a call, or what has become of it."""
-        row = self._rows.scalar(
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._counted: dict[Alike, Counted] = {}
+
+    def put(self, call: CallRow) -> None:
+        """Insert or update a call."""
+        row = self._session.scalar(
             select(CallRecord).where(CallRecord.id == call.id).with_for_update()
         )
         if row is None:
-            row = CallRecord(organisation_id=self.organisation_id, id=call.id)
-            self._rows.add(row)
+            row = CallRecord(organisation_id=self._transaction.organisation_id, id=call.id)
+            self._session.add(row)
         else:
             self._count(row, -1)
         for name in _CLEAR:
@@ -101,10 +106,12 @@ class Calls(Audited):
         for name in _SEALED:
             text = getattr(call, name)
             place = self._call_place(call.id, name)
-            setattr(row, name, None if text is None else self._sealer.seal(text, *place))
+            setattr(
+                row, name, None if text is None else self._transaction.sealer.seal(text, *place)
+            )
         self._count(row, +1)
 
-    def call(self, call_id: str) -> CallRow:
+    def get(self, call_id: str) -> CallRow:
         """One call, with what is sealed in it.
 
         Raises:
@@ -112,19 +119,19 @@ class Calls(Audited):
             WrongSecretError: it was sealed with another secret.
         """
         query = select(CallRecord).where(CallRecord.id == call_id)
-        if self._rows.writing:
+        if self._session.writing:
             query = query.with_for_update()
-        row = self._rows.scalar(query)
+        row = self._session.scalar(query)
         if row is None:
             raise NotFoundError("call", call_id)
         opened = {
-            name: self._sealer.open(sealed, *self._call_place(call_id, name))
+            name: self._transaction.sealer.open(sealed, *self._call_place(call_id, name))
             for name in _SEALED
             if (sealed := getattr(row, name)) is not None
         }
         return _call(row, **opened)
 
-    def calls(
+    def page(
         self,
         agent_id: str,
         limit: int = 50,
@@ -143,7 +150,7 @@ class Calls(Audited):
             query = query.where(CallRecord.opened_at < until)
         query = came_out(query, CallRecord, outcome, rule)
         return page_of(
-            self._rows,
+            self._session,
             query.options(defer(CallRecord.record), defer(CallRecord.handoff)),
             (CallRecord.opened_at, CallRecord.id),
             _call,
@@ -157,7 +164,7 @@ class Calls(Audited):
     ) -> Page[DecisionRow]:
         """Decisions of a call, in order."""
         return page_of(
-            self._rows,
+            self._session,
             select(DecisionRecord).where(DecisionRecord.call_id == call_id),
             (DecisionRecord.decided_at, DecisionRecord.id),
             _decision,
@@ -174,12 +181,12 @@ class Calls(Audited):
         outcome: str | None = None,
         rule: str | None = None,
     ) -> Totals:
-        """How the calls that :meth:`calls` lists came out, all pages of it together."""
-        self._write_totals()
-        return add_up(self._rows, agent_id, since=since, until=until, outcome=outcome, rule=rule)
+        """How the calls that :meth:`page` lists came out, all pages of it together."""
+        self.write_totals()
+        return add_up(self._session, agent_id, since=since, until=until, outcome=outcome, rule=rule)
 
     def _call_place(self, call_id: str, column: str) -> tuple[str, ...]:
-        return "calls", self.organisation_id, column, call_id
+        return "calls", self._transaction.organisation_id, column, call_id
 
     def _count(self, row: CallRecord, times: int) -> None:
         alike = Alike(
@@ -192,13 +199,18 @@ class Calls(Audited):
         counted = Counted(1, int(row.transferred), row.failed_transfers)
         self._counted[alike] = self._counted.get(alike, Counted()).plus(counted, times)
 
-    def _write_totals(self) -> None:
-        """Last in a transaction: rows that many calls share are locked no longer than need be."""
-        write_totals(self._database, self._rows, self._counted)
+    def write_totals(self) -> None:
+        """Add this transaction's calls to the totals.
+
+        Last in a transaction: rows that many calls share are locked no longer than need be.
+        """
+        write_totals(self._transaction.database, self._session, self._counted)
         self._counted.clear()
 
 
-def insert_decisions(database: Database, rows: Rows, decisions: Iterable[DecisionRow]) -> None:
+def insert_decisions(
+    database: Database, rows: ScopedSession, decisions: Iterable[DecisionRow]
+) -> None:
     """Store decisions, and a call for each that was asked for by itself."""
     made: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []

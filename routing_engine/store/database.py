@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from routing_engine.errors import InvalidValueError, MissingExtraError, StoreUnavailableError
-from routing_engine.store.rows import All, Rows
+from routing_engine.store.scoped_session import All, ScopedSession
 
 if TYPE_CHECKING:
     import psycopg
@@ -100,11 +100,11 @@ class Database:
         self.insert: Final[Any] = sqlite.insert if self.is_sqlite else postgresql.insert
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     @contextmanager
-    def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[Rows]:
+    def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[ScopedSession]:
         """One transaction; committed at the end, undone where anything is raised.
 
         Raises:
@@ -115,19 +115,19 @@ class Database:
         with (
             self._turn(writing=writing),
             _translated(),
-            Rows(engine, organisation, writing=writing) as rows,
+            ScopedSession(engine, organisation, writing=writing) as rows,
             rows.begin(),
         ):
             yield rows
 
     @contextmanager
-    def spare_transaction(self, organisation: str) -> Iterator[Rows | None]:
+    def spare_transaction(self, organisation: str) -> Iterator[ScopedSession | None]:
         """A short transaction that writes; None in place of waiting for another writer."""
         if not self._writer.acquire(blocking=False):
             yield None
             return
         try:
-            with Rows(self._spare, organisation, writing=True) as rows, rows.begin():
+            with ScopedSession(self._spare, organisation, writing=True) as rows, rows.begin():
                 yield rows
         except sqlalchemy.exc.OperationalError as error:
             _logger.info("skipped a write: %s", type(error.orig).__name__)
@@ -140,19 +140,21 @@ class Database:
             yield
             return
         if not self._writer.acquire(timeout=BUSY_TIMEOUT_S):
-            raise StoreUnavailableError(f"others have been writing for {BUSY_TIMEOUT_S:g} s")
+            raise StoreUnavailableError(
+                f"no write lock on the database within {BUSY_TIMEOUT_S:g} s; retry"
+            )
         try:
             yield
         finally:
             self._writer.release()
 
-    def lock(self, rows: Rows, name: str) -> None:
+    def lock(self, rows: ScopedSession, name: str) -> None:
         """Wait until no other writing transaction holds this name; held until the end of ours."""
         if not self.is_sqlite:
             number = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]
             rows.call("pg_advisory_xact_lock", int.from_bytes(number, signed=True))
 
-    def notify(self, rows: Rows) -> None:
+    def notify(self, rows: ScopedSession) -> None:
         """Tell who listens, when this transaction is committed."""
         if not self.is_sqlite:
             rows.call("pg_notify", CHANNEL, "")
@@ -185,15 +187,17 @@ def _normalised(url: str | URL) -> URL:
         url = make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise InvalidValueError(
-            "a store is at sqlite:///routing.db or postgresql://user:password@host/name"
+            "invalid database URL; expected sqlite:///routing.db or postgresql://user:password@host/name"
         ) from None
     backend = url.get_backend_name()
     if backend == "sqlite":
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise InvalidValueError("a store needs a file: sqlite:///routing.db")
+            raise InvalidValueError(
+                "an in-memory database is not supported; use a file: sqlite:///routing.db"
+            )
         return url
     if backend != "postgresql":
-        raise InvalidValueError(f"a store is in SQLite or PostgreSQL, not in {backend}")
+        raise InvalidValueError(f"unsupported database {backend!r}; use SQLite or PostgreSQL")
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
@@ -223,8 +227,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlalchemy.exc.DataError, UnicodeEncodeError):
-        raise InvalidValueError("a value that the database cannot hold, such as \\0") from None
+        raise InvalidValueError(
+            "a value contains what the database cannot store, such as \\0"
+        ) from None
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
     except sqlalchemy.exc.TimeoutError as error:
-        raise StoreUnavailableError("all connections to the database are in use") from error
+        raise StoreUnavailableError(
+            "the connection pool of the database is exhausted; retry"
+        ) from error

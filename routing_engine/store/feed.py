@@ -1,4 +1,4 @@
-"""What is published, for engines that follow it."""
+"""The feed of published locations, for engines that follow it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.store.database import CHANNEL, Database
 from routing_engine.store.reading import read_locations
-from routing_engine.store.rows import ALL, All, Rows
+from routing_engine.store.scoped_session import ALL, All, ScopedSession
 from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Feed:
     In the feed of one organisation a location has its own id, in the feed of all its agent's.
 
     Args:
-        organisation: whose; :data:`~routing_engine.store.rows.ALL` for everybody's.
+        organisation: whose; :data:`~routing_engine.store.scoped_session.ALL` for everybody's.
     """
 
     def __init__(self, database: Database, organisation: str | All) -> None:
@@ -191,5 +191,5 @@ class Feed:
             self.close()
 
 
-def _position(rows: Rows) -> int:
+def _position(rows: ScopedSession) -> int:
     return rows.scalars(select(FeedCounter.position).where(FeedCounter.id == 1)).one()

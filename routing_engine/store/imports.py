@@ -12,9 +12,12 @@ from sqlalchemy import insert, select
 
 from routing_engine.errors import ConflictError, NotFoundError, PreconditionFailedError
 from routing_engine.store.agents import Agent, agent_of
+from routing_engine.store.announcing import Announcements
+from routing_engine.store.auditing import Audits
+from routing_engine.store.drafts import chunks
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.tables import AgentRow, ImportRow, VersionRow, new_id, present
-from routing_engine.store.versions import Versions, chunks
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["Import", "ImportedDraft", "Imports"]
 
@@ -56,16 +59,24 @@ class ImportedDraft:
     location: str | None = None
 
 
-class Imports(Versions):
+class Imports:
     """The imports of an organisation."""
 
-    def create_import(
+    def __init__(
+        self, transaction: Transaction, audits: Audits, announcements: Announcements
+    ) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._audits = audits
+        self._announcements = announcements
+
+    def create(
         self, *, status: str, n_total: int = 0, report: dict[str, Any] | None = None
     ) -> Import:
         """A new import."""
         now = present()
         row = ImportRow(
-            organisation_id=self.organisation_id,
+            organisation_id=self._transaction.organisation_id,
             id=new_id("imp"),
             status=status,
             n_done=0,
@@ -74,22 +85,22 @@ class Imports(Versions):
             created_at=now,
             updated_at=now,
         )
-        self._rows.add(row)
-        self.audit("import.create", row.id)
+        self._session.add(row)
+        self._audits.record("import.create", row.id)
         return _import(row)
 
-    def import_(self, import_id: str) -> Import:
+    def get(self, import_id: str) -> Import:
         """One import.
 
         Raises:
             NotFoundError: there is no such import.
         """
-        return _import(self._import(import_id))
+        return _import(self._row(import_id))
 
-    def imports(self, limit: int = 50, cursor: str | None = None) -> Page[Import]:
+    def page(self, limit: int = 50, cursor: str | None = None) -> Page[Import]:
         """Imports, newest first."""
         return page_of(
-            self._rows,
+            self._session,
             select(ImportRow),
             (ImportRow.created_at, ImportRow.id),
             _import,
@@ -98,7 +109,7 @@ class Imports(Versions):
             newest_first=True,
         )
 
-    def update_import(
+    def update(
         self,
         import_id: str,
         *,
@@ -107,12 +118,12 @@ class Imports(Versions):
         n_total: int | None = None,
         report: dict[str, Any] | None = None,
     ) -> Import:
-        """Say how far an import is; what is None stays.
+        """Update the progress of an import; what is None stays.
 
         Raises:
             NotFoundError: there is no such import.
         """
-        row = self._import(import_id)
+        row = self._row(import_id)
         given = {"status": status, "n_done": n_done, "n_total": n_total, "report": report}
         for name, value in given.items():
             if value is not None:
@@ -120,10 +131,10 @@ class Imports(Versions):
         row.updated_at = present()
         return _import(row)
 
-    def apply_import(
+    def apply(
         self, drafts: Iterable[ImportedDraft], *, note: str = "", actor: str = ""
     ) -> list[Agent]:
-        """Make drafts what a sheet says, and publish those that are to be; all or nothing.
+        """Create or update drafts from a sheet, and publish those marked so; all or nothing.
 
         Returns:
             The agents, in the order given.
@@ -145,15 +156,17 @@ class Imports(Versions):
                     raise PreconditionFailedError(agent.id, found.etag)
             elif agent is not None:
                 raise ConflictError(f"another agent answers location {location_id!r}")
-        self._update(agents, given, now)
-        agents |= self._insert([draft for name, draft in given.items() if name not in agents], now)
+        self._update_agents(agents, given, now)
+        agents |= self._insert_agents(
+            [draft for name, draft in given.items() if name not in agents], now
+        )
         published = [
             (agents[name], draft) for name, draft in given.items() if draft.location is not None
         ]
         if published:
             self._insert_versions(published, note, now, actor)
-            self._announce([agent for agent, _ in published])
-        self._audit_all(
+            self._announcements.announce([agent for agent, _ in published])
+        self._audits.record_all(
             "agent.import",
             (
                 (
@@ -171,14 +184,14 @@ class Imports(Versions):
         found: dict[str, AgentRow] = {}
         ids: list[str] = []
         for some in chunks(location_ids):
-            ids += self._rows.scalars(select(AgentRow.id).where(AgentRow.location_id.in_(some)))
+            ids += self._session.scalars(select(AgentRow.id).where(AgentRow.location_id.in_(some)))
         for some in chunks(sorted(ids)):
             query = select(AgentRow).where(AgentRow.id.in_(some)).order_by(AgentRow.id)
-            for row in self._rows.scalars(query.with_for_update(key_share=True)):
+            for row in self._session.scalars(query.with_for_update(key_share=True)):
                 found[row.location_id] = row
         return found
 
-    def _update(
+    def _update_agents(
         self, agents: dict[str, AgentRow], given: dict[str, ImportedDraft], now: datetime
     ) -> None:
         for name, agent in agents.items():
@@ -189,14 +202,14 @@ class Imports(Versions):
             if draft.location is not None:
                 agent.n_versions += 1
                 agent.version = agent.n_versions
-        self._rows.flush()  # in batches: every row has the same columns
+        self._session.flush()  # in batches: every row has the same columns
 
-    def _insert(self, drafts: list[ImportedDraft], now: datetime) -> dict[str, AgentRow]:
+    def _insert_agents(self, drafts: list[ImportedDraft], now: datetime) -> dict[str, AgentRow]:
         made: dict[str, AgentRow] = {}
         for draft in drafts:
             n_versions = int(draft.location is not None)
             made[draft.location_id] = AgentRow(
-                organisation_id=self.organisation_id,
+                organisation_id=self._transaction.organisation_id,
                 id=new_id("agt"),
                 location_id=draft.location_id,
                 name=draft.name,
@@ -210,9 +223,9 @@ class Imports(Versions):
                 created_at=now,
                 updated_at=now,
             )
-        self._rows.add_all(made.values())
+        self._session.add_all(made.values())
         try:
-            self._rows.flush()
+            self._session.flush()
         except sqlalchemy.exc.IntegrityError:
             raise ConflictError(
                 "another agent was made meanwhile for one of the locations"
@@ -222,11 +235,11 @@ class Imports(Versions):
     def _insert_versions(
         self, published: list[tuple[AgentRow, ImportedDraft]], note: str, now: datetime, actor: str
     ) -> None:
-        self._rows.execute(
+        self._session.execute(
             insert(VersionRow),
             [
                 {
-                    "organisation_id": self.organisation_id,
+                    "organisation_id": self._transaction.organisation_id,
                     "agent_id": agent.id,
                     "number": agent.n_versions,
                     "snapshot": draft.snapshot or {},
@@ -234,14 +247,14 @@ class Imports(Versions):
                     "note": note,
                     "forced": None,
                     "created_at": now,
-                    "created_by": actor or self._actor,
+                    "created_by": actor or self._transaction.actor,
                 }
                 for agent, draft in published
             ],
         )
 
-    def _import(self, import_id: str) -> ImportRow:
-        row = self._rows.scalar(select(ImportRow).where(ImportRow.id == import_id))
+    def _row(self, import_id: str) -> ImportRow:
+        row = self._session.scalar(select(ImportRow).where(ImportRow.id == import_id))
         if row is None:
             raise NotFoundError("import", import_id)
         return row

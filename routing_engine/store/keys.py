@@ -13,10 +13,11 @@ from typing import Final
 from sqlalchemy import delete, select
 
 from routing_engine.errors import InvalidValueError, NotFoundError
-from routing_engine.store.auditing import Audited
+from routing_engine.store.auditing import Audits
 from routing_engine.store.pages import Page, page_of
-from routing_engine.store.rows import Rows
+from routing_engine.store.scoped_session import ScopedSession
 from routing_engine.store.tables import KeyRow, new_id, present
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["Key", "Keys", "Principal", "find_principal"]
 
@@ -56,10 +57,15 @@ class Principal:
     expires_at: datetime | None = None
 
 
-class Keys(Audited):
+class Keys:
     """The keys of an organisation."""
 
-    def create_key(
+    def __init__(self, transaction: Transaction, audits: Audits) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._audits = audits
+
+    def create(
         self,
         name: str,
         scopes: Iterable[str],
@@ -74,9 +80,11 @@ class Keys(Audited):
         if token is None:
             token = f"rk_{secrets.token_urlsafe(33)}"
         elif len(token) < MIN_TOKEN_LENGTH or not token.isascii():
-            raise InvalidValueError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters")
+            raise InvalidValueError(
+                f"a token must have at least {MIN_TOKEN_LENGTH} ASCII characters"
+            )
         row = KeyRow(
-            organisation_id=self.organisation_id,
+            organisation_id=self._transaction.organisation_id,
             id=new_id("key"),
             name=name,
             prefix=token[:PREFIX_LENGTH],
@@ -86,30 +94,30 @@ class Keys(Audited):
             expires_at=expires_at,
             last_used_at=None,
         )
-        self._rows.add(row)
-        self.audit("key.create", row.id, {"name": name, "scopes": row.scopes})
+        self._session.add(row)
+        self._audits.record("key.create", row.id, {"name": name, "scopes": row.scopes})
         return _key(row), token
 
-    def keys(self, limit: int = 50, cursor: str | None = None) -> Page[Key]:
+    def page(self, limit: int = 50, cursor: str | None = None) -> Page[Key]:
         """Keys, oldest first."""
         order = (KeyRow.created_at, KeyRow.id)
-        return page_of(self._rows, select(KeyRow), order, _key, limit=limit, cursor=cursor)
+        return page_of(self._session, select(KeyRow), order, _key, limit=limit, cursor=cursor)
 
-    def delete_key(self, key_id: str) -> None:
-        """Take a key back, at once.
+    def delete(self, key_id: str) -> None:
+        """Revoke a key at once.
 
         Raises:
             NotFoundError: there is no such key.
         """
-        deleted = self._rows.execute(
+        deleted = self._session.execute(
             delete(KeyRow).where(KeyRow.id == key_id).returning(KeyRow.id)
         ).first()
         if deleted is None:
             raise NotFoundError("key", key_id)
-        self.audit("key.delete", key_id)
+        self._audits.record("key.delete", key_id)
 
 
-def find_principal(rows: Rows, token: str, now: datetime) -> tuple[Principal, bool] | None:
+def find_principal(rows: ScopedSession, token: str, now: datetime) -> tuple[Principal, bool] | None:
     """Who a token belongs to, and whether its use is to be noted; None for nobody.
 
     Tokens are found by their visible prefix and compared by hash, in constant time.

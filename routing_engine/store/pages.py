@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor is where the last page ended, so that none is skipped or shown twice."""
+"""Keyset pagination: a cursor is where the last page ended; no row is skipped or repeated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.store.rows import Rows
+from routing_engine.store.scoped_session import ScopedSession
 
 __all__ = ["MAX_LIMIT", "Page", "page_of"]
 
@@ -36,7 +36,7 @@ class Page(Generic[T]):
 
 
 def page_of(
-    rows: Rows,
+    rows: ScopedSession,
     query: Select[Any],
     order: Sequence[InstrumentedAttribute[Any]],
     make: Callable[[Any], T],
@@ -55,7 +55,7 @@ def page_of(
         InvalidValueError: the limit is out of range, or the cursor is not one of this list.
     """
     if not 1 <= limit <= MAX_LIMIT:
-        raise InvalidValueError(f"a page has 1 to {MAX_LIMIT} items, not {limit}")
+        raise InvalidValueError(f"limit must be 1 to {MAX_LIMIT}, got {limit}")
     if cursor is not None:
         place = tuple_(*order)
         after = tuple_(*_read(cursor, order))
@@ -94,5 +94,7 @@ def _read(cursor: str, order: Sequence[InstrumentedAttribute[Any]]) -> list[Any]
             if isinstance(value, int) and abs(value) >= 1 << 62:
                 raise ValueError
     except (ValueError, TypeError, RecursionError):
-        raise InvalidValueError("the cursor is not one that this list gave") from None
+        raise InvalidValueError(
+            "invalid cursor; pass the nextCursor of an earlier page of the same list"
+        ) from None
     return values

@@ -32,7 +32,7 @@ class Sealer:
 
     def __init__(self, secret: bytes) -> None:
         if not isinstance(secret, bytes) or len(secret) != 32:
-            raise InvalidValueError("the secret of a store is 32 bytes")
+            raise InvalidValueError("the secret of a store must be exactly 32 bytes")
         self._cipher = AESGCM(secret)
         self._marking = hashlib.sha256(b"marks" + secret).digest()
         self._head = _FORMAT + hashlib.sha256(b"which secret" + secret).digest()[:_MARK_BYTES]

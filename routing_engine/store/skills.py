@@ -10,8 +10,10 @@ from sqlalchemy import delete, func, insert, select
 
 from routing_engine.errors import NotFoundError
 from routing_engine.store.agents import Agents
+from routing_engine.store.auditing import Audits
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.tables import SkillRow, new_id, present
+from routing_engine.store.transaction import Transaction
 
 __all__ = ["Skill", "Skills"]
 
@@ -32,7 +34,7 @@ class Skill:
     updated_at: datetime
 
 
-class Skills(Agents):
+class Skills:
     """The skills of an organisation's agents.
 
     Each of these raises :class:`~routing_engine.errors.NotFoundError` where there is no such
@@ -40,11 +42,17 @@ class Skills(Agents):
     is given and is not the draft's etag.
     """
 
-    def skills(self, agent_id: str, limit: int = 50, cursor: str | None = None) -> Page[Skill]:
+    def __init__(self, transaction: Transaction, audits: Audits, agents: Agents) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._audits = audits
+        self._agents = agents
+
+    def page(self, agent_id: str, limit: int = 50, cursor: str | None = None) -> Page[Skill]:
         """Skills of an agent, in the order they were made."""
-        etag = self.agent(agent_id).etag
+        etag = self._agents.get(agent_id).etag
         return page_of(
-            self._rows,
+            self._session,
             select(SkillRow).where(SkillRow.agent_id == agent_id),
             (SkillRow.place, SkillRow.id),
             lambda row: _skill(row, etag),
@@ -52,22 +60,20 @@ class Skills(Agents):
             cursor=cursor,
         )
 
-    def skill(self, agent_id: str, skill_id: str) -> Skill:
+    def get(self, agent_id: str, skill_id: str) -> Skill:
         """One skill."""
-        etag = self.agent(agent_id).etag
+        etag = self._agents.get(agent_id).etag
         return _skill(self._skill(agent_id, skill_id), etag)
 
-    def create_skill(
-        self, agent_id: str, document: dict[str, Any], if_match: str | None = None
-    ) -> Skill:
+    def create(self, agent_id: str, document: dict[str, Any], if_match: str | None = None) -> Skill:
         """A new skill, after the others."""
-        agent = self._agent(agent_id, if_match)
-        last = self._rows.scalar(
+        agent = self._agents.row(agent_id, if_match)
+        last = self._session.scalar(
             select(func.max(SkillRow.place)).where(SkillRow.agent_id == agent_id)
         )
         now = present()
         row = SkillRow(
-            organisation_id=self.organisation_id,
+            organisation_id=self._transaction.organisation_id,
             id=new_id("skl"),
             agent_id=agent_id,
             place=0 if last is None else last + 1,
@@ -75,12 +81,12 @@ class Skills(Agents):
             created_at=now,
             updated_at=now,
         )
-        self._rows.add(row)
-        self._touch(agent)
-        self.audit("skill.create", row.id, {"agentId": agent_id})
-        return _skill(row, self.agent(agent_id).etag)
+        self._session.add(row)
+        self._agents.touch(agent)
+        self._audits.record("skill.create", row.id, {"agentId": agent_id})
+        return _skill(row, self._agents.get(agent_id).etag)
 
-    def update_skill(
+    def update(
         self,
         agent_id: str,
         skill_id: str,
@@ -88,40 +94,40 @@ class Skills(Agents):
         if_match: str | None = None,
     ) -> Skill:
         """Replace a skill's document."""
-        agent = self._agent(agent_id, if_match)
+        agent = self._agents.row(agent_id, if_match)
         row = self._skill(agent_id, skill_id)
         row.document = document
         row.updated_at = present()
-        self._touch(agent)
-        self.audit("skill.update", skill_id, {"agentId": agent_id})
-        return _skill(row, self.agent(agent_id).etag)
+        self._agents.touch(agent)
+        self._audits.record("skill.update", skill_id, {"agentId": agent_id})
+        return _skill(row, self._agents.get(agent_id).etag)
 
-    def delete_skill(self, agent_id: str, skill_id: str, if_match: str | None = None) -> None:
+    def delete(self, agent_id: str, skill_id: str, if_match: str | None = None) -> None:
         """Take a skill out of the draft."""
-        agent = self._agent(agent_id, if_match)
-        self._rows.delete(self._skill(agent_id, skill_id))
-        self._touch(agent)
-        self.audit("skill.delete", skill_id, {"agentId": agent_id})
+        agent = self._agents.row(agent_id, if_match)
+        self._session.delete(self._skill(agent_id, skill_id))
+        self._agents.touch(agent)
+        self._audits.record("skill.delete", skill_id, {"agentId": agent_id})
 
     def _skill(self, agent_id: str, skill_id: str) -> SkillRow:
-        row = self._rows.scalar(
+        row = self._session.scalar(
             select(SkillRow).where(SkillRow.agent_id == agent_id, SkillRow.id == skill_id)
         )
         if row is None:
             raise NotFoundError("skill", skill_id)
         return row
 
-    def _skill_documents(self, agent_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    def documents(self, agent_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
         """Skills of many agents as a version holds them: each document with its id."""
         found: dict[str, list[dict[str, Any]]] = {}
         query = select(SkillRow).where(SkillRow.agent_id.in_(agent_ids))
-        for row in self._rows.scalars(query.order_by(SkillRow.place, SkillRow.id)):
+        for row in self._session.scalars(query.order_by(SkillRow.place, SkillRow.id)):
             found.setdefault(row.agent_id, []).append({**row.document, "id": row.id})
         return found
 
-    def _restore_skills(self, agent_id: str, documents: list[dict[str, Any]]) -> None:
+    def restore(self, agent_id: str, documents: list[dict[str, Any]]) -> None:
         """Make an agent's skills what a version held."""
-        self._rows.execute(
+        self._session.execute(
             delete(SkillRow)
             .where(SkillRow.agent_id == agent_id)
             .execution_options(synchronize_session=False)
@@ -129,7 +135,7 @@ class Skills(Agents):
         now = present()
         rows = [
             {
-                "organisation_id": self.organisation_id,
+                "organisation_id": self._transaction.organisation_id,
                 "id": document["id"],
                 "agent_id": agent_id,
                 "place": place,
@@ -140,7 +146,7 @@ class Skills(Agents):
             for place, document in enumerate(documents)
         ]
         if rows:
-            self._rows.execute(insert(SkillRow), rows)
+            self._session.execute(insert(SkillRow), rows)
 
 
 def _skill(row: SkillRow, etag: str) -> Skill:

@@ -15,7 +15,7 @@ from routing_engine.store.calls import DecisionRow, insert_decisions
 from routing_engine.store.database import Database
 from routing_engine.store.feed import Feed
 from routing_engine.store.keys import Principal, find_principal
-from routing_engine.store.rows import ALL
+from routing_engine.store.scoped_session import ALL
 from routing_engine.store.sealing import Sealer
 from routing_engine.store.tables import (
     AnswerRow,
@@ -25,7 +25,8 @@ from routing_engine.store.tables import (
     new_id,
     present,
 )
-from routing_engine.store.work import Work
+from routing_engine.store.transaction import Transaction
+from routing_engine.store.unit_of_work import UnitOfWork
 
 __all__ = ["Store"]
 
@@ -62,7 +63,7 @@ class Store:
         return cls(database, sealer)
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -72,7 +73,7 @@ class Store:
         self.close()
 
     def ping(self) -> None:
-        """Ask the database something.
+        """Check that the database answers.
 
         Raises:
             StoreUnavailableError: it does not answer.
@@ -89,13 +90,15 @@ class Store:
             return work.organisation_id
 
     @contextmanager
-    def founding(self, name: str, *, actor: str = "") -> Iterator[Work]:
+    def founding(self, name: str, *, actor: str = "") -> Iterator[UnitOfWork]:
         """One transaction that makes an organisation, with all that it begins with."""
-        with self.work(new_id("org"), actor=actor) as work:
-            row = OrganisationRow(id=work.organisation_id, name=name, created_at=present())
-            work._rows.add(row)
-            work._rows.flush()  # what is added next refers to it
-            yield work
+        organisation_id = new_id("org")
+        with self._transaction(organisation_id, actor) as transaction:
+            session = transaction.session
+            session.add(OrganisationRow(id=organisation_id, name=name, created_at=present()))
+            session.flush()  # what is added next refers to it
+            with _finished(transaction) as work:
+                yield work
 
     def organisations(self) -> list[tuple[str, str]]:
         """Id and name of each, oldest first."""
@@ -106,7 +109,7 @@ class Store:
             return [(row.id, row.name) for row in found]
 
     @contextmanager
-    def work(self, organisation_id: str, *, actor: str = "") -> Iterator[Work]:
+    def work(self, organisation_id: str, *, actor: str = "") -> Iterator[UnitOfWork]:
         """One transaction that writes; committed at its end, undone where anything is raised.
 
         Args:
@@ -116,23 +119,29 @@ class Store:
             StoreUnavailableError: the database does not answer, or is too busy.
             InvalidValueError: a value that the database cannot hold.
         """
-        with self._database.transaction(organisation_id, writing=True) as rows:
-            work = Work(self._database, rows, self._sealer, actor)
+        with (
+            self._transaction(organisation_id, actor) as transaction,
+            _finished(transaction) as work,
+        ):
             yield work
-            work._write_totals()
 
     @contextmanager
-    def read(self, organisation_id: str) -> Iterator[Work]:
+    def _transaction(self, organisation_id: str, actor: str) -> Iterator[Transaction]:
+        with self._database.transaction(organisation_id, writing=True) as rows:
+            yield Transaction(self._database, rows, self._sealer, actor)
+
+    @contextmanager
+    def read(self, organisation_id: str) -> Iterator[UnitOfWork]:
         """One transaction that only reads: all of one moment, and waiting for no writer.
 
         Raises:
             StoreUnavailableError: the database does not answer.
         """
         with self._database.transaction(organisation_id, writing=False) as rows:
-            yield Work(self._database, rows, self._sealer, "")
+            yield UnitOfWork(Transaction(self._database, rows, self._sealer, ""))
 
     def authenticate(self, token: str) -> Principal | None:
-        """Who a token belongs to; None where it is nobody's, deleted or expired.
+        """Authenticate a token; None where it is unknown, deleted or expired.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -181,3 +190,11 @@ class Store:
     def feed(self, organisation_id: str | None = None) -> Feed:
         """What is published, of one organisation or of all; for one reader."""
         return Feed(self._database, ALL if organisation_id is None else organisation_id)
+
+
+@contextmanager
+def _finished(transaction: Transaction) -> Iterator[UnitOfWork]:
+    """A unit of work whose totals are written at its end."""
+    work = UnitOfWork(transaction)
+    yield work
+    work.calls.write_totals()

@@ -71,7 +71,7 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.utcoffset() is None:
-            raise ValueError("a moment needs a time zone")
+            raise ValueError("expected a datetime with a time zone")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 

@@ -1,6 +1,6 @@
 """How calls came out, counted as they are stored.
 
-A million calls are too many to count while somebody waits. Rows of the table ``totals`` hold how
+A million calls are too many to count while somebody waits. ScopedSession of the table ``totals`` hold how
 many calls of an agent came out alike on one UTC day, and change in the transaction that changes a
 call. Only where a question begins or ends within a day are the calls of that day themselves
 counted.
@@ -18,7 +18,7 @@ from sqlalchemy import Executable, Integer, cast, func, literal, select
 
 from routing_engine.model.outcomes import Outcome
 from routing_engine.store.database import Database
-from routing_engine.store.rows import Rows
+from routing_engine.store.scoped_session import ScopedSession
 from routing_engine.store.tables import CallRecord, TotalRow
 
 __all__ = ["Alike", "Counted", "Day", "Totals", "add_up", "came_out", "day_of", "write_totals"]
@@ -95,7 +95,7 @@ class Totals:
         return self.defaulted / self.calls if self.calls else 0.0
 
 
-def write_totals(database: Database, rows: Rows, changes: Mapping[Alike, Counted]) -> None:
+def write_totals(database: Database, rows: ScopedSession, changes: Mapping[Alike, Counted]) -> None:
     """Add to what is counted; in one order everywhere, so that no two writers wait in a ring."""
     given = [
         {**alike._asdict(), **counted._asdict()}
@@ -111,7 +111,7 @@ def write_totals(database: Database, rows: Rows, changes: Mapping[Alike, Counted
 
 
 def add_up(
-    rows: Rows,
+    rows: ScopedSession,
     agent_id: str,
     *,
     since: datetime | None,

@@ -102,7 +102,7 @@ def crashed(tmp_path):
     store = Store.open(url)
     organisation_id = store.create_organisation("Acme")
     with store.work(organisation_id) as work:
-        _, token = work.create_key("all", SCOPES)
+        _, token = work.keys.create("all", SCOPES)
     plane = ControlPlane(settings, store, encoder=HashingEncoder())
     with TestClient(create_app(plane)) as client:
         yield Crashed(plane, InProcess(client, token), organisation_id)

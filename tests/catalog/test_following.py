@@ -29,7 +29,9 @@ def location(location_id, number=BEFORE):
 
 def publish(store, organisation_id, agent_id, compiled):
     with store.work(organisation_id) as work:
-        work.publish(agent_id, snapshot=work.draft(agent_id), location=compiled.model_dump_json())
+        work.versions.publish(
+            agent_id, snapshot=work.drafts.get(agent_id), location=compiled.model_dump_json()
+        )
 
 
 def dialled(engine, location_id):
@@ -52,7 +54,7 @@ def organisation_id(store):
 @pytest.fixture
 def agent_id(store, organisation_id):
     with store.work(organisation_id) as work:
-        agent_id = work.create_agent("Downtown", "store-0042", {}).id
+        agent_id = work.agents.create("Downtown", "store-0042", {}).id
     publish(store, organisation_id, agent_id, location("store-0042"))
     return agent_id
 
@@ -91,13 +93,13 @@ class TestStoreFeed:
         engine = engine_of()
         with engine.follow(store.feed(organisation_id)):
             with store.work(organisation_id) as work:
-                work.unpublish(agent_id)
+                work.versions.unpublish(agent_id)
             eventually(lambda: "store-0042" not in engine)
             publish(store, organisation_id, agent_id, location("store-0042"))
             eventually(lambda: "store-0042" in engine)
             with store.work(organisation_id) as work:
-                work.delete_agent(agent_id)
-                second = work.create_agent("Again", "store-0042", {}).id
+                work.agents.delete(agent_id)
+                second = work.agents.create("Again", "store-0042", {}).id
             publish(store, organisation_id, second, location("store-0042", AFTER))
             eventually(lambda: "store-0042" in engine and dialled(engine, "store-0042") == AFTER)
 
@@ -108,7 +110,7 @@ class TestStoreFeed:
         other = store.create_organisation("Other")
         with engine.follow(store.feed(organisation_id)) as following:
             with store.work(other) as work:
-                theirs = work.create_agent("Theirs", "store-0099", {}).id
+                theirs = work.agents.create("Theirs", "store-0099", {}).id
             publish(store, other, theirs, location("store-0099"))
             eventually(lambda: following.position == 2)
             assert engine.location_ids() == ("store-0042",)
@@ -119,7 +121,7 @@ class TestStoreFeed:
             position = following.position
             engine.save(tmp_path / "snapshot")
         with store.work(organisation_id) as work:
-            second = work.create_agent("Uptown", "store-0043", {}).id
+            second = work.agents.create("Uptown", "store-0043", {}).id
         publish(store, organisation_id, second, location("store-0043"))
         loaded = RoutingEngine.load(tmp_path / "snapshot", encoder=HashingEncoder())
         with loaded.follow(store.feed(organisation_id), since=position) as following:
@@ -130,8 +132,8 @@ class TestStoreFeed:
         self, store, organisation_id, agent_id, caplog
     ):
         with store.work(organisation_id) as work:
-            bad = work.create_agent("Bad", "store-0043", {}).id
-            work.publish(bad, snapshot={}, location='{"caller": "Ada Lovelace"')
+            bad = work.agents.create("Bad", "store-0043", {}).id
+            work.versions.publish(bad, snapshot={}, location='{"caller": "Ada Lovelace"')
         engine = engine_of()
         with engine.follow(store.feed(organisation_id)) as following:
             assert engine.location_ids() == ("store-0042",)
@@ -142,7 +144,7 @@ class TestStoreFeed:
             publish(store, organisation_id, bad, location("store-0043"))
             eventually(lambda: "store-0043" in engine and following.skipped == frozenset())
             with store.work(organisation_id) as work:
-                work.publish(bad, snapshot={}, location="[]")
+                work.versions.publish(bad, snapshot={}, location="[]")
             eventually(lambda: following.skipped == {"store-0043"})
             assert dialled(engine, "store-0043") == BEFORE
 
@@ -151,7 +153,7 @@ class TestStoreFeed:
         names = [f"store-{i}" for i in range(30)]
         with engine.follow(store.feed(organisation_id)) as following:
             with store.work(organisation_id) as work:
-                work.apply_import(
+                work.imports.apply(
                     ImportedDraft(
                         location_id=name,
                         name=name,

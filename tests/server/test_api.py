@@ -551,7 +551,7 @@ def test_a_sheet_whose_routing_tests_fail_is_not_published(api: Served):
         publish="true",
     )
     assert (found["status"], found["report"]["problems"]) == (
-        "failed", ["t-1: its routing tests fail"],
+        "failed", ["t-1: routing tests fail"],
     )  # fmt: skip
     assert api.data("GET", f"/agents/{agent_id}")["version"] is None
 

@@ -142,9 +142,9 @@ def test_without_a_key_that_is_one_nothing_is_told(api: Served):
     ids = existing(api)
     with api.plane.store.work(api.organisation_id) as work:
         before = datetime.now(UTC) - timedelta(seconds=1)
-        _, expired = work.create_key("old", SCOPES, expires_at=before)
-        gone, deleted = work.create_key("gone", SCOPES)
-        work.delete_key(gone.id)
+        _, expired = work.keys.create("old", SCOPES, expires_at=before)
+        gone, deleted = work.keys.create("gone", SCOPES)
+        work.keys.delete(gone.id)
     headers = [
         *("", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", f"Token {api.token}", api.token),
         *("Bearer rk_short", f"Bearer {api.token[:-1]}", f"Bearer {api.token}x"),

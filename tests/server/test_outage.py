@@ -47,7 +47,7 @@ def test_a_lost_database_keeps_the_last_versions_answering(tmp_path, empty_postg
                 assert (routed["destination"], routed["version"]) == (BILLING, 1)
             ready = health.get("/readyz")
             assert ready.status_code == 503
-            assert "the database does not answer" in ready.json()["problems"][0]
+            assert "the database is unavailable" in ready.json()["problems"][0]
             refused = api("PATCH", f"/agents/{agent_id}", json={"name": "B"})
             assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
             assert api("GET", "/agents", token="rk_" + "x" * 44).status_code == 503

@@ -378,7 +378,7 @@ def test_every_change_is_in_the_audit(api: Served):
     agent_id = api.published()
     api.data("DELETE", f"/agents/{agent_id}")
     with api.plane.store.read(api.organisation_id) as work:
-        found = [item.action for item in work.audits(500).items if item.object_id == agent_id]
+        found = [item.action for item in work.audits.page(500).items if item.object_id == agent_id]
     assert found == ["agent.delete", "agent.publish", "agent.create"]
 
 

@@ -29,7 +29,7 @@ def at_once(act, n=N_THREADS):
 def made(store, n=1):
     organisation_id = store.create_organisation("Acme")
     with store.work(organisation_id) as work:
-        ids = [work.create_agent(f"Agent {i}", f"store-{i}", {}).id for i in range(n)]
+        ids = [work.agents.create(f"Agent {i}", f"store-{i}", {}).id for i in range(n)]
     return organisation_id, ids
 
 
@@ -39,12 +39,12 @@ def test_what_is_read_and_written_back_in_one_work_loses_no_update(store):
     def merge(i):
         for j in range(5):
             with store.work(organisation_id) as work:
-                config = work.agent(agent_id).config
-                work.update_agent(agent_id, config={**config, f"{i}.{j}": True})
+                config = work.agents.get(agent_id).config
+                work.agents.update(agent_id, config={**config, f"{i}.{j}": True})
 
     at_once(merge)
     with store.read(organisation_id) as work:
-        agent = work.agent(agent_id)
+        agent = work.agents.get(agent_id)
     assert sorted(agent.config) == sorted(f"{i}.{j}" for i in range(N_THREADS) for j in range(5))
     assert agent.etag == f"r{1 + 5 * N_THREADS}"
 
@@ -54,11 +54,11 @@ def test_of_those_who_name_the_same_etag_one_wins(store):
 
     def change(i):
         with store.read(organisation_id) as work:
-            etag = work.agent(agent_id).etag
+            etag = work.agents.get(agent_id).etag
         seen.wait()
         try:
             with store.work(organisation_id) as work:
-                work.update_agent(agent_id, config={"by": i}, if_match=etag)
+                work.agents.update(agent_id, config={"by": i}, if_match=etag)
         except PreconditionFailedError as error:
             return None, error.current
         return i, None
@@ -68,7 +68,7 @@ def test_of_those_who_name_the_same_etag_one_wins(store):
     [winner] = [i for i, _ in answers if i is not None]
     assert {current for i, current in answers if i is None} == {"r2"}
     with store.read(organisation_id) as work:
-        assert work.agent(agent_id).config == {"by": winner}
+        assert work.agents.get(agent_id).config == {"by": winner}
 
 
 def test_versions_have_no_gaps_and_the_feed_gives_each_position_once(store):
@@ -80,11 +80,11 @@ def test_versions_have_no_gaps_and_the_feed_gives_each_position_once(store):
         for _ in range(n_each):
             agent_id = chance.choice(ids)
             with store.work(organisation_id) as work:
-                work.publish(agent_id, snapshot=work.draft(agent_id), location="{}")
+                work.versions.publish(agent_id, snapshot=work.drafts.get(agent_id), location="{}")
 
     at_once(publish)
     with store.read(organisation_id) as work:
-        numbers = [[v.number for v in work.versions(agent_id).items] for agent_id in ids]
+        numbers = [[v.number for v in work.versions.page(agent_id).items] for agent_id in ids]
     assert all(found == list(range(len(found), 0, -1)) for found in numbers)
     assert sum(map(len, numbers)) == N_THREADS * n_each
     assert store.feed().position() == N_THREADS * n_each
@@ -112,7 +112,7 @@ def test_a_reader_of_the_feed_never_misses_what_commits_late(store):
         for n in range(8):
             for agent_id in ids if i % 2 else reversed(ids):
                 with store.work(organisation_id) as work:
-                    number = work.publish(
+                    number = work.versions.publish(
                         agent_id,
                         snapshot={},
                         location=f'{{"location_id": "x", "default_destination": "+14155550100", '
@@ -135,16 +135,16 @@ def test_a_request_that_comes_twice_at_once_is_done_once(store):
 
     def create(_):
         with store.work(organisation_id) as work:
-            answer = work.recall("key", "fingerprint")
+            answer = work.answers.recall("key", "fingerprint")
             if answer is not None:
                 return answer.body
-            agent = work.create_agent("Downtown", "store-0042", {})
-            work.remember("key", "fingerprint", 201, agent.id, {})
+            agent = work.agents.create("Downtown", "store-0042", {})
+            work.answers.remember("key", "fingerprint", 201, agent.id, {})
             return agent.id
 
     assert len(set(at_once(create))) == 1
     with store.read(organisation_id) as work:
-        assert len(work.agents().items) == 1
+        assert len(work.agents.page().items) == 1
 
 
 def test_of_those_who_make_the_same_agent_one_wins(store):
@@ -153,7 +153,7 @@ def test_of_those_who_make_the_same_agent_one_wins(store):
     def create(_):
         try:
             with store.work(organisation_id) as work:
-                return work.create_agent("Downtown", "store-0042", {}).id
+                return work.agents.create("Downtown", "store-0042", {}).id
         except ConflictError:
             return None
 
@@ -170,10 +170,10 @@ def test_imports_in_any_order_do_not_wait_in_a_ring(store):
             names = [f"store-{n}" for n in range(len(ids))]
             chance.shuffle(names)
             with store.read(organisation_id) as work:
-                drafts = work.drafts(names)
+                drafts = work.drafts.at_locations(names)
             try:
                 with store.work(organisation_id) as work:
-                    work.apply_import(
+                    work.imports.apply(
                         [
                             ImportedDraft(
                                 location_id=name,
@@ -194,7 +194,7 @@ def test_imports_in_any_order_do_not_wait_in_a_ring(store):
     n_applied = sum(at_once(apply))
     assert n_applied >= 1
     with store.read(organisation_id) as work:
-        agents = work.agents().items
+        agents = work.agents.page().items
         assert {agent.version for agent in agents} == {n_applied}
         assert len({agent.name for agent in agents}) == 1
     assert store.feed().position() == n_applied
@@ -211,7 +211,7 @@ def test_calls_counted_at_once_add_up(store):
                 for agent_id in agents:
                     outcome = chance.choice(["transfer", "contain"])
                     call_id = f"cal_{i}_{j}_{agent_id}"
-                    work.put_call(
+                    work.calls.put(
                         CallRow(
                             id=call_id,
                             agent_id=agent_id,
@@ -237,7 +237,7 @@ def test_calls_counted_at_once_add_up(store):
 
     at_once(count)
     with store.read(organisation_id) as work:
-        assert [work.totals(agent_id).calls for agent_id in ids] == [12 * N_THREADS] * 2
+        assert [work.calls.totals(agent_id).calls for agent_id in ids] == [12 * N_THREADS] * 2
 
 
 def test_two_stores_of_one_database_write_in_turn(store, store_url):
@@ -247,22 +247,22 @@ def test_two_stores_of_one_database_write_in_turn(store, store_url):
         def merge(i):
             for j in range(5):
                 with (store, other)[i % 2].work(organisation_id) as work:
-                    config = work.agent(agent_id).config
-                    work.update_agent(agent_id, config={**config, f"{i}.{j}": True})
+                    config = work.agents.get(agent_id).config
+                    work.agents.update(agent_id, config={**config, f"{i}.{j}": True})
 
         at_once(merge, 4)
     with store.read(organisation_id) as work:
-        assert len(work.agent(agent_id).config) == 20
+        assert len(work.agents.get(agent_id).config) == 20
 
 
 def test_a_reader_sees_one_moment_and_waits_for_no_writer(store):
     organisation_id, [agent_id] = made(store)
     with store.read(organisation_id) as reading:
-        assert reading.agent(agent_id).config == {}
+        assert reading.agents.get(agent_id).config == {}
         with store.work(organisation_id) as work:
-            work.update_agent(agent_id, config={"new": True})
+            work.agents.update(agent_id, config={"new": True})
             with store.read(organisation_id) as beside:
-                assert beside.agent(agent_id).config == {}
-        assert reading.draft(agent_id)["config"] == {}
+                assert beside.agents.get(agent_id).config == {}
+        assert reading.drafts.get(agent_id)["config"] == {}
     with store.read(organisation_id) as after:
-        assert after.agent(agent_id).config == {"new": True}
+        assert after.agents.get(agent_id).config == {"new": True}

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from routing_engine.errors import NotFoundError
 from routing_engine.store import CallRow, DecisionRow
-from routing_engine.store.rows import ALL, Rows, UnownedError
+from routing_engine.store.scoped_session import ALL, ScopedSession, UnownedError
 from routing_engine.store.tables import (
     AgentRow,
     Base,
@@ -30,16 +30,16 @@ def organisations(store):
     for name in NAMES:
         organisation_id = store.create_organisation(name)
         with store.work(organisation_id) as work:
-            agent = work.create_agent(name, "store-0042", {})
-            work.create_skill(agent.id, {"of": name})
-            work.create_key(name, [])
-            work.publish(agent.id, snapshot={"of": name}, location="{}")
-            work.put_call(
+            agent = work.agents.create(name, "store-0042", {})
+            work.skills.create(agent.id, {"of": name})
+            work.keys.create(name, [])
+            work.versions.publish(agent.id, snapshot={"of": name}, location="{}")
+            work.calls.put(
                 CallRow(id=f"cal_{name}", agent_id=agent.id, version=1, opened_at=present())
             )
-            work.recall(name, "f")
-            work.remember(name, "f", 200, {}, {})
-            work.create_import(status=name)
+            work.answers.recall(name, "f")
+            work.answers.remember(name, "f", 200, {}, {})
+            work.imports.create(status=name)
         store.add_decisions(
             [
                 DecisionRow(
@@ -209,7 +209,7 @@ def test_a_change_by_way_of_another_table_changes_only_ones_own(store, organisat
         with pytest.raises(UnownedError):
             rows.execute(by_update)
     with store.read(theirs) as work:
-        assert [agent.name for agent in work.agents().items] == ["theirs"]
+        assert [agent.name for agent in work.agents.page().items] == ["theirs"]
 
 
 def test_rows_by_primary_key_in_bulk_are_refused_for_others(rows, organisations):
@@ -299,10 +299,11 @@ def test_there_are_no_relations_to_follow():
 def test_a_session_needs_an_organisation(store):
     for nobody in ("", None):
         with pytest.raises(UnownedError):
-            Rows(store._database._writing, nobody, writing=True)
+            ScopedSession(store._database._writing, nobody, writing=True)
 
 
 def test_only_the_store_itself_sees_all():
+    import re
     from pathlib import Path
 
     import routing_engine.store
@@ -310,29 +311,31 @@ def test_only_the_store_itself_sees_all():
     folder = Path(routing_engine.store.__file__).parent
     users = {path.name for path in folder.glob("*.py") if "ALL" in path.read_text().split()}
     named = {path.name for path in folder.glob("*.py") if "ALL," in path.read_text()}
-    assert users | named <= {"rows.py", "store.py", "feed.py"}
-    sessions = {path.name for path in folder.glob("*.py") if "Session(" in path.read_text()}
-    assert sessions <= {"rows.py"}
-    assert issubclass(Rows, Session)
+    assert users | named <= {"scoped_session.py", "store.py", "feed.py"}
+    sessions = {
+        path.name for path in folder.glob("*.py") if re.search(r"\bSession\(", path.read_text())
+    }
+    assert sessions <= {"scoped_session.py"}
+    assert issubclass(ScopedSession, Session)
 
 
 def test_the_public_works_find_nothing_of_others(store, organisations):
     (mine, _), (_, their_agent) = organisations
     with store.work(mine) as work:
         for ask in (
-            lambda: work.agent(their_agent),
-            lambda: work.draft(their_agent),
-            lambda: work.skills(their_agent),
-            lambda: work.version(their_agent, 1),
-            lambda: work.publish(their_agent, snapshot={}, location="{}"),
-            lambda: work.delete_agent(their_agent),
-            lambda: work.call("cal_theirs"),
+            lambda: work.agents.get(their_agent),
+            lambda: work.drafts.get(their_agent),
+            lambda: work.skills.page(their_agent),
+            lambda: work.versions.get(their_agent, 1),
+            lambda: work.versions.publish(their_agent, snapshot={}, location="{}"),
+            lambda: work.agents.delete(their_agent),
+            lambda: work.calls.get("cal_theirs"),
         ):
             with pytest.raises(NotFoundError):
                 ask()
-        assert work.versions(their_agent).items == ()
-        assert work.calls(their_agent).items == ()
-        assert work.decisions("cal_theirs").items == ()
-        assert work.totals(their_agent).calls == 0
-        assert work.recall("theirs", "other") is None
+        assert work.versions.page(their_agent).items == ()
+        assert work.calls.page(their_agent).items == ()
+        assert work.calls.decisions("cal_theirs").items == ()
+        assert work.calls.totals(their_agent).calls == 0
+        assert work.answers.recall("theirs", "other") is None
     assert OrganisationRow.__tablename__ == "organisations"

@@ -36,9 +36,9 @@ def compiled(location_id, number="+14155550111"):
 
 def publish(store, organisation_id, agent_id, **options):
     with store.work(organisation_id) as work:
-        draft = work.draft(agent_id)
+        draft = work.drafts.get(agent_id)
         location = compiled(draft["locationId"])
-        return work.publish(agent_id, snapshot=draft, location=location, **options)
+        return work.versions.publish(agent_id, snapshot=draft, location=location, **options)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def organisation_id(store):
 @pytest.fixture
 def agent_id(store, organisation_id):
     with store.work(organisation_id) as work:
-        return work.create_agent("Downtown", "store-0042", {"a": 1}).id
+        return work.agents.create("Downtown", "store-0042", {"a": 1}).id
 
 
 class TestOpening:
@@ -63,7 +63,7 @@ class TestOpening:
     def test_what_was_stored_is_there_when_it_is_opened_again(self, store, store_url, agent_id):
         [(organisation_id, _)] = store.organisations()
         with Store.open(store_url, secret=SECRET) as again, again.read(organisation_id) as work:
-            assert work.agent(agent_id).config == {"a": 1}
+            assert work.agents.get(agent_id).config == {"a": 1}
 
     def test_many_may_make_the_tables_at_a_time(self, store_url):
         def opened(_):
@@ -109,27 +109,27 @@ class TestOpening:
 
     def test_what_the_database_cannot_hold_is_an_invalid_value(self, store, organisation_id):
         with pytest.raises(InvalidValueError), store.work(organisation_id) as work:
-            work.create_agent("\ud800", None, {})
+            work.agents.create("\ud800", None, {})
 
     def test_nothing_of_a_work_that_failed_is_kept(self, store, organisation_id):
         def fail(work):
-            work.create_agent("Downtown", None, {})
+            work.agents.create("Downtown", None, {})
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError), store.work(organisation_id) as work:
             fail(work)
         with store.read(organisation_id) as work:
-            assert work.agents().items == ()
-            assert work.audits().items == ()
+            assert work.agents.page().items == ()
+            assert work.audits.page().items == ()
 
 
 class TestDrafts:
     def test_an_agent_comes_back_as_it_was_given(self, store, organisation_id):
         config = {"z": [1, {"y": None}], "a": "ü\n'\"", "n": 1.5}
         with store.work(organisation_id) as work:
-            made = work.create_agent("Downtown", "store-0042", config)
+            made = work.agents.create("Downtown", "store-0042", config)
         with store.read(organisation_id) as work:
-            found = work.agent(made.id)
+            found = work.agents.get(made.id)
         assert found == made
         assert list(found.config) == ["z", "a", "n"]
         assert found.config == config
@@ -137,52 +137,54 @@ class TestDrafts:
 
     def test_an_agent_without_a_location_id_answers_under_its_own(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            agent = work.create_agent("Downtown", None, {})
+            agent = work.agents.create("Downtown", None, {})
         assert agent.location_id == agent.id
 
     def test_two_agents_of_an_organisation_cannot_answer_one_location(
         self, store, organisation_id, agent_id
     ):
         with pytest.raises(ConflictError, match="store-0042"), store.work(organisation_id) as work:
-            work.create_agent("Other", "store-0042", {})
+            work.agents.create("Other", "store-0042", {})
         other = store.create_organisation("Other")
         with store.work(other) as work:
-            assert work.create_agent("Theirs", "store-0042", {}).location_id == "store-0042"
+            assert work.agents.create("Theirs", "store-0042", {}).location_id == "store-0042"
 
     def test_every_change_of_a_draft_changes_its_etag(self, store, organisation_id, agent_id):
         etags = []
         for change in (
-            lambda work: work.update_agent(agent_id, config={"b": 2}),
-            lambda work: work.update_agent(agent_id, name="Uptown"),
-            lambda work: work.put_document(agent_id, "guardrails", {"g": 1}),
-            lambda work: work.put_document(agent_id, "callerVerification", {"c": 1}),
-            lambda work: work.put_document(agent_id, "tests", {"t": 1}),
-            lambda work: work.create_skill(agent_id, {"s": 1}),
-            lambda work: work.update_skill(agent_id, work.skills(agent_id).items[0].id, {"s": 2}),
-            lambda work: work.delete_skill(agent_id, work.skills(agent_id).items[0].id),
+            lambda work: work.agents.update(agent_id, config={"b": 2}),
+            lambda work: work.agents.update(agent_id, name="Uptown"),
+            lambda work: work.agents.put_document(agent_id, "guardrails", {"g": 1}),
+            lambda work: work.agents.put_document(agent_id, "callerVerification", {"c": 1}),
+            lambda work: work.agents.put_document(agent_id, "tests", {"t": 1}),
+            lambda work: work.skills.create(agent_id, {"s": 1}),
+            lambda work: work.skills.update(
+                agent_id, work.skills.page(agent_id).items[0].id, {"s": 2}
+            ),
+            lambda work: work.skills.delete(agent_id, work.skills.page(agent_id).items[0].id),
         ):
             with store.work(organisation_id) as work:
                 change(work)
-                etags.append(work.agent(agent_id).etag)
+                etags.append(work.agents.get(agent_id).etag)
         assert len(set(etags)) == len(etags)
 
     def test_a_change_of_what_was_changed_meanwhile_is_refused(
         self, store, organisation_id, agent_id
     ):
         with store.read(organisation_id) as work:
-            seen = work.agent(agent_id).etag
+            seen = work.agents.get(agent_id).etag
         with store.work(organisation_id) as work:
-            now = work.update_agent(agent_id, config={"b": 2}, if_match=seen).etag
-            skill = work.create_skill(agent_id, {})
+            now = work.agents.update(agent_id, config={"b": 2}, if_match=seen).etag
+            skill = work.skills.create(agent_id, {})
             now = skill.etag
         for change in (
-            lambda work: work.update_agent(agent_id, config={}, if_match=seen),
-            lambda work: work.put_document(agent_id, "tests", {}, if_match=seen),
-            lambda work: work.create_skill(agent_id, {}, if_match=seen),
-            lambda work: work.update_skill(agent_id, skill.id, {}, if_match=seen),
-            lambda work: work.delete_skill(agent_id, skill.id, if_match=seen),
-            lambda work: work.publish(agent_id, snapshot={}, location="{}", if_match=seen),
-            lambda work: work.delete_agent(agent_id, if_match=seen),
+            lambda work: work.agents.update(agent_id, config={}, if_match=seen),
+            lambda work: work.agents.put_document(agent_id, "tests", {}, if_match=seen),
+            lambda work: work.skills.create(agent_id, {}, if_match=seen),
+            lambda work: work.skills.update(agent_id, skill.id, {}, if_match=seen),
+            lambda work: work.skills.delete(agent_id, skill.id, if_match=seen),
+            lambda work: work.versions.publish(agent_id, snapshot={}, location="{}", if_match=seen),
+            lambda work: work.agents.delete(agent_id, if_match=seen),
         ):
             with (
                 pytest.raises(PreconditionFailedError) as caught,
@@ -191,14 +193,14 @@ class TestDrafts:
                 change(work)
             assert caught.value.current == now
         with store.read(organisation_id) as work:
-            assert work.agent(agent_id).config == {"b": 2}
+            assert work.agents.get(agent_id).config == {"b": 2}
 
     def test_the_draft_is_one_document(self, store, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            first = work.create_skill(agent_id, {"name": "first"})
-            second = work.create_skill(agent_id, {"name": "second"})
-            work.put_document(agent_id, "tests", {"cases": []})
-            draft = work.draft(agent_id)
+            first = work.skills.create(agent_id, {"name": "first"})
+            second = work.skills.create(agent_id, {"name": "second"})
+            work.agents.put_document(agent_id, "tests", {"cases": []})
+            draft = work.drafts.get(agent_id)
         assert draft == {
             "name": "Downtown",
             "locationId": "store-0042",
@@ -209,36 +211,36 @@ class TestDrafts:
             "tests": {"cases": []},
         }
         with store.read(organisation_id) as work:
-            assert work.drafts(["store-0042", "nowhere"]) == {
-                "store-0042": (work.agent(agent_id), draft)
+            assert work.drafts.at_locations(["store-0042", "nowhere"]) == {
+                "store-0042": (work.agents.get(agent_id), draft)
             }
 
     def test_a_kind_of_document_that_there_is_not_is_refused(
         self, store, organisation_id, agent_id
     ):
         with pytest.raises(InvalidValueError), store.work(organisation_id) as work:
-            work.put_document(agent_id, "revision", {})
+            work.agents.put_document(agent_id, "revision", {})
 
     def test_a_deleted_agent_is_gone_with_its_skills(self, store, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            skill = work.create_skill(agent_id, {})
-            work.delete_agent(agent_id)
+            skill = work.skills.create(agent_id, {})
+            work.agents.delete(agent_id)
         with store.read(organisation_id) as work:
             for ask in (
-                lambda: work.agent(agent_id),
-                lambda: work.skill(agent_id, skill.id),
-                lambda: work.document(agent_id, "tests"),
+                lambda: work.agents.get(agent_id),
+                lambda: work.skills.get(agent_id, skill.id),
+                lambda: work.agents.document(agent_id, "tests"),
             ):
                 with pytest.raises(NotFoundError):
                     ask()
 
     def test_a_work_that_reads_changes_nothing(self, store, organisation_id, agent_id):
-        from routing_engine.store.rows import UnownedError
+        from routing_engine.store.scoped_session import UnownedError
 
         for change in (
-            lambda work: work.update_agent(agent_id, name="Uptown"),
-            lambda work: work.delete_agent(agent_id),
-            lambda work: work.audit("a", "b"),
+            lambda work: work.agents.update(agent_id, name="Uptown"),
+            lambda work: work.agents.delete(agent_id),
+            lambda work: work.audits.record("a", "b"),
         ):
             with pytest.raises(UnownedError), store.read(organisation_id) as work:
                 change(work)
@@ -248,11 +250,11 @@ class TestPages:
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
     def test_pages_together_are_the_whole_list_once(self, store, organisation_id, limit):
         with store.work(organisation_id) as work:
-            made = [work.create_agent(f"Agent {i}", None, {}).id for i in range(7)]
+            made = [work.agents.create(f"Agent {i}", None, {}).id for i in range(7)]
         found, cursor = [], None
         with store.read(organisation_id) as work:
             while True:
-                page = work.agents(limit, cursor)
+                page = work.agents.page(limit, cursor)
                 assert len(page.items) <= limit
                 found += [agent.id for agent in page.items]
                 cursor = page.cursor
@@ -263,31 +265,31 @@ class TestPages:
     @pytest.mark.parametrize("limit", [0, -1, 1001])
     def test_a_limit_out_of_range_is_refused(self, store, organisation_id, limit):
         with pytest.raises(InvalidValueError), store.read(organisation_id) as work:
-            work.agents(limit)
+            work.agents.page(limit)
 
     @pytest.mark.parametrize(
         "cursor", ["", "x", "é", "W10", "WzEsIDJd", "WyJhIiwgImIiXQ", "bnVsbA", "\0"]
     )
     def test_a_cursor_that_no_list_gave_is_refused(self, store, organisation_id, cursor):
         with pytest.raises(InvalidValueError), store.read(organisation_id) as work:
-            work.agents(10, cursor)
+            work.agents.page(10, cursor)
 
 
 class TestVersions:
     def test_versions_are_numbered_from_one(self, store, organisation_id, agent_id):
         assert [publish(store, organisation_id, agent_id).number for _ in range(3)] == [1, 2, 3]
         with store.read(organisation_id) as work:
-            assert [version.number for version in work.versions(agent_id).items] == [3, 2, 1]
-            assert work.agent(agent_id).version == 3
+            assert [version.number for version in work.versions.page(agent_id).items] == [3, 2, 1]
+            assert work.agents.get(agent_id).version == 3
 
     def test_a_version_holds_what_was_published(self, store, organisation_id, agent_id):
         made = publish(
             store, organisation_id, agent_id, note="spring", forced="it must", actor="key_1"
         )
         with store.work(organisation_id) as work:
-            work.update_agent(agent_id, config={"later": True})
+            work.agents.update(agent_id, config={"later": True})
         with store.read(organisation_id) as work:
-            version = work.version(agent_id, 1)
+            version = work.versions.get(agent_id, 1)
         assert version == made
         assert version.snapshot["config"] == {"a": 1}
         assert version.location == compiled("store-0042")
@@ -297,10 +299,10 @@ class TestVersions:
         self, store, organisation_id, agent_id
     ):
         with store.read(organisation_id) as work:
-            before = work.agent(agent_id)
+            before = work.agents.get(agent_id)
         publish(store, organisation_id, agent_id)
         with store.read(organisation_id) as work:
-            after = work.agent(agent_id)
+            after = work.agents.get(agent_id)
         assert (after.etag, after.config) == (before.etag, before.config)
 
     @pytest.mark.parametrize(
@@ -321,38 +323,38 @@ class TestVersions:
 
     def test_going_back_restores_the_whole_draft(self, store, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            work.create_skill(agent_id, {"name": "first"})
-            work.create_skill(agent_id, {"name": "second"})
+            work.skills.create(agent_id, {"name": "first"})
+            work.skills.create(agent_id, {"name": "second"})
             for kind in ("guardrails", "callerVerification", "tests"):
-                work.put_document(agent_id, kind, {"of": kind})
-            before = work.draft(agent_id)
+                work.agents.put_document(agent_id, kind, {"of": kind})
+            before = work.drafts.get(agent_id)
         publish(store, organisation_id, agent_id)
         with store.work(organisation_id) as work:
-            for skill in work.skills(agent_id).items:
-                work.delete_skill(agent_id, skill.id)
-            work.create_skill(agent_id, {"name": "third"})
-            work.update_agent(agent_id, config={}, name="Uptown")
+            for skill in work.skills.page(agent_id).items:
+                work.skills.delete(agent_id, skill.id)
+            work.skills.create(agent_id, {"name": "third"})
+            work.agents.update(agent_id, config={}, name="Uptown")
             for kind in ("guardrails", "callerVerification", "tests"):
-                work.put_document(agent_id, kind, {})
-            etag = work.agent(agent_id).etag
-            assert work.restore(agent_id, 1).etag != etag
+                work.agents.put_document(agent_id, kind, {})
+            etag = work.agents.get(agent_id).etag
+            assert work.versions.restore(agent_id, 1).etag != etag
         with store.read(organisation_id) as work:
-            assert work.draft(agent_id) == before
+            assert work.drafts.get(agent_id) == before
             with pytest.raises(NotFoundError):
-                work.version(agent_id, 2)
+                work.versions.get(agent_id, 2)
 
     def test_versions_of_a_deleted_agent_stay(self, store, organisation_id, agent_id):
         publish(store, organisation_id, agent_id)
         with store.work(organisation_id) as work:
-            work.delete_agent(agent_id)
+            work.agents.delete(agent_id)
         with store.read(organisation_id) as work:
-            assert work.version(agent_id, 1).snapshot["name"] == "Downtown"
+            assert work.versions.get(agent_id, 1).snapshot["name"] == "Downtown"
 
 
 class TestKeys:
     def test_a_token_names_its_organisation_and_scopes(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            key, token = work.create_key("ci", ["agents:read", "agents:write"])
+            key, token = work.keys.create("ci", ["agents:read", "agents:write"])
         principal = store.authenticate(token)
         assert (principal.organisation_id, principal.key_id) == (organisation_id, key.id)
         assert principal.scopes == {"agents:read", "agents:write"}
@@ -364,7 +366,7 @@ class TestKeys:
     ):
         token = "bootstrap-" + "s3cret" * 6
         with store.work(organisation_id) as work:
-            key, given = work.create_key("first", [], token=token)
+            key, given = work.keys.create("first", [], token=token)
         assert given == token
         assert store.authenticate(token).key_id == key.id
         for path in tmp_path.iterdir():
@@ -374,25 +376,25 @@ class TestKeys:
         self, store, organisation_id
     ):
         with store.work(organisation_id) as work:
-            key, token = work.create_key("a", [])
-            _, expired = work.create_key("b", [], datetime.now(UTC) - timedelta(seconds=1))
-            _, valid = work.create_key("c", [], datetime.now(UTC) + timedelta(hours=1))
+            key, token = work.keys.create("a", [])
+            _, expired = work.keys.create("b", [], datetime.now(UTC) - timedelta(seconds=1))
+            _, valid = work.keys.create("c", [], datetime.now(UTC) + timedelta(hours=1))
         assert store.authenticate(valid) is not None
         for wrong in (token[:-1], token + "x", token[:12], "", "\0" * 40, "\ud800" * 40, expired):
             assert store.authenticate(wrong) is None
         with store.work(organisation_id) as work:
-            work.delete_key(key.id)
+            work.keys.delete(key.id)
         assert store.authenticate(token) is None
         with pytest.raises(NotFoundError), store.work(organisation_id) as work:
-            work.delete_key(key.id)
+            work.keys.delete(key.id)
 
     def test_a_use_is_noted_at_most_once_a_minute(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            _, token = work.create_key("a", [])
+            _, token = work.keys.create("a", [])
 
         def last_used():
             with store.read(organisation_id) as work:
-                return work.keys().items[0].last_used_at
+                return work.keys.page().items[0].last_used_at
 
         assert last_used() is None
         store.authenticate(token)
@@ -403,56 +405,56 @@ class TestKeys:
 
     def test_a_key_is_known_while_another_writes(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            key, token = work.create_key("a", [])
+            key, token = work.keys.create("a", [])
         with store.work(organisation_id) as work, ThreadPoolExecutor(1) as pool:
-            work.create_agent("Downtown", None, {})
+            work.agents.create("Downtown", None, {})
             assert pool.submit(store.authenticate, token).result(timeout=5).key_id == key.id
 
     def test_a_token_made_elsewhere_must_be_long(self, store, organisation_id):
         with pytest.raises(InvalidValueError), store.work(organisation_id) as work:
-            work.create_key("a", [], token="short")
+            work.keys.create("a", [], token="short")
 
 
 class TestAnswers:
     def test_the_same_request_gets_the_same_answer(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            assert work.recall("k", "f") is None
-            work.remember("k", "f", 201, {"id": [1, "ü"]}, {"ETag": '"r1"'})
+            assert work.answers.recall("k", "f") is None
+            work.answers.remember("k", "f", 201, {"id": [1, "ü"]}, {"ETag": '"r1"'})
         with store.work(organisation_id) as work:
-            answer = work.recall("k", "f")
+            answer = work.answers.recall("k", "f")
         assert (answer.status, answer.body) == (201, {"id": [1, "ü"]})
         assert answer.headers == {"ETag": '"r1"'}
 
     def test_another_request_with_the_same_key_conflicts(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            work.recall("k", "f")
-            work.remember("k", "f", 201, {}, {})
+            work.answers.recall("k", "f")
+            work.answers.remember("k", "f", 201, {}, {})
         with pytest.raises(IdempotencyConflictError), store.work(organisation_id) as work:
-            work.recall("k", "other")
+            work.answers.recall("k", "other")
         other = store.create_organisation("Other")
         with store.work(other) as work:
-            assert work.recall("k", "other") is None
+            assert work.answers.recall("k", "other") is None
 
     def test_an_answer_is_forgotten_with_the_write_it_tells_of(self, store, organisation_id):
         def fail(work):
-            work.recall("k", "f")
-            work.remember("k", "f", 201, {}, {})
+            work.answers.recall("k", "f")
+            work.answers.remember("k", "f", 201, {}, {})
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError), store.work(organisation_id) as work:
             fail(work)
         with store.work(organisation_id) as work:
-            assert work.recall("k", "f") is None
+            assert work.answers.recall("k", "f") is None
 
     def test_an_answer_is_forgotten_after_a_day(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            work.recall("k", "f")
-            work.remember("k", "f", 201, {}, {})
+            work.answers.recall("k", "f")
+            work.answers.remember("k", "f", 201, {}, {})
         now = datetime.now(UTC)
         assert store.expire(now + timedelta(hours=23)) == 0
         assert store.expire(now + timedelta(hours=25)) == 1
         with store.work(organisation_id) as work:
-            assert work.recall("k", "other") is None
+            assert work.answers.recall("k", "other") is None
 
 
 def call(agent_id, call_id="cal_1", **changes):
@@ -476,10 +478,10 @@ class TestCalls:
             expires_at=NOON + timedelta(days=30),
         )
         with store.work(organisation_id) as work:
-            work.put_call(given)
+            work.calls.put(given)
         with store.read(organisation_id) as work:
-            assert work.call(given.id) == given
-            [listed] = work.calls(agent_id).items
+            assert work.calls.get(given.id) == given
+            [listed] = work.calls.page(agent_id).items
             assert (listed.record, listed.handoff, listed.rule) == (None, None, "Billing")
 
     def test_the_list_is_filtered_by_time_outcome_and_rule(self, store, organisation_id, agent_id):
@@ -488,11 +490,11 @@ class TestCalls:
                 [("transfer", "Billing"), ("contain", None), ("transfer", "Repairs")]
             ):
                 at = NOON + timedelta(hours=i)
-                work.put_call(call(agent_id, f"cal_{i}", opened_at=at, outcome=outcome, rule=rule))
+                work.calls.put(call(agent_id, f"cal_{i}", opened_at=at, outcome=outcome, rule=rule))
         with store.read(organisation_id) as work:
 
             def ids(**filters):
-                return [row.id for row in work.calls(agent_id, **filters).items]
+                return [row.id for row in work.calls.page(agent_id, **filters).items]
 
             assert ids() == ["cal_2", "cal_1", "cal_0"]
             assert ids(since=NOON + timedelta(hours=1)) == ["cal_2", "cal_1"]
@@ -521,7 +523,7 @@ class TestCalls:
             ]
         )
         with store.read(organisation_id) as work:
-            assert work.call("cal_1") == call(
+            assert work.calls.get("cal_1") == call(
                 agent_id,
                 version=3,
                 ended_at=NOON,
@@ -530,13 +532,13 @@ class TestCalls:
                 rule="Billing",
                 transferred=True,
             )
-            [decision] = work.decisions("cal_1").items
+            [decision] = work.calls.decisions("cal_1").items
             assert (decision.id, decision.confidence) == ("dec_1", 0.75)
-            assert work.totals(agent_id).by_rule == {"Billing": 1}
+            assert work.calls.totals(agent_id).by_rule == {"Billing": 1}
 
     def test_a_turn_of_a_call_is_not_counted_twice(self, store, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            work.put_call(call(agent_id, outcome="contain"))
+            work.calls.put(call(agent_id, outcome="contain"))
         row = DecisionRow(
             organisation_id=organisation_id,
             id="dec_1",
@@ -549,8 +551,8 @@ class TestCalls:
         )
         store.add_decisions([row])
         with store.read(organisation_id) as work:
-            assert work.totals(agent_id).calls == 1
-            assert work.decisions("cal_1").items == (row,)
+            assert work.calls.totals(agent_id).calls == 1
+            assert work.calls.decisions("cal_1").items == (row,)
 
 
 class TestTotals:
@@ -565,9 +567,9 @@ class TestTotals:
                     {},
                 ]
             ):
-                work.put_call(call(agent_id, f"cal_{i}", **changes))
+                work.calls.put(call(agent_id, f"cal_{i}", **changes))
         with store.read(organisation_id) as work:
-            totals = work.totals(agent_id)
+            totals = work.calls.totals(agent_id)
         assert totals == Totals(
             calls=5,
             contained=1,
@@ -581,16 +583,16 @@ class TestTotals:
 
     def test_totals_of_nothing_have_no_rate(self, store, organisation_id):
         with store.read(organisation_id) as work:
-            totals = work.totals("agt_none")
+            totals = work.calls.totals("agt_none")
         assert (totals.calls, totals.transfer_rate, totals.default_rate) == (0, 0.0, 0.0)
 
     def test_a_call_that_goes_on_is_counted_as_it_came_out(self, store, organisation_id, agent_id):
         for outcome in ("contain", "transfer", "default"):
             with store.work(organisation_id) as work:
-                work.put_call(call(agent_id, outcome=outcome, transferred=outcome != "contain"))
-                assert work.totals(agent_id).calls == 1
+                work.calls.put(call(agent_id, outcome=outcome, transferred=outcome != "contain"))
+                assert work.calls.totals(agent_id).calls == 1
         with store.read(organisation_id) as work:
-            totals = work.totals(agent_id)
+            totals = work.calls.totals(agent_id)
         assert (totals.calls, totals.contained, totals.defaulted, totals.transferred) == (
             1,
             0,
@@ -616,9 +618,9 @@ bounds = st.none() | moments
 def test_totals_equal_counting_the_list(store, steps, questions):
     organisation_id = store.create_organisation("Acme")
     with store.work(organisation_id) as work:
-        agent_id = work.create_agent("Downtown", None, {}).id
+        agent_id = work.agents.create("Downtown", None, {}).id
         for name, opened_at, outcome, rule, transferred, failed in steps:
-            work.put_call(
+            work.calls.put(
                 call(
                     agent_id,
                     f"cal_{name}",
@@ -632,8 +634,8 @@ def test_totals_equal_counting_the_list(store, steps, questions):
     with store.read(organisation_id) as work:
         for since, until, outcome, rule in questions:
             filters = {"since": since, "until": until, "outcome": outcome, "rule": rule}
-            listed = work.calls(agent_id, 1000, **filters).items
-            totals = work.totals(agent_id, **filters)
+            listed = work.calls.page(agent_id, 1000, **filters).items
+            totals = work.calls.totals(agent_id, **filters)
             assert totals.calls == len(listed)
             assert totals.contained == sum(row.outcome == "contain" for row in listed)
             assert totals.defaulted == sum(row.outcome == "default" for row in listed)
@@ -658,11 +660,11 @@ class TestSealing:
     ):
         marks = ("MARK-name-Ada", "MARK-number-+14155550188", "MARK-words-overcharged")
         with store.work(organisation_id) as work:
-            work.recall("k", "f")
-            work.remember("k", "f", 200, {"handoff": marks}, {"X": marks[0]})
-            work.put_call(call(agent_id, record=json.dumps(marks), handoff=json.dumps(marks)))
+            work.answers.recall("k", "f")
+            work.answers.remember("k", "f", 200, {"handoff": marks}, {"X": marks[0]})
+            work.calls.put(call(agent_id, record=json.dumps(marks), handoff=json.dumps(marks)))
         with store.work(organisation_id) as work:
-            work.put_call(call(agent_id, outcome="default", record=json.dumps(marks)))
+            work.calls.put(call(agent_id, outcome="default", record=json.dumps(marks)))
         raw = dump(store, tmp_path)
         assert b"Downtown" in raw
         assert b"MARK" not in raw
@@ -671,24 +673,24 @@ class TestSealing:
         self, store, organisation_id, agent_id
     ):
         with store.work(organisation_id) as work:
-            work.put_call(call(agent_id, "cal_1", record="a", handoff="b", expires_at=NOON))
+            work.calls.put(call(agent_id, "cal_1", record="a", handoff="b", expires_at=NOON))
             later = NOON + timedelta(seconds=1)
-            work.put_call(call(agent_id, "cal_2", record="c", expires_at=later))
-            work.put_call(call(agent_id, "cal_3", record="d"))
+            work.calls.put(call(agent_id, "cal_2", record="c", expires_at=later))
+            work.calls.put(call(agent_id, "cal_3", record="d"))
         assert store.expire(NOON) == 1
         assert store.expire(NOON) == 0
         with store.read(organisation_id) as work:
-            assert [work.call(f"cal_{i}").record for i in (1, 2, 3)] == [None, "c", "d"]
-            assert work.call("cal_1").handoff is None
-            assert work.totals(agent_id).calls == 3
+            assert [work.calls.get(f"cal_{i}").record for i in (1, 2, 3)] == [None, "c", "d"]
+            assert work.calls.get("cal_1").handoff is None
+            assert work.calls.totals(agent_id).calls == 3
 
     def test_another_secret_is_told_so(self, store, store_url, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            work.put_call(call(agent_id, record="a"))
+            work.calls.put(call(agent_id, record="a"))
         with Store.open(store_url, secret=bytes(32)) as other, other.read(organisation_id) as work:
             with pytest.raises(WrongSecretError, match="another secret"):
-                work.call("cal_1")
-            assert work.calls(agent_id).items[0].id == "cal_1"
+                work.calls.get("cal_1")
+            assert work.calls.page(agent_id).items[0].id == "cal_1"
 
     def test_what_is_sealed_for_one_row_does_not_open_in_another(self):
         sealer = Sealer(SECRET)
@@ -739,22 +741,24 @@ def dump(store, folder):
 class TestAudit:
     def test_each_change_leaves_a_row(self, store, organisation_id):
         with store.work(organisation_id, actor="key_7") as work:
-            key, _ = work.create_key("a", [])
-            agent = work.create_agent("Downtown", None, {})
-            work.update_agent(agent.id, name="Uptown")
-            skill = work.create_skill(agent.id, {})
-            work.update_skill(agent.id, skill.id, {})
-            work.delete_skill(agent.id, skill.id)
-            work.put_document(agent.id, "tests", {})
-            work.publish(agent.id, snapshot=work.draft(agent.id), location="{}", forced="must")
-            work.restore(agent.id, 1)
-            work.unpublish(agent.id)
-            work.delete_agent(agent.id)
-            work.delete_key(key.id)
-            work.create_import(status="running")
-            work.audit("server.what", "x", {"d": 1}, actor="server")
+            key, _ = work.keys.create("a", [])
+            agent = work.agents.create("Downtown", None, {})
+            work.agents.update(agent.id, name="Uptown")
+            skill = work.skills.create(agent.id, {})
+            work.skills.update(agent.id, skill.id, {})
+            work.skills.delete(agent.id, skill.id)
+            work.agents.put_document(agent.id, "tests", {})
+            work.versions.publish(
+                agent.id, snapshot=work.drafts.get(agent.id), location="{}", forced="must"
+            )
+            work.versions.restore(agent.id, 1)
+            work.versions.unpublish(agent.id)
+            work.agents.delete(agent.id)
+            work.keys.delete(key.id)
+            work.imports.create(status="running")
+            work.audits.record("server.what", "x", {"d": 1}, actor="server")
         with store.read(organisation_id) as work:
-            rows = sorted(work.audits().items, key=lambda row: row.at)
+            rows = sorted(work.audits.page().items, key=lambda row: row.at)
         assert [row.action for row in rows] == [
             *("key.create", "agent.create", "agent.update"),
             *("skill.create", "skill.update", "skill.delete", "agent.tests"),
@@ -769,10 +773,10 @@ class TestAudit:
 class TestImports:
     def test_an_import_makes_changes_and_publishes_drafts(self, store, organisation_id, agent_id):
         with store.work(organisation_id) as work:
-            work.create_skill(agent_id, {"kept": True})
-            etag = work.agent(agent_id).etag
+            work.skills.create(agent_id, {"kept": True})
+            etag = work.agents.get(agent_id).etag
         with store.work(organisation_id) as work:
-            changed, made, draft = work.apply_import(
+            changed, made, draft = work.imports.apply(
                 [
                     ImportedDraft(
                         location_id="store-0042",
@@ -803,9 +807,11 @@ class TestImports:
         assert changed.etag != etag
         assert (made.version, draft.version) == (1, None)
         with store.read(organisation_id) as work:
-            assert work.agent(agent_id) == changed
-            assert [skill.document for skill in work.skills(agent_id).items] == [{"kept": True}]
-            version = work.version(made.id, 1)
+            assert work.agents.get(agent_id) == changed
+            assert [skill.document for skill in work.skills.page(agent_id).items] == [
+                {"kept": True}
+            ]
+            version = work.versions.get(made.id, 1)
             assert (version.snapshot, version.note, version.created_by) == (
                 {"s": 2},
                 "sheet",
@@ -828,24 +834,24 @@ class TestImports:
         self, store, organisation_id, agent_id, etag, location_id, error
     ):
         with pytest.raises(error), store.work(organisation_id) as work:
-            work.apply_import(
+            work.imports.apply(
                 [
                     ImportedDraft(location_id="store-0043", name="New", config={}),
                     ImportedDraft(location_id=location_id, name="Old", config={}, etag=etag),
                 ]
             )
         with store.read(organisation_id) as work:
-            assert [agent.name for agent in work.agents().items] == ["Downtown"]
+            assert [agent.name for agent in work.agents.page().items] == ["Downtown"]
 
     def test_an_import_tells_how_far_it_is(self, store, organisation_id):
         with store.work(organisation_id) as work:
-            made = work.create_import(status="running", n_total=3, report={"rows": 3})
+            made = work.imports.create(status="running", n_total=3, report={"rows": 3})
         with store.work(organisation_id) as work:
-            work.update_import(made.id, n_done=2)
+            work.imports.update(made.id, n_done=2)
         with store.read(organisation_id) as work:
-            found = work.import_(made.id)
-            assert work.imports().items == (found,)
+            found = work.imports.get(made.id)
+            assert work.imports.page().items == (found,)
             with pytest.raises(NotFoundError):
-                work.import_("imp_none")
+                work.imports.get("imp_none")
         assert (found.status, found.n_done, found.n_total) == ("running", 2, 3)
         assert found.report == {"rows": 3}

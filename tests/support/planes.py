@@ -6,16 +6,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+from starlette.routing import Match
 from starlette.testclient import TestClient
 
 from routing_engine.encoders import HashingEncoder
+from routing_engine.server.agents import agents
 from routing_engine.server.app import create_app
+from routing_engine.server.calls import calls
+from routing_engine.server.imports import imports
+from routing_engine.server.keys import keys
 from routing_engine.server.plane import ControlPlane
+from routing_engine.server.publishing import publishing
+from routing_engine.server.routing import routing
 from routing_engine.server.security import SCOPES
 from routing_engine.server.settings import Settings
+from routing_engine.server.skills import skills
 from routing_engine.store import Store
 
 MAIN = "+14155550100"
@@ -43,9 +53,21 @@ CONFIG = {
 }
 
 
+ROUTERS = (agents, calls, imports, keys, publishing, routing, skills)
+
+
+@cache
+def adapter(method: str, path: str) -> TypeAdapter[Any]:
+    """What the API's document says that an answer is: endpoints build their answers by hand."""
+    scope = {"type": "http", "method": method, "path": path, "headers": []}
+    routes = [route for router in ROUTERS for route in router.routes]
+    (found,) = [route for route in routes if route.matches(scope)[0] is Match.FULL]
+    return TypeAdapter(found.response_model)
+
+
 @dataclass
 class Served:
-    """An application, and a client for each of two organisations."""
+    """An application, and a client for each of two organisations. Checks every success."""
 
     plane: ControlPlane
     client: TestClient
@@ -56,7 +78,10 @@ class Served:
     def __call__(self, method: str, path: str, *, token: str | None = None, **options: Any):
         headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
         headers |= options.pop("headers", {})
-        return self.client.request(method, f"/api/v1{path}", headers=headers, **options)
+        response = self.client.request(method, f"/api/v1{path}", headers=headers, **options)
+        if response.is_success:
+            adapter(method, response.request.url.path).validate_json(response.content)
+        return response
 
     def data(self, method: str, path: str, **options: Any) -> Any:
         response = self(method, path, **options)
@@ -109,7 +134,7 @@ def served(folder: Path, **settings: Any) -> Iterator[Served]:
     for name in ("ours", "theirs"):
         organisation_id = store.create_organisation(name)
         with store.work(organisation_id) as work:
-            tokens.append((organisation_id, work.create_key("all", SCOPES)[1]))
+            tokens.append((organisation_id, work.keys.create("all", SCOPES)[1]))
     plane = ControlPlane(made, store, encoder=HashingEncoder())
     # Closing the application closes the plane.
     with TestClient(create_app(plane), raise_server_exceptions=False) as client:

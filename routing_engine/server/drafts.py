@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from pydantic import ValidationError
 
 from routing_engine.calls.call import CallPolicy
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import as_kept
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.server.wire.agents import Config, TransferRule
+from routing_engine.server.wire.agents import Config, RoutingTest, TransferRule
 from routing_engine.server.wire.hours import DAYS, Hours
 from routing_engine.server.wire.skills import CallerVerification, Guardrails, SkillCreate
 
-__all__ = ["EMERGENCY_LABEL", "NEVER", "Compiled", "compile_draft", "problems_of"]
+__all__ = ["EMERGENCY_LABEL", "NEVER", "Compiled", "call_policy", "compile_draft"]
 
 EMERGENCY_LABEL = "After-Hours Emergency"
 EMERGENCY_WHEN = (
@@ -39,28 +37,15 @@ NEVER = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a draft comes to.
+    """A compiled draft.
 
     Attributes:
         location: of the agent's ``locationId``.
-        calls: how live calls are held.
+        tests: its routing tests.
     """
 
     location: Location
-    calls: CallPolicy
-
-
-def problems_of(error: ValidationError) -> Iterator[Problem]:
-    """What is wrong, with the path of each field as on the wire; never the value itself."""
-    for detail in error.errors(include_url=False, include_input=False):
-        path = ".".join(str(part) for part in detail["loc"])
-        cause = detail.get("ctx", {}).get("error")
-        if isinstance(cause, InvalidValueError):
-            for problem in cause.problems:
-                # The path inside is of a value the wire does not name.
-                yield Problem(path, problem.message)
-            continue
-        yield Problem(path, detail["msg"].removeprefix("Value error, "))
+    tests: tuple[RoutingTest, ...] = ()
 
 
 def compile_draft(draft: Mapping[str, Any]) -> Compiled:
@@ -85,6 +70,17 @@ def compile_draft(draft: Mapping[str, Any]) -> Compiled:
         return _Compilation(draft).run()
 
 
+def call_policy(draft: Mapping[str, Any]) -> CallPolicy:
+    """How live calls of a draft are held. Reads no rules, and so takes no compiling."""
+    control = (draft["config"].get("callControl") or {}).get("onNoResponseAction") or "transfer"
+    verification = CallerVerification.model_validate(draft.get("callerVerification") or {})
+    return CallPolicy(
+        max_silences=CallPolicy().max_silences if control == "transfer" else NEVER,
+        max_verifications=verification.max_attempts,
+        verified_for_s=float(verification.ttl_seconds),
+    )
+
+
 class _Compilation:
     def __init__(self, draft: Mapping[str, Any]) -> None:
         self.draft = draft
@@ -97,11 +93,12 @@ class _Compilation:
         config = Config.model_validate(draft["config"])
         guardrails = Guardrails.model_validate(draft.get("guardrails") or {})
         verification = CallerVerification.model_validate(draft.get("callerVerification") or {})
-        handoff, hours, control = config.handoff_config, config.business_hours, config.call_control
+        handoff, hours = config.handoff_config, config.business_hours
         default = None if handoff is None else handoff.transfer_destination
         if default is None:
             self._wrong(
-                "handoffConfig.transferDestination", "is needed: where callers go whom no rule fits"
+                "handoffConfig.transferDestination",
+                "is required: where callers go that match no rule",
             )
         for i, rule in enumerate((handoff and handoff.transfer_rules) or ()):
             self._add(f"handoffConfig.transferRules.{i}", **_fields(rule))
@@ -142,15 +139,7 @@ class _Compilation:
             raise InvalidValueError(
                 what="draft", problems=[self._on_the_wire(problem) for problem in error.problems]
             ) from error
-        action = "transfer" if control is None else control.on_no_response_action or "transfer"
-        return Compiled(
-            location,
-            CallPolicy(
-                max_silences=CallPolicy().max_silences if action == "transfer" else NEVER,
-                max_verifications=verification.max_attempts,
-                verified_for_s=float(verification.ttl_seconds),
-            ),
-        )
+        return Compiled(location, tuple(config.routing_tests or ()))
 
     def _wrong(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
@@ -189,10 +178,10 @@ class _Compilation:
     def _schedule(self, hours: Hours | None) -> BusinessHours | None:
         if hours is None or hours.weekly is None:
             if hours is not None and (hours.holidays or hours.exceptions or hours.country):
-                self._wrong("businessHours.weekly", "is needed where there are holidays")
+                self._wrong("businessHours.weekly", "is required where there are holidays")
             return None
         if hours.timezone is None:
-            self._wrong("businessHours.timezone", "is needed where there are hours")
+            self._wrong("businessHours.timezone", "is required where there are hours")
             return None
         try:
             return BusinessHours(

@@ -30,7 +30,7 @@ from sqlalchemy.sql.selectable import SelectBase, TextualSelect
 from routing_engine.errors import StoreError
 from routing_engine.store.tables import Owned
 
-__all__ = ["ALL", "Rows", "UnownedError"]
+__all__ = ["ALL", "ScopedSession", "UnownedError"]
 
 
 class All(Enum):
@@ -46,7 +46,7 @@ class UnownedError(StoreError):
     """A statement that cannot be kept within one organisation; a mistake in this library."""
 
 
-class Rows(Session):
+class ScopedSession(Session):
     """The rows of one organisation, within one transaction.
 
     Args:
@@ -71,24 +71,26 @@ class Rows(Session):
         super().connection().execute(select(getattr(func, function)(*values)))
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise UnownedError("this way round the organisation is closed")
+        raise UnownedError("bypasses organisation scoping; use execute()")
 
     connection = bulk_save_objects = bulk_insert_mappings = bulk_update_mappings = _refuse
 
 
-@event.listens_for(Rows, "do_orm_execute")
+@event.listens_for(ScopedSession, "do_orm_execute")
 def _only_its_own(state: ORMExecuteState) -> None:
     rows = state.session
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, ScopedSession)
     if not state.is_select and not rows.writing:
-        raise UnownedError("this transaction only reads")
+        raise UnownedError("read-only transaction; write in Store.work()")
     if not state.is_orm_statement:
-        raise UnownedError("only mapped rows can be asked for")
+        raise UnownedError("only statements on mapped classes are allowed")
     if state.is_insert:
         _refuse_inserts_for_others(rows, state)
         return
     if state.parameters and not state.is_select:
-        raise UnownedError("a change by primary keys is not asked whose they are")
+        raise UnownedError(
+            "a bulk change by primary key bypasses organisation scoping; use a WHERE clause"
+        )
     statement: Any = state.statement
     for node in visitors.iterate(statement):
         _refuse_bare(node, statement)
@@ -109,16 +111,16 @@ def _refuse_bare(node: Any, statement: Any) -> None:
     """Refuse what names a table other than by its class; what comes from one carries its mark."""
     is_literal = getattr(node, "is_literal", False) and node.name != "*"  # that of count(*)
     if is_literal or isinstance(node, (TextClause, TextualSelect)):
-        raise UnownedError("SQL text cannot be kept within an organisation")
+        raise UnownedError("SQL text bypasses organisation scoping; use mapped classes")
     if isinstance(node, UpdateBase) and node is not statement:
-        raise UnownedError("a statement within a statement cannot be kept within an organisation")
+        raise UnownedError("a change nested in another statement bypasses organisation scoping")
     named: list[Any] = [node] if isinstance(node, (Column, Join)) else []
     if isinstance(node, Select):
         named = [*node._raw_columns, *node._from_obj, *(join[0] for join in node._setup_joins)]
     for part in named:
         for side in (part.left, part.right) if isinstance(part, Join) else (part,):
             if isinstance(side, (Column, TableClause)) and "parententity" not in side._annotations:
-                raise UnownedError(f"{side} is bare: use its mapped class")
+                raise UnownedError(f"{side} is not mapped; use its mapped class")
 
 
 def _refuse_others_beside(mapper: Any, statement: Any) -> None:
@@ -131,30 +133,30 @@ def _refuse_others_beside(mapper: Any, statement: Any) -> None:
         parts += [child for child in part.get_children() if not isinstance(child, SelectBase)]
 
 
-def _refuse_inserts_for_others(rows: Rows, state: ORMExecuteState) -> None:
+def _refuse_inserts_for_others(rows: ScopedSession, state: ORMExecuteState) -> None:
     """An insert names its rows as parameters, so that each can be looked at."""
     statement = state.statement
     assert isinstance(statement, Insert)
     if statement.select is not None or statement._multi_values or statement._values:
         raise UnownedError("give the rows of an insert as parameters")
     if any(isinstance(node, (Select, TextClause)) for node in visitors.iterate(statement)):
-        raise UnownedError("an insert reads nothing")
+        raise UnownedError("an insert must not contain a SELECT or SQL text")
     assert state.bind_mapper is not None
     if issubclass(state.bind_mapper.class_, Owned):
         given: Any = state.parameters or ()
         for row in [given] if isinstance(given, dict) else given:
             if not rows.owns(row.get("organisation_id")):
-                raise UnownedError("a row of another organisation")
+                raise UnownedError("the row belongs to another organisation")
 
 
-@event.listens_for(Rows, "before_flush")
+@event.listens_for(ScopedSession, "before_flush")
 def _writes_only_its_own(session: Session, _context: UOWTransaction, _instances: object) -> None:
     rows = session
-    assert isinstance(rows, Rows)
+    assert isinstance(rows, ScopedSession)
     for row in (*rows.new, *rows.dirty, *rows.deleted):
         if not rows.writing:
-            raise UnownedError("this transaction only reads")
+            raise UnownedError("read-only transaction; write in Store.work()")
         if isinstance(row, Owned):
             was = inspect(row).identity
             if not rows.owns(row.organisation_id) or (was and not rows.owns(was[0])):
-                raise UnownedError("a row of another organisation")
+                raise UnownedError("the row belongs to another organisation")

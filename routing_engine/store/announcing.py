@@ -1,0 +1,57 @@
+"""Writing to the feed that engines follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import update
+
+from routing_engine.store.tables import AgentRow, FeedCounter, PublishedRow
+from routing_engine.store.transaction import Transaction
+
+__all__ = ["Announcements"]
+
+
+class Announcements:
+    """Publications and withdrawals of one transaction, which all have one position in the feed."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+        self._position: int | None = None
+
+    def withdraw(self, agent: AgentRow) -> None:
+        """Announce that an agent is published no more, if it is."""
+        if agent.version is not None:
+            agent.version = None
+            self._session.flush()
+            self.announce([agent])
+
+    def announce(self, agents: Sequence[AgentRow]) -> None:
+        """Put what callers get of these agents into the feed, at the transaction's one position."""
+        if self._position is None:
+            self._position = self._session.execute(
+                update(FeedCounter)
+                .where(FeedCounter.id == 1)
+                .values(position=FeedCounter.position + 1)
+                .returning(FeedCounter.position)
+                .execution_options(synchronize_session=False)
+            ).scalar_one()
+            self._transaction.database.notify(self._session)
+        put = self._transaction.database.insert(PublishedRow)
+        self._session.execute(
+            put.on_conflict_do_update(
+                index_elements=["organisation_id", "agent_id"],
+                set_={"version": put.excluded.version, "position": put.excluded.position},
+            ),
+            [
+                {
+                    "organisation_id": self._transaction.organisation_id,
+                    "agent_id": agent.id,
+                    "location_id": agent.location_id,
+                    "version": agent.version,
+                    "position": self._position,
+                }
+                for agent in agents
+            ],
+        )

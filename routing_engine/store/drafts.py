@@ -1,0 +1,59 @@
+"""Whole drafts: an agent's configuration, skills and other documents as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from routing_engine.store.agents import DOCUMENTS, Agent, Agents, agent_of
+from routing_engine.store.skills import Skills
+from routing_engine.store.tables import AgentRow
+from routing_engine.store.transaction import Transaction
+
+__all__ = ["CHUNK", "Drafts", "chunks"]
+
+CHUNK: Final = 500
+"""Ids in one statement; SQLite takes 999 parameters in its older builds."""
+
+
+class Drafts:
+    """The whole drafts of an organisation's agents."""
+
+    def __init__(self, transaction: Transaction, agents: Agents, skills: Skills) -> None:
+        self._session = transaction.session
+        self._agents = agents
+        self._skills = skills
+
+    def get(self, agent_id: str) -> dict[str, Any]:
+        """The whole draft as one document: what is published next."""
+        row = self._agents.row(agent_id)
+        return _draft(row, self._skills.documents([agent_id]).get(agent_id, []))
+
+    def at_locations(self, location_ids: Iterable[str]) -> dict[str, tuple[Agent, dict[str, Any]]]:
+        """Agents and whole drafts by location id, of those locations that have one."""
+        found: dict[str, tuple[Agent, dict[str, Any]]] = {}
+        for some in chunks(list(dict.fromkeys(location_ids))):
+            rows = self._session.scalars(
+                select(AgentRow).where(AgentRow.location_id.in_(some))
+            ).all()
+            skills = self._skills.documents([row.id for row in rows])
+            for row in rows:
+                found[row.location_id] = agent_of(row), _draft(row, skills.get(row.id, []))
+        return found
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Values in parts that fit in a statement."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
+
+
+def _draft(row: AgentRow, skills: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "locationId": row.location_id,
+        "config": row.config,
+        "skills": skills,
+        **{kind: getattr(row, column) for kind, column in DOCUMENTS.items()},
+    }
