@@ -39,8 +39,8 @@ __all__ = [
 NEIGHBOURS = 10
 MAX_AXES = 64
 RIDGE = 0.1
-TYPICAL_GENERICNESS = 0.47
-TYPICAL_CLOSENESS = 0.27
+TYPICAL_GENERICNESS = 0.40
+TYPICAL_CLOSENESS = 0.30
 """Of a telephone utterance to the background under the default encoder; for ones without one."""
 
 Floats = npt.NDArray[np.float32]

@@ -204,7 +204,7 @@ def test_calls_are_held_turn_by_turn_and_counted(api: Served, agent_id: str):
     api.data("POST", f"/agents/{agent_id}/publish")
     opened = send(api, "POST", f"/agents/{agent_id}/calls", '{"callerId": "+12025550188"}')
     turns = f"/calls/{opened['callId']}/turns"
-    quiet = send(api, "POST", turns, '{"text": "hello there"}')
+    quiet = send(api, "POST", turns, '{"text": "what a lovely garden"}')
     assert quiet["decision"]["outcome"] == "contain"
     heard = send(api, "POST", turns, '{"text": "I was charged twice"}')
     assert heard["decision"]["destination"] == "+14155550111"
