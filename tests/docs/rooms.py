@@ -41,12 +41,13 @@ JOURNEYS = (
     Journey(
         "An utterance: engine.route",
         (
-            Step("engine", "finds the location in the current catalog", "engine"),
-            Step("text", "drops what the caller denies, adds the history that counts", "engine"),
-            Step("encoders", "embed the words, alone or in a batch", "engine"),
-            Step("matching", "searches the location's rows, scores each rule", "engine"),
-            Step("deciding", "applies thresholds and gates in order", "engine"),
-            Step("model", "the Decision, with its evidence", "engine"),
+            Step("engine", "holds the current catalog", "engine"),
+            Step("deciding", "finds the location, looks for a score it has", "engine"),
+            Step("text", "drops what the caller denies, adds the history", "deciding"),
+            Step("encoders", "embed the words, alone or in a batch", "deciding"),
+            Step("matching", "searches the location's rows, scores each rule", "deciding"),
+            Step("deciding", "gates: thresholds, hours, verification, policy", "deciding"),
+            Step("model", "the Decision, with its evidence", "deciding"),
         ),
     ),
     Journey(
@@ -76,8 +77,8 @@ JOURNEYS = (
         (
             Step("calls", "adds the turn to the record of the call", "engine"),
             Step("text", "does it ask for a person, or for nothing?", "calls"),
-            Step("deciding", "the call's terms: patience, what was chosen", "calls"),
-            Step("engine", "scores and gates, as for an utterance", "engine"),
+            Step("calls", "the call's terms: patience, what was chosen", "calls"),
+            Step("deciding", "scores and gates, as for an utterance", "calls"),
             Step("model", "the Decision: contain, ask, verify, transfer", "calls"),
             Step("calls", "the Handoff for whoever picks up", "calls"),
             Step("integrations", "the request that moves the call", "integrations"),
@@ -133,9 +134,9 @@ def reduced(imports: dict[str, set[str]]) -> dict[str, set[str]]:
 
 WIDTH, BOX_W, BOX_H, STEP_H = 880, 140, 32, 66
 COLUMN = {
-    "integrations": 0, "cli": 3, "store": 4, "calls": 1, "quality": 3, "deciding": 1, "sheets": 2.7,
-    "catalog": 3, "matching": 3, "encoders": 4, "model": 1, "text": 1,
-    "validation": 1.8,
+    "integrations": 0, "cli": 2, "training": 4, "store": 3.1, "engine": 1.6, "calls": 0.9,
+    "quality": 2, "deciding": 0.9, "sheets": 2, "catalog": 2.6, "matching": 3, "encoders": 4,
+    "model": 1, "text": 1,
 }  # fmt: skip
 """Where a room stands in its row, 0 to 4, so that arrows pass beside the others; else the middle."""
 
