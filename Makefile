@@ -5,11 +5,20 @@ BIN    := $(VENV)/bin
 RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs check bench clean
+# What `make quick` leaves out: whole servers, databases and processes, and the tests that try the
+# most. `make test` runs them.
+SLOW := server store benchmarks cli quality engine/test_apply.py engine/test_concurrency.py \
+        engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
+        catalog/test_snapshot.py calls/test_conversation_stateful.py hours/test_schedule.py \
+        matching/test_identification.py
+
+.PHONY: help demo quick test lint types docs docs-update check bench clean
 
 help:
 	@echo "make demo    load the sample franchise sheet and route a dozen callers"
+	@echo "make quick   run the tests that need no model, server or database, in a minute"
 	@echo "make test    run every test, with branch coverage"
+	@echo "make docs    check the documentation and build its site into build/site"
 	@echo "make check   what CI runs: test, lint, types, docs"
 	@echo "make bench   regenerate every committed benchmark result"
 
@@ -20,11 +29,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 demo: $(VENV)/.installed
 	@HF_HUB_OFFLINE=1 $(BIN)/routing-engine demo
+
+quick: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist worksteal \
+	  -m "not model and not shared and not slow" $(SLOW:%=--ignore=tests/%)
+	@echo "left out: tests marked model, shared or slow, and $(SLOW:%=tests/%)"
+	@echo "make test runs them, and tries more examples of each property"
 
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
@@ -38,6 +53,13 @@ types: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks docs --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Writes what the documentation has from elsewhere: drawings, tables, and what its blocks print.
+docs-update: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.docs.generated
+	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks docs
+	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.docs.pages
 
 check: test lint types docs
 

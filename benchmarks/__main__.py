@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run benchmarks, and put their results into the README."""
+"""``python -m benchmarks``: run benchmarks, and put their results into the documentation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "calibrate":
             return calibrate.run(options)
         if options.command == "docs":
-            return _docs(options.readme, options.results, check=options.check)
+            return _docs(options.page or docs.PAGES, options.results, check=options.check)
         if options.command == "all":
             for benchmark in BENCHMARKS.values():
                 arguments = [*_common_arguments(options), *benchmark.arguments_for_all()]
@@ -70,11 +70,17 @@ def _parser() -> argparse.ArgumentParser:
         "calibrate", help=calibrate.SUMMARY, description=calibrate.SUMMARY
     )
     calibrate.add_options(fitting)
-    tables = commands.add_parser("docs", help="put the results into the README's marked blocks")
+    tables = commands.add_parser("docs", help="put the results into the marked blocks of pages")
     tables.add_argument(
         "--check", action="store_true", help="change nothing; fail where they differ"
     )
-    tables.add_argument("--readme", type=Path, default=ROOT / "README.md", metavar="PATH")
+    tables.add_argument(
+        "--page",
+        type=Path,
+        action="append",
+        metavar="PATH",
+        help="a page with marked blocks; may be given several times (README.md, docs/benchmarks.md)",
+    )
     tables.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     return parser
 
@@ -128,19 +134,19 @@ def _result_path(name: str, options: argparse.Namespace) -> Path | None:
     return path
 
 
-def _docs(readme: Path, results: Path, *, check: bool) -> int:
-    rendered = docs.render(readme, results)
+def _docs(pages: Sequence[Path], results: Path, *, check: bool) -> int:
+    rendered = docs.render(pages, results)
     for problem in rendered.problems:
-        print(f"{readme.name}: {problem}", file=sys.stderr)
-    diff = rendered.diff()
-    if check:
-        if diff:
-            print(diff)
-            print("run python -m benchmarks docs", file=sys.stderr)
-        return 1 if diff or rendered.problems else 0
-    if diff:
-        readme.write_text(rendered.wanted, encoding="utf-8")
-    return 1 if rendered.problems else 0
+        print(f"benchmarks: {problem}", file=sys.stderr)
+    changed = [page for page in rendered.pages if page.found != page.wanted]
+    for page in changed:
+        if check:
+            print(page.diff())
+        else:
+            page.path.write_text(page.wanted, encoding="utf-8")
+    if check and changed:
+        print("benchmarks: run python -m benchmarks docs", file=sys.stderr)
+    return 1 if rendered.problems or (check and changed) else 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Benchmark:
         summary: one line for ``--help``.
         add_options: adds options of its own; ``seed``, ``quick`` and ``encoder`` are there.
         run: measures.
-        tables: README block -> the table in it. All are shown after a run.
+        tables: marked block -> the table in it. All are shown after a run.
         plot: draws the result into a PNG.
         arguments_for_all: what ``all`` adds to the defaults.
         unavailable: why it cannot be run here with these options, or None where it can.

@@ -1,46 +1,72 @@
-"""Tables of a README from committed results, and a check that they still agree.
+"""Tables of the documentation from committed results, and a check that they still agree.
 
-A table stands between two marks, ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``.
+A table stands between two marks, ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``. The
+check fails where a table differs from its result, a result is shown nowhere, or a result is not of
+the shipped encoder and of a clean commit.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks import summary
 from benchmarks.registry import BLOCKS
-from benchmarks.report import Document
+from benchmarks.report import ROOT, Document, Table
 from routing_engine import InvalidValueError
 
-__all__ = ["Rendered", "render"]
+__all__ = ["OTHER_ENCODERS", "PAGES", "STALE", "Page", "Rendered", "render", "shipped_fingerprint"]
+
+PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+
+OTHER_ENCODERS: dict[str, str] = {
+    "compile": "compares ways to run the model that a graph is compiled from",
+    "crash": "starts a server hundreds of times, with the encoder that needs no model",
+}
+"""Benchmark -> why its result is not of the shipped encoder."""
+
+_OF_AN_EARLIER_ENCODER = "of an earlier encoder; to be run again"
+STALE: dict[str, str] = dict.fromkeys(
+    (
+        "ablation", "accuracy", "calls", "cold-start", "conversations", "import", "latency", "peer",
+        "publishing", "scale", "serving", "soak", "store", "throughput",
+    ),
+    _OF_AN_EARLIER_ENCODER,
+)  # fmt: skip
+"""Benchmark -> why its result may be stale for now. To be emptied: an entry that is not needed any
+more is a problem, too."""
 
 _BLOCK = re.compile(
     r"(?P<open><!-- benchmark:(?P<name>[\w-]+) -->\n).*?(?P<close><!-- /benchmark:(?P=name) -->)",
     re.DOTALL,
 )
 _MARK = re.compile(r"<!-- /?benchmark:[\w-]+ -->")
+_CLEAN = re.compile(r"[0-9a-f]{40}")
+_SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A README as the results want it.
+class Page:
+    """A page as the results want it.
 
     Attributes:
-        path: of the README.
+        path: of the page.
         found: its text.
-        wanted: its text with the tables made anew.
-        problems: blocks without a result, results without a block, and broken marks.
+        wanted: its text with the tables written anew.
     """
 
     path: Path
     found: str
     wanted: str
-    problems: tuple[str, ...]
 
     def diff(self) -> str:
-        """What has to change, as a unified diff; empty where nothing has to."""
+        """Return what has to change as a unified diff; empty where nothing has to."""
         lines = difflib.unified_diff(
             self.found.splitlines(),
             self.wanted.splitlines(),
@@ -52,48 +78,109 @@ class Rendered:
         return "\n".join(lines)
 
 
-def render(readme: Path, results: Path) -> Rendered:
-    """Make the tables of a README anew.
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """All pages as the results want them.
+
+    Attributes:
+        pages: each with its tables written anew.
+        problems: blocks without a result, results without a block, broken marks, and results that
+            may not be published.
+    """
+
+    pages: tuple[Page, ...]
+    problems: tuple[str, ...]
+
+
+def shipped_fingerprint() -> str:
+    """Return the fingerprint of the encoder that ships, as the background that fits it names it."""
+    file = resources.files("routing_engine").joinpath("resources", "background.npz")
+    with file.open("rb") as opened, np.load(opened) as arrays:
+        return str(arrays["fingerprint"])
+
+
+def render(pages: Sequence[Path], results: Path, *, stale: Mapping[str, str] = STALE) -> Rendered:
+    """Write the tables of pages anew.
 
     Args:
-        readme: a text with marked blocks.
+        pages: texts with marked blocks.
         results: folder of ``<benchmark>.json``.
+        stale: benchmark -> why its result may be stale.
 
     Raises:
-        InvalidValueError: the README cannot be read, or a result is not one.
+        InvalidValueError: a page cannot be read, or a result is not one.
     """
-    try:
-        found = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidValueError(f"{readme} cannot be read: {error.strerror}") from error
     documents = {path.stem: Document.read(path) for path in sorted(results.glob("*.json"))}
     problems: list[str] = []
     used: set[str] = set()
+    rendered = tuple(_page(path, documents, problems, used) for path in pages)
+    shown_on = " or ".join(path.name for path in pages)
+    for name, document in documents.items():
+        if name not in used:
+            problems.append(f"{name}.json: no block of {shown_on} shows it")
+        problems.extend(_unpublishable(name, document, stale))
+    problems.extend(f"{name}: is stale without a result" for name in stale if name not in documents)
+    return Rendered(rendered, tuple(dict.fromkeys(problems)))
+
+
+def _page(
+    path: Path, documents: Mapping[str, Document], problems: list[str], used: set[str]
+) -> Page:
+    try:
+        found = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidValueError(f"{path} cannot be read: {error.strerror}") from error
 
     def body(match: re.Match[str]) -> str:
         name = match["name"]
-        if name not in BLOCKS:
-            problems.append(f"block {name!r}: no benchmark makes it; known are {sorted(BLOCKS)}")
+        known = (*sorted(BLOCKS), _SUMMARY)
+        if name not in known:
+            problems.append(f"block {name!r}: no benchmark makes it; known are {list(known)}")
             return match[0]
-        benchmark, table = BLOCKS[name]
-        document = documents.get(benchmark)
-        if document is None:
-            problems.append(
-                f"block {name!r}: there is no {benchmark}.json; "
-                f"run python -m benchmarks {benchmark}"
-            )
+        needed = summary.NEEDED if name == _SUMMARY else (BLOCKS[name][0],)
+        missing = [benchmark for benchmark in needed if benchmark not in documents]
+        problems.extend(
+            f"block {name!r}: there is no {benchmark}.json; run python -m benchmarks {benchmark}"
+            for benchmark in missing
+        )
+        if missing:
             return match[0]
-        used.add(benchmark)
-        if document.parameters.get("quick"):
-            problems.append(f"block {name!r}: {benchmark}.json is of a --quick run")
-        return f"{match['open']}{table(document).markdown()}\n{match['close']}"
+        table: Table
+        if name == _SUMMARY:
+            table = summary.table(documents)
+        else:
+            table = BLOCKS[name][1](documents[needed[0]])
+            used.add(needed[0])
+        return f"{match['open']}{table.markdown()}\n{match['close']}"
 
     wanted = _BLOCK.sub(body, found)
     n_marks = len(_MARK.findall(found))
     n_blocks = len(_BLOCK.findall(found))
     if n_marks != 2 * n_blocks:
-        problems.append(f"{n_marks} benchmark marks make {n_blocks} blocks: one is not closed")
-    problems.extend(
-        f"{name}.json: no block of {readme.name} shows it" for name in documents if name not in used
+        problems.append(
+            f"{path.name}: {n_marks} benchmark marks make {n_blocks} blocks: one is not closed"
+        )
+    return Page(path, found, wanted)
+
+
+def _unpublishable(name: str, document: Document, stale: Mapping[str, str]) -> list[str]:
+    """Why a result may not be published, or why its exception is not needed any more."""
+    found = []
+    again = f"run python -m benchmarks {name} on a clean commit"
+    if document.parameters.get("quick"):
+        found.append(f"{name}.json is of a --quick run; {again}")
+    commit = document.meta.get("commit")
+    if not _CLEAN.fullmatch(str(commit)):
+        found.append(f"{name}.json is of commit {commit}, which is no clean one; {again}")
+    encoder = document.meta.get("encoder")
+    if encoder is not None and name not in OTHER_ENCODERS and encoder != shipped_fingerprint():
+        found.append(
+            f"{name}.json is of encoder {encoder}; the package ships {shipped_fingerprint()}; {again}"
+        )
+    if name not in stale:
+        return found
+    return (
+        []
+        if found
+        else [f"{name}.json is not stale any more; take it out of benchmarks.docs.STALE"]
     )
-    return Rendered(readme, found, wanted, tuple(problems))

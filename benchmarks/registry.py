@@ -59,4 +59,4 @@ BLOCKS: dict[str, tuple[str, Callable[[Document], Table]]] = {
     for benchmark in BENCHMARKS.values()
     for block, table in benchmark.tables.items()
 }
-"""Name of a README block -> the benchmark whose result it shows, and its table."""
+"""Name of a marked block -> the benchmark whose result it shows, and its table."""

@@ -109,7 +109,7 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """The table for a README: title left out, for the text around it has its own."""
+        """Return the table for a page: the title is left out, for the text around it has its own."""
 
         def line(cells: Sequence[str]) -> str:
             return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -200,7 +200,7 @@ def _commit() -> str | None:
 
     try:
         commit = git("rev-parse", "HEAD")
-        # Results and the README made from them are written after the commit that they measure.
+        # Results and the pages made from them are written after the commit that they measure.
         changed = git("status", "--porcelain", "--", "routing_engine", "benchmarks/*.py")
     except (OSError, subprocess.CalledProcessError):
         return None

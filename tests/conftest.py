@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports a model library
 
-# "ci" draws the same examples in every run; "dev" looks further each time.
+# "ci" draws the same examples in every run; "dev" looks further each time; "quick" only glances.
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -25,6 +25,9 @@ settings.register_profile(
     max_examples=500,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "quick", parent=settings.get_profile("ci"), max_examples=10, stateful_step_count=10
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

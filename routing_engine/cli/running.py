@@ -135,7 +135,7 @@ def serve(
     On an empty database it makes an organisation, and prints its first key once.
 
     Every option is also an environment variable, as are the other settings: ROUTING_ENGINE_PORT,
-    ROUTING_ENGINE_SECRET, and so on. They are listed in routing_engine/server/README.md.
+    ROUTING_ENGINE_SECRET, and so on. They are listed in docs/reference/settings.md.
     """
     try:
         from routing_engine.server.serving import serve as run

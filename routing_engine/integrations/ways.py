@@ -148,7 +148,7 @@ WAYS = (
 
 
 def markdown() -> str:
-    """The table as it stands in the README."""
+    """Return the table as it stands in ``docs/how-to/transfer.md``."""
     columns = (
         *("way", "sent", "they see the number", "they know why", "anonymous caller"),
         "how long it rings",

@@ -1,6 +1,6 @@
 """The control plane: edit, check, publish, route and measure over HTTP.
 
-``routing-engine serve`` runs it; ``README.md`` beside this file is the client's page. The parts,
+``routing-engine serve`` runs it; ``docs/reference/http.md`` is the client's page. The parts,
 each of which knows only those before it:
 
     wire/          what goes over the wire: pydantic models in camelCase, unknown fields refused

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from argparse import Namespace
 from collections import Counter
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from benchmarks.__main__ import main
 from benchmarks.accuracy import ask
 from benchmarks.benchmark import Benchmark
 from benchmarks.cases import read_cases
-from benchmarks.docs import render
+from benchmarks.docs import render, shipped_fingerprint
 from benchmarks.encoders import RememberingEncoder, TimedEncoder
 from benchmarks.generate import (
     AREAS,
@@ -447,29 +449,34 @@ def made_up(monkeypatch):
     monkeypatch.setattr("benchmarks.docs.BLOCKS", blocks)
 
 
+SHIPPED = shipped_fingerprint()
+CLEAN = {"commit": "0123456789" * 4, "encoder": SHIPPED}
+
+
 @pytest.mark.usefixtures("made_up")
 class TestDocs:
     BLOCK = "<!-- benchmark:speed -->\n<!-- /benchmark:speed -->\n"
 
     @pytest.fixture
-    def run(self, tmp_path):
-        readme, results = tmp_path / "README.md", tmp_path / "results"
+    def run(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("benchmarks.docs.render", partial(render, stale={}))
+        page, results = tmp_path / "README.md", tmp_path / "results"
 
-        def write(us: float, name: str = "speed", **parameters) -> None:
-            Document(name, {}, parameters, {"us": us}).write(results / f"{name}.json")
+        def write(us: float, name: str = "speed", meta=CLEAN, **parameters) -> None:
+            Document(name, meta, parameters, {"us": us}).write(results / f"{name}.json")
 
         def run(*arguments: str) -> int:
-            return main(["docs", "--readme", str(readme), "--results", str(results), *arguments])
+            return main(["docs", "--page", str(page), "--results", str(results), *arguments])
 
-        run.readme, run.write = readme, write
-        readme.write_text(f"# Title\n\n{self.BLOCK}\nThe end.\n", encoding="utf-8")
+        run.page, run.write = page, write
+        page.write_text(f"# Title\n\n{self.BLOCK}\nThe end.\n", encoding="utf-8")
         write(12.34)
         return run
 
     def test_tables_are_written_and_then_agree(self, run):
         assert run("--check") == 1
         assert run() == 0
-        assert run.readme.read_text(encoding="utf-8") == (
+        assert run.page.read_text(encoding="utf-8") == (
             "# Title\n\n<!-- benchmark:speed -->\n| what | µs |\n| --- | ---: |\n"
             "| route | 12.3 |\n<!-- /benchmark:speed -->\n\nThe end.\n"
         )
@@ -478,17 +485,17 @@ class TestDocs:
     def test_check_shows_a_changed_figure_and_changes_nothing(self, run, capsys):
         run()
         run.write(99.9)
-        before = run.readme.read_bytes()
+        before = run.page.read_bytes()
         assert run("--check") == 1
         out = capsys.readouterr().out
         assert "-| route | 12.3 |" in out
         assert "+| route | 99.9 |" in out
-        assert run.readme.read_bytes() == before
+        assert run.page.read_bytes() == before
 
-    def test_check_sees_an_edited_readme(self, run):
+    def test_check_sees_an_edited_page(self, run):
         run()
-        text = run.readme.read_text(encoding="utf-8")
-        run.readme.write_text(text.replace("12.3", "1.3"), encoding="utf-8")
+        text = run.page.read_text(encoding="utf-8")
+        run.page.write_text(text.replace("12.3", "1.3"), encoding="utf-8")
         assert run("--check") == 1
 
     @pytest.mark.parametrize(
@@ -499,13 +506,21 @@ class TestDocs:
             ("no block at all", "speed.json: no block of README.md shows it"),
         ],
     )
-    def test_a_broken_readme_is_a_problem(self, run, capsys, text, problem):
-        run.readme.write_text(text, encoding="utf-8")
+    def test_a_broken_page_is_a_problem(self, run, capsys, text, problem):
+        run.page.write_text(text, encoding="utf-8")
         assert run("--check") == 1
         assert problem in capsys.readouterr().err
 
+    def test_a_result_may_be_shown_on_any_page(self, run, tmp_path):
+        other = tmp_path / "other.md"
+        other.write_text(self.BLOCK, encoding="utf-8")
+        run.page.write_text("no block at all", encoding="utf-8")
+        assert run("--page", str(other)) == 0
+        assert "| route | 12.3 |" in other.read_text(encoding="utf-8")
+        assert run("--page", str(other), "--check") == 0
+
     def test_a_block_without_a_result_is_a_problem(self, run, capsys):
-        (run.readme.parent / "results" / "speed.json").unlink()
+        (run.page.parent / "results" / "speed.json").unlink()
         assert run("--check") == 1
         assert "there is no speed.json" in capsys.readouterr().err
 
@@ -520,10 +535,46 @@ class TestDocs:
         assert run() == 1
         assert "--quick" in capsys.readouterr().err
 
-    def test_a_missing_readme_is_named(self, run, capsys):
-        run.readme.unlink()
+    @pytest.mark.parametrize(
+        ("meta", "problem"),
+        [
+            ({"commit": "0123456789" * 4 + "-dirty"}, "which is no clean one"),
+            ({"commit": None}, "of commit None, which is no clean one"),
+            ({"encoder": "int8-static-0:beef"}, "of encoder int8-static-0:beef; the package ships"),
+        ],
+    )
+    def test_a_stale_result_is_not_published_but_as_an_exception(
+        self, run, capsys, monkeypatch, meta, problem
+    ):
+        run.write(12.34, meta=CLEAN | meta)
+        assert run() == 1
+        err = capsys.readouterr().err
+        assert problem in err
+        assert "run python -m benchmarks speed on a clean commit" in err
+        monkeypatch.setattr("benchmarks.docs.render", partial(render, stale={"speed": "for now"}))
+        assert run("--check") == 0
+
+    def test_a_result_without_an_encoder_is_of_any(self, run):
+        run.write(12.34, meta=CLEAN | {"encoder": None})
+        assert run() == 0
+
+    def test_an_exception_that_is_not_needed_is_a_problem(self, run, capsys, monkeypatch):
+        monkeypatch.setattr(
+            "benchmarks.docs.render", partial(render, stale={"speed": "now", "gone": "once"})
+        )
+        assert run() == 1
+        err = capsys.readouterr().err
+        assert "speed.json is not stale any more" in err
+        assert "gone: is stale without a result" in err
+
+    def test_a_missing_page_is_named(self, run, capsys):
+        run.page.unlink()
         assert run("--check") == 1
         assert "README.md cannot be read" in capsys.readouterr().err
+
+
+def test_the_shipped_encoder_is_the_one_that_the_background_fits():
+    assert re.fullmatch(r"[\w.-]+:[0-9a-f]{16}", SHIPPED)
 
 
 def runnable() -> set[str]:
@@ -744,9 +795,10 @@ class TestCommands:
             if benchmark in runnable()
         ]
         readme.write_text("\n\n".join(blocks), encoding="utf-8")
-        rendered = render(readme, folder)
-        assert all("--quick" in problem for problem in rendered.problems)
-        assert rendered.wanted.count("\n| --- |") == len(blocks)
+        rendered = render([readme], folder, stale={})
+        assert rendered.pages[0].wanted.count("\n| --- |") == len(blocks)
+        # A trial with the fake encoder, maybe of uncommitted changes: not to be published.
+        assert all("on a clean commit" in problem for problem in rendered.problems)
 
     def test_a_trial_is_kept_only_where_asked_for(self, tmp_path, capsys):
         cases = write_cases(tmp_path / "small.jsonl", CASES)

@@ -18,13 +18,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-import routing_engine.server
 from tests.support.planes import BILLING, CONFIG
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 
 ROOT = Path(__file__).parents[2]
-PAGE = Path(routing_engine.server.__file__).with_name("README.md")
+PAGE = ROOT / "docs" / "tutorials" / "control-plane.md"
 KEY = "rk_" + "k" * 40
 
 
@@ -269,7 +268,7 @@ def _answers(url: str) -> bool:
     not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")),
     reason="needs curl, jq and bash",
 )
-def test_the_commands_of_the_clients_page_run_as_they_stand(tmp_path):
+def test_the_commands_of_the_tutorial_run_as_they_stand(tmp_path):
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) > 8
     with server(tmp_path, ROUTING_ENGINE_BOOTSTRAP_KEY=KEY) as started:
