@@ -30,7 +30,7 @@ ROWS = (
     ("matching",),
     ("catalog",),
     ("deciding", "sheets"),
-    ("calls", "quality"),
+    ("calls", "quality", "frames"),
     ("engine",),
     ("store",),
     ("server",),
@@ -182,6 +182,7 @@ def test_the_engine_has_these_public_members():
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
         *("open_call", "resume_call", "follow", "skill"),
+        *("from_frame", "to_frame", "route_frame"),
     }
 
 
