@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs check bench clean
+.PHONY: help demo test lint types docs wheel check bench clean
 
 help:
 	@echo "make demo    load the sample franchise sheet and route a dozen callers"
 	@echo "make test    run every test, with branch coverage"
-	@echo "make check   what CI runs: test, lint, types, docs"
+	@echo "make wheel   build the sdist and the wheel, and try the wheel in an environment of its own"
+	@echo "make check   what CI runs: test, lint, types, docs, wheel"
 	@echo "make bench   regenerate every committed benchmark result"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -39,7 +40,10 @@ types: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks docs --check
 
-check: test lint types docs
+wheel: $(VENV)/.installed-dev
+	.ci/wheel $(BIN)/python
+
+check: test lint types docs wheel
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks all
