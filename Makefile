@@ -9,17 +9,18 @@ RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 # most. `make test` runs them.
 SLOW := server store benchmarks cli quality engine/test_apply.py engine/test_concurrency.py \
         engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
-        catalog/test_snapshot.py calls/test_conversation_stateful.py hours/test_schedule.py \
+        catalog/test_snapshot.py calls/test_call_stateful.py hours/test_schedule.py \
         matching/test_identification.py
 
-.PHONY: help demo quick test lint types docs docs-update check bench clean
+.PHONY: help demo quick test lint types docs docs-update wheel check bench clean
 
 help:
 	@echo "make demo    load the sample franchise sheet and route a dozen callers"
 	@echo "make quick   run the tests that need no model, server or database, in a minute"
 	@echo "make test    run every test, with branch coverage"
 	@echo "make docs    check the documentation and build its site into build/site"
-	@echo "make check   what CI runs: test, lint, types, docs"
+	@echo "make wheel   build the sdist and the wheel, and try the wheel in an environment of its own"
+	@echo "make check   what CI runs: test, lint, types, docs, wheel"
 	@echo "make bench   regenerate every committed benchmark result"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -61,7 +62,10 @@ docs-update: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks docs
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.docs.pages
 
-check: test lint types docs
+wheel: $(VENV)/.installed-dev
+	.ci/wheel $(BIN)/python
+
+check: test lint types docs wheel
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks all

@@ -26,6 +26,8 @@ from routing_engine.model.outcomes import Reason
 from routing_engine.model.rules import Location, RoutingPolicy, RuleText
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from routing_engine.calls.call import Call, CallPolicy
     from routing_engine.calls.skill import Skill
     from routing_engine.catalog.following import Feed, Following, Publisher
@@ -146,6 +148,76 @@ class RoutingEngine:
         )
         engine.import_report = sheet.report
         return engine
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        region: str | None = "US",
+        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
+        template: str | os.PathLike[str] | Sequence[RuleText] | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        encoder: Encoder | None = None,
+        policy: RoutingPolicy | None = None,
+        default_destination: str | Destination | None = None,
+        cache_size: int = 4096,
+        max_waiting: int = 1024,
+        progress: bool = False,
+    ) -> RoutingEngine:
+        """Import a routing sheet that is a pandas DataFrame, embed its rules and index them.
+
+        Columns, headers and checks are those of :meth:`from_csv`. A missing value is an empty
+        cell; a number is read as a workbook's. The index is not read. The row that an issue
+        names is the position in the frame + 2, as in the file that it would be written to.
+
+        Args:
+            frame: a routing sheet, long or wide.
+            region, dial_policy, template, on_error: as for :meth:`from_csv`.
+            encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
+                constructor.
+
+        Returns:
+            An engine; its ``import_report`` says what was read, repaired and left out.
+
+        Raises:
+            SheetError: with the full report, where anything is wrong and ``on_error="raise"``.
+            InvalidValueError: it is no DataFrame.
+        """
+        from routing_engine.sheets import read_sheet
+        from routing_engine.sheets.frames import is_frame
+
+        if not is_frame(frame):
+            raise InvalidValueError(
+                f"from_frame takes a pandas DataFrame, not a {type(frame).__name__}"
+            )
+        sheet = read_sheet(
+            frame, region=region, dial_policy=dial_policy, template=template, on_error=on_error
+        )
+        engine = cls(
+            sheet.columns,
+            encoder=encoder,
+            policy=policy,
+            default_destination=default_destination,
+            dial_policy=dial_policy,
+            cache_size=cache_size,
+            max_waiting=max_waiting,
+            progress=progress,
+        )
+        engine.import_report = sheet.report
+        return engine
+
+    def to_frame(self) -> pd.DataFrame:
+        """All locations as a routing sheet in the long layout: a row a rule.
+
+        A location without rules has one row. All columns are strings; what is empty is NA.
+        :meth:`from_frame` gives back equal locations, but for rules that a location repeats
+        exactly. To make a file for a spreadsheet, use
+        :func:`routing_engine.sheets.write_sheet`, which guards against formulas.
+        """
+        from routing_engine.sheets.frames import frame_of
+
+        return frame_of(self.columns)
 
     @classmethod
     def load(
@@ -582,6 +654,52 @@ class RoutingEngine:
         _check_moment(now)
         scored = self._router.score_many(self._state, queries)
         return [self._router.gate(one, now=now) for one in scored]
+
+    def route_frame(
+        self,
+        frame: pd.DataFrame,
+        *,
+        location: str = "location_id",
+        utterance: str = "utterance",
+        now: datetime | None = None,
+        progress: bool = False,
+    ) -> pd.DataFrame:
+        """Route each row of a pandas DataFrame, embedded in batches; all by one catalog version.
+
+        Args:
+            frame: a row a call.
+            location: the column of location ids. A str is compared exactly; a number is read as
+                :meth:`from_frame` reads it.
+            utterance: the column of what callers said; a missing value is an empty utterance.
+            now: as for :meth:`route`; one moment for all rows.
+            progress: show a progress bar on stderr where it takes longer than a second.
+
+        Returns:
+            A frame with the index of the given one and the columns ``outcome`` and ``reason``
+            (categories), ``rule`` (its label) and ``destination`` (what to dial; both strings,
+            NA where there is none), ``confidence`` (float64, [0, 1]) and ``catalog_version``
+            (int64). Each row is what :meth:`route` would decide.
+
+        Raises:
+            UnknownLocationError: a location is unknown or missing, and the engine has no default
+                destination; nothing is routed then.
+            InvalidValueError: it is no DataFrame, a column is missing, or ``now`` is without a
+                time zone.
+        """
+        from routing_engine.frames import route_frame
+
+        _check_moment(now)
+        state, router = self._state, self._router
+        return route_frame(
+            frame,
+            location=location,
+            utterance=utterance,
+            check=state.entry,
+            route=lambda queries: [
+                router.gate(one, now=now) for one in router.score_many(state, queries)
+            ],
+            progress=progress,
+        )
 
     def __repr__(self) -> str:
         return f"<RoutingEngine: {len(self)} locations, catalog version {self.catalog_version}>"

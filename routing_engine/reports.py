@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import RenderableType
 
 __all__ = ["MAX_KEPT", "ImportReport", "Severity", "SheetIssue", "shown"]
@@ -196,6 +197,18 @@ class ImportReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-able values."""
         return asdict(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """All issues as a DataFrame, a row an issue: errors, warnings, repairs, what was left out.
+
+        The columns are the attributes of :class:`SheetIssue`; ``row`` is a nullable integer.
+        """
+        import pandas as pd
+
+        issues = (*self.errors, *self.warnings, *self.repairs, *self.skipped)
+        names = [one.name for one in fields(SheetIssue)]
+        frame = pd.DataFrame(map(astuple, issues), columns=names, dtype=pd.StringDtype())
+        return frame.assign(row=pd.array([issue.row for issue in issues], dtype="Int64"))
 
     def __rich__(self) -> RenderableType:
         from rich.text import Text

@@ -30,7 +30,7 @@ ROWS = (
     ("matching",),
     ("catalog",),
     ("deciding", "sheets"),
-    ("calls", "quality"),
+    ("calls", "quality", "frames"),
     ("engine",),
     ("store",),
     ("server",),
@@ -40,9 +40,16 @@ ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 
 PUBLIC = {
     "BusinessHours",
+    "CalibrationBin",
+    "Call",
+    "CallPolicy",
+    "Caller",
     "Candidate",
     "Case",
+    "Changes",
     "CompiledEncoder",
+    "Confusion",
+    "Context",
     "ContextRule",
     "Decision",
     "Destination",
@@ -50,23 +57,43 @@ PUBLIC = {
     "Encoder",
     "EncoderError",
     "Evaluation",
+    "Event",
+    "Feed",
+    "Finding",
     "Fitting",
+    "Following",
+    "Handoff",
+    "HandoffPolicy",
     "HashingEncoder",
     "Holiday",
+    "ImportReport",
     "InvalidValueError",
+    "LintReport",
     "Location",
+    "LocationColumns",
     "MissingExtraError",
     "ModelIntegrityError",
     "Outcome",
+    "Problem",
+    "Publisher",
     "Reason",
     "RoutingEngine",
     "RoutingError",
     "RoutingPolicy",
+    "RuleResult",
     "RuleText",
     "SentenceTransformerEncoder",
+    "SharedSettings",
     "SheetError",
+    "SheetIssue",
+    "Skill",
     "SnapshotError",
+    "StringColumn",
+    "SweepPoint",
+    "TimeRange",
+    "TransferOutcome",
     "UnknownLocationError",
+    "Verification",
     "read_cases",
 }
 
@@ -176,12 +203,34 @@ def test_the_public_names_are_these():
         assert getattr(routing_engine, name).__module__.startswith("routing_engine.")
 
 
+def test_type_checkers_and_the_interpreter_see_the_same_names():
+    tree = ast.parse(Path(routing_engine.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(seen) == PUBLIC
+    for name, module in seen.items():
+        assert getattr(routing_engine, name) is getattr(importlib.import_module(module), name)
+
+
+def test_every_public_name_is_listed_and_no_other_is_there():
+    assert set(dir(routing_engine)) >= PUBLIC
+    with pytest.raises(AttributeError, match="no attribute 'RoutingEngin'"):
+        routing_engine.RoutingEngin  # noqa: B018
+
+
 def test_the_engine_has_these_public_members():
     members = {name for name in vars(RoutingEngine) if not name.startswith("_")}
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
         *("open_call", "resume_call", "follow", "skill"),
+        *("from_frame", "to_frame", "route_frame"),
     }
 
 
@@ -218,6 +267,22 @@ def test_the_engine_is_called_like_this():
 def test_importing_the_package_loads_nothing_heavy():
     code = (
         "import json, sys, routing_engine;"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=PACKAGE.parent,
+    ).stdout
+    assert set(json.loads(shown)) & {*HEAVY, "numpy", "pydantic"} == set()
+
+
+def test_the_engine_itself_loads_nothing_heavy():
+    code = (
+        "import json, sys; from routing_engine import *;"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     shown = subprocess.run(

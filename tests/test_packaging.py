@@ -128,6 +128,19 @@ class TestDependencies:
                         missing.setdefault(module, str(path.relative_to(ROOT)))
         assert missing == {}
 
+    def test_the_sdist_and_the_wheel_are_tried_where_the_sources_are_not(self):
+        assert "make wheel" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+        steps = (ROOT / ".ci" / "wheel").read_text(encoding="utf-8")
+        order = [
+            "build_sdist",
+            "pip wheel",
+            "-m venv",
+            "smoke.py franchise.csv",
+            "test_public_surface",
+        ]
+        places = [steps.rindex(step) for step in order]
+        assert places == sorted(places)
+
     def test_what_is_declared_is_pinned(self):
         lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
         pinned = {canonical(line.partition("==")[0]) for line in lines if "==" in line}

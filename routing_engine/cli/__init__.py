@@ -16,6 +16,8 @@ Exit codes:
 
 Results go to stdout; errors, notes and progress go to stderr. Everything that comes out of a sheet
 is printed as text: markup in it is not interpreted and control characters are replaced.
+
+The commands are public; these modules are internal and may change in any release.
 """
 
 from __future__ import annotations

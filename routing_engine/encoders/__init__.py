@@ -1,4 +1,7 @@
-"""Texts to unit vectors: a structural protocol, the real encoder, and a fake for tests."""
+"""Texts to unit vectors: a structural protocol, the real encoder, and a fake for tests.
+
+Internal: may change in any release. Use what ``routing_engine`` exports.
+"""
 
 from __future__ import annotations
 

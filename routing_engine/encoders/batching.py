@@ -9,7 +9,7 @@ import numpy as np
 
 from routing_engine.encoders.protocol import Encoder, Vectors, check_vectors
 
-__all__ = ["encode_distinct"]
+__all__ = ["LateBar", "encode_distinct"]
 
 BATCH_SIZE = 64
 PROGRESS_AFTER_S = 1.0
@@ -33,7 +33,7 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = 
     """
     vectors = np.empty((len(texts), encoder.dimension), np.float32)
     order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), texts[i]))
-    bar = _LateBar(len(texts)) if progress else None
+    bar = LateBar(len(texts), "embedding texts") if progress else None
     try:
         for start in range(0, len(order), BATCH_SIZE):
             batch = order[start : start + BATCH_SIZE]
@@ -48,28 +48,36 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = 
     return vectors
 
 
-class _LateBar:
-    """A progress bar that appears only once the work turns out to be long."""
+class LateBar:
+    """A progress bar on stderr that appears only once the work turns out to be long.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: steps in all.
+        what: what is done, as the bar says it.
+    """
+
+    def __init__(self, total: int, what: str) -> None:
         self._total = total
+        self._what = what
         self._done = 0
         self._started_s = time.monotonic()
         self._progress: object | None = None
 
     def advance(self, n: int) -> None:
+        """Count ``n`` steps as done."""
         from rich.console import Console
         from rich.progress import Progress
 
         self._done += n
         if self._progress is None and time.monotonic() - self._started_s > PROGRESS_AFTER_S:
             self._progress = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._progress.add_task("embedding texts", total=self._total)
+            self._task = self._progress.add_task(self._what, total=self._total)
             self._progress.start()
         if isinstance(self._progress, Progress):
             self._progress.update(self._task, completed=self._done)
 
     def close(self) -> None:
+        """Take the bar off the screen."""
         from rich.progress import Progress
 
         if isinstance(self._progress, Progress):

@@ -1,4 +1,7 @@
-"""Business hours: what they are, how they are written, and whether it is open now."""
+"""Business hours: what they are, how they are written, and whether it is open now.
+
+Internal: may change in any release. Use what ``routing_engine`` exports.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The domain's values: rules, locations, destinations, callers, decisions."""
+"""The domain's values: rules, locations, destinations, callers, decisions.
+
+Internal: may change in any release. Use what ``routing_engine`` exports.
+"""

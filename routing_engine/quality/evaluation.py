@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.errors import InvalidValueError
 from routing_engine.model.decisions import Decision
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.quality.cases import Case
 from routing_engine.quality.metrics import calibration, protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "METRICS",
@@ -245,6 +249,51 @@ class Evaluation:
             pair["n"] = len(pair["cases"])
         plain: dict[str, Any] = _jsonable(body)
         return plain
+
+    def to_frame(
+        self, table: Literal["metrics", "rules", "confused", "calibration", "sweep"] = "rules"
+    ) -> pd.DataFrame:
+        """One of the evaluation's tables as a pandas DataFrame.
+
+        Args:
+            table: ``"metrics"``, one row: counts, threshold and metrics; ``"rules"``, a row a
+                label, with precision and recall; ``"confused"``, a row a call that went wrong,
+                with the label of the right rule and that of the rule picked, NA for none;
+                ``"calibration"``, a row a bin; ``"sweep"``, a row a threshold.
+
+        Raises:
+            InvalidValueError: no such table.
+        """
+        import pandas as pd
+
+        if table == "metrics":
+            names = ("n", "n_in_scope", "threshold", *METRICS)
+            return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        if table == "rules":
+            rules = [
+                {**asdict(rule), "precision": rule.precision, "recall": rule.recall}
+                for rule in self.rules
+            ]
+            columns = [one.name for one in fields(RuleResult)]
+            frame = pd.DataFrame(rules, columns=[*columns, "precision", "recall"])
+            return frame.astype({"label": pd.StringDtype()})
+        if table == "confused":
+            calls = [
+                (pair.label, pair.picked, case.location_id, case.text)
+                for pair in self.confused
+                for case in pair.cases
+            ]
+            columns = ["label", "picked", "location_id", "text"]
+            return pd.DataFrame(calls, columns=columns, dtype=pd.StringDtype())
+        if table == "calibration":
+            columns = [one.name for one in fields(CalibrationBin)]
+            return pd.DataFrame(map(astuple, self.calibration), columns=columns)
+        if table == "sweep":
+            columns = [one.name for one in fields(SweepPoint)]
+            return pd.DataFrame(map(astuple, self.sweep), columns=columns)
+        raise InvalidValueError(
+            f"table is 'metrics', 'rules', 'confused', 'calibration' or 'sweep', not {table!r}"
+        )
 
     def __str__(self) -> str:
         return "\n\n".join(filter(None, (self._summary(), self._by_rule(), self._pairs())))

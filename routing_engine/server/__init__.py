@@ -10,6 +10,8 @@ each of which knows only those before it:
     plane          the store, the engine that follows it, and what they share
     agents …       the endpoints
     app, serving   all of it as an ASGI application, and as a process
+
+Its HTTP interface is public; its modules are internal and may change in any release.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import phonenumbers
@@ -18,12 +18,16 @@ from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy, p
 from routing_engine.model.rules import RuleText
 from routing_engine.reports import ImportReport
 from routing_engine.sheets.assembly import assemble
+from routing_engine.sheets.frames import FILE, is_frame, table_of
 from routing_engine.sheets.gathering import gather
 from routing_engine.sheets.headers import check_mapping, read_header
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.reading import choose_tables, open_tables
 from routing_engine.sheets.tables import RawTable
 from routing_engine.sheets.texts import Template, read_template, template_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Sheet", "read_sheet"]
 
@@ -42,7 +46,7 @@ class Sheet:
 
 
 def read_sheet(
-    path: str | PathLike[str],
+    path: str | PathLike[str] | pd.DataFrame,
     *,
     region: str | None = "US",
     dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
@@ -60,7 +64,9 @@ def read_sheet(
     was lost.
 
     Args:
-        path: a .csv, .tsv, .txt, .xlsx or .xlsm file.
+        path: a .csv, .tsv, .txt, .xlsx or .xlsm file; or a DataFrame with the columns of one, in
+            which a missing value is an empty cell and the row that issues name is the position + 2,
+            as in the file that it would be written to.
         region: ISO 3166-1 alpha-2 code whose national number format is read; None for E.164 only.
         dial_policy: which destinations may be dialled; any other is an error.
         template: a sheet with the columns label, when and optionally examples and so on, or rule
@@ -96,9 +102,13 @@ def read_sheet(
         parse_destination(f"sip:100@{pbx}")
     if timezone is not None and (advice := meant_zone(timezone)) is not None:
         raise InvalidValueError(f"timezone {timezone!r}: {advice}")
-    source = Path(path)
-    log = IssueLog(source.name)
-    tables = open_tables(source, log, mapping, region)
+    if is_frame(path):
+        log = IssueLog(FILE)
+        tables = [table_of(path, log)]
+    else:
+        source = Path(cast("str | PathLike[str]", path))
+        log = IssueLog(source.name)
+        tables = open_tables(source, log, mapping, region)
     main, own_template = choose_tables(tables, log, mapping)
     texts = _template(template, own_template, log)
     header = read_header(

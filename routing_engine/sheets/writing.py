@@ -25,7 +25,7 @@ from routing_engine.sheets.headers import (
     header_key,
 )
 
-__all__ = ["write_sheet"]
+__all__ = ["long_rows", "write_sheet"]
 
 MAX_WORKBOOK_ROWS = 1_048_576
 MAX_WORKBOOK_CELL = 32_767
@@ -79,7 +79,7 @@ def write_sheet(
     if suffix not in (".csv", ".tsv", ".xlsx"):
         raise InvalidValueError(f"cannot write {target.suffix!r}; use .csv, .tsv or .xlsx")
     if layout == "long":
-        tables = [("Locations", _long_rows(columns))]
+        tables = [("Locations", long_rows(columns))]
     elif layout == "wide":
         texts = _wide_texts(columns)
         tables = [("Locations", _wide_rows(columns, texts))]
@@ -195,7 +195,8 @@ def _destination_cells(destination: Destination | None) -> dict[str, str]:
     }
 
 
-def _long_rows(columns: LocationColumns) -> Iterator[Row]:
+def long_rows(columns: LocationColumns) -> Iterator[Row]:
+    """The header of the long layout, then a row a rule; a location without rules has one row."""
     fields = _used_fields(columns)
     yield fields
     tables = [[_text_cells(text) for text in table] for table in columns.tables]

@@ -14,6 +14,8 @@ engine's own. Found are:
 Rules that ring the same phone may be as alike as they please. The cost is that of the distinct
 rule tables, however many locations share them; each finding is told once, with how many locations
 have it.
+
+Internal: may change in any release. Use what ``routing_engine`` exports.
 """
 
 from __future__ import annotations

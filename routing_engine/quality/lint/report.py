@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import RenderableType
 
 __all__ = ["KINDS", "Finding", "Kind", "LintReport", "rank"]
@@ -124,6 +125,20 @@ class LintReport:
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-able values."""
         return asdict(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The findings as a pandas DataFrame, a row a finding.
+
+        The columns are the attributes of :class:`Finding`; ``locations`` holds tuples.
+        """
+        import pandas as pd
+
+        names = [one.name for one in fields(Finding)]
+        frame = pd.DataFrame([asdict(found) for found in self.findings], columns=names)
+        text = dict.fromkeys(
+            ("kind", "rule", "other", "sentence", "message", "suggestion"), pd.StringDtype()
+        )
+        return frame.astype({**text, "measured": "float64", "n_locations": "int64"})
 
     def __rich__(self) -> RenderableType:
         from rich.text import Text
