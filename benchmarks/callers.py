@@ -92,16 +92,17 @@ def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[L
     """One location a business, described in full; each rule and each default has its own URI."""
 
     def location(business: Business) -> Location:
+        host = f"{business.name.replace('_', '-')}.example"  # a host name has no underscores
         case = case_of(business, STYLES.index("full"))
         return Location.model_validate(
             {
                 "location_id": business.name,
-                "default_destination": f"sip:default@{business.name}.example",
+                "default_destination": f"sip:default@{host}",
                 "rules": [
                     {
                         **rule,
                         "examples": rule["examples"] if with_examples else (),
-                        "destination": f"sip:{i}@{business.name}.example",
+                        "destination": f"sip:{i}@{host}",
                     }
                     for i, rule in enumerate(case["rules"])
                 ],

@@ -385,13 +385,14 @@ class Call:
         record = self._record
         if kind == "not_verified":
             record.failed_verifications += 1
-        words = next((words for who, words in reversed(self._turns) if who == "caller"), None)
-        if words is None:
+        turns = self._turns
+        last = next((i for i in reversed(range(len(turns))) if turns[i][0] == "caller"), None)
+        if last is None:
             decision = self._router.contain(
                 record.location_id, Reason.EMPTY_UTTERANCE, terms=self._plain_terms()
             )
         else:
-            turn = read_again(record, words)
+            turn = read_again(record, turns[:last], turns[last][1])
             scored = self._scored_turn(is_answered=turn.choice is not None)
             decision = self._gated(scored, turn, moment)
         return self._settled(decision, moment)

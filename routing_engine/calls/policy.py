@@ -37,10 +37,12 @@ class CallPolicy(Value):
         max_frustration: signs of impatience over the call, after which a person is to take over.
         max_verifications: attempts at a verification; one more is not asked for.
         verified_for_s: seconds for which a verification holds.
-        patience: odds multiplier over the engine's threshold after 1, 2 and 3 or more turns of
-            the caller, each > 0. The first words are often only the beginning, and a longer story
-            makes one less sure than one may be. A location's or a rule's own threshold stays as
-            it is.
+        patience: odds multiplier over the engine's threshold after 1, 2 and 3 or more turns in
+            which the caller told something, each > 0; thanks and goodbyes tell nothing. The
+            conversation and its last turn alone are both scored and the surer decides; a later
+            turn alone has to reach the second bar. The second is the highest: what is said then
+            is mostly the middle of a story. A location's or a rule's own threshold stays as it
+            is.
         ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
             its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
@@ -53,7 +55,7 @@ class CallPolicy(Value):
     max_frustration: Annotated[int, Field(ge=1)] = 4
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
-    patience: tuple[Odds, Odds, Odds] = (6.0, 0.67, 0.28)
+    patience: tuple[Odds, Odds, Odds] = (4.0, 7.5, 4.0)
     ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
     handoff: HandoffPolicy = HandoffPolicy()

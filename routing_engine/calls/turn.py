@@ -11,7 +11,7 @@ from routing_engine.calls.record import CallRecord
 from routing_engine.deciding.gates import CallTerms
 from routing_engine.model.decisions import CallFacts
 from routing_engine.model.outcomes import Reason
-from routing_engine.text.history import has_content
+from routing_engine.text.history import has_content, is_answer
 from routing_engine.text.signals import NEITHER, parse_choice, signals
 
 __all__ = ["Turn", "read_again", "read_turn", "terms_of"]
@@ -31,6 +31,7 @@ class Turn(NamedTuple):
         choice: label of the rule that the caller names in answer to a question, or None.
         settled: why the call stays with the agent, whatever the words are about; or None.
         is_repeat: the turn was decided on before.
+        is_answer: a short answer to the agent's question, which says nothing alone.
     """
 
     told: int
@@ -39,6 +40,7 @@ class Turn(NamedTuple):
     choice: str | None
     settled: Reason | None
     is_repeat: bool = False
+    is_answer: bool = False
 
 
 def read_turn(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: str) -> Turn:
@@ -61,23 +63,33 @@ def read_turn(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: s
     if settled is None and choice is None and is_nothing and not _has_offered(turns):
         settled = Reason.NOTHING_ASKED
     return Turn(
-        record.told + has_content(turns, utterance),
+        # What only thanks, or takes something back, is no evidence of anything.
+        record.told + (settled is None and has_content(turns, utterance)),
         record.impatience + heard.frustration,
         heard.wants_person,
         choice,
         settled,
+        is_answer=is_answer(turns, utterance),
     )
 
 
-def read_again(record: CallRecord, utterance: str) -> Turn:
+def read_again(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: str) -> Turn:
     """Read the caller's last words once more, now that something else has happened.
 
     Args:
         record: the call so far, these words included.
+        turns: what was said before these words, oldest first.
         utterance: the caller's last words.
     """
-    wants_person = signals(utterance).wants_person
-    return Turn(record.told, record.impatience, wants_person, record.chosen, None, is_repeat=True)
+    return Turn(
+        record.told,
+        record.impatience,
+        signals(utterance).wants_person,
+        record.chosen,
+        None,
+        is_repeat=True,
+        is_answer=is_answer(turns, utterance),
+    )
 
 
 def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str) -> CallTerms:
@@ -90,13 +102,19 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
         decision_id: of the decision; empty for a provisional one.
     """
     policy, wants_person = record.policy, turn.wants_person
-    odds_factor = policy.patience[min(max(turn.told - 1, 0), 2)]
+    first, second, later = policy.patience
+    odds_factor = first if turn.told <= 1 else second if turn.told == 2 else later
+    odds_alone = first if turn.told <= 1 else second
+    if turn.told > 1 and (wants_person or record.asked is not None):
+        # Who wants a person gets one anyhow, and who answers which of two rules is meant was
+        # understood before: a likely rule will do, but one of the whole story.
+        odds_factor = min(odds_factor, 1.0)
     return CallTerms(
         facts,
         decision_id,
-        # Who wants a person gets one anyhow, and rather the default than the wrong one. One
-        # question a call: what is unclear after that goes to the better of the two rules.
-        max(odds_factor, 1.0) if wants_person else odds_factor,
+        odds_factor,
+        None if turn.is_answer else odds_alone,
+        # One question a call: what is unclear after that goes to the better of the two rules.
         not (wants_person or record.has_asked),
         turn.choice,
         record.failed_verifications < policy.max_verifications,

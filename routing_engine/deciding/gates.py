@@ -71,6 +71,9 @@ class CallTerms(NamedTuple):
         decision_id: of the decision; empty for a provisional one.
         odds_factor: multiplies the odds that a rule which transfers must reach, above 0; the
             threshold of a rule or a location that sets its own stays as it is.
+        odds_alone: the same for the last turn alone, where that is scored beside the
+            conversation: the surer of the two decides, each by its own bar. None where the last
+            turn says nothing without what came before.
         may_clarify: whether the caller may be asked which of two rules is meant.
         chosen_label: label of the rule that the caller has named, or None.
         may_verify: whether another attempt at a verification may be asked for.
@@ -83,6 +86,7 @@ class CallTerms(NamedTuple):
     facts: CallFacts
     decision_id: str = ""
     odds_factor: float = 1.0
+    odds_alone: float | None = None
     may_clarify: bool = True
     chosen_label: str | None = None
     may_verify: bool = True
@@ -182,6 +186,10 @@ def gate(
     """
     if terms is not None and terms.chosen_label is not None and scored.reason is None:
         scored = scored.choosing(terms.chosen_label)
+    if terms is not None and terms.odds_alone is not None and scored.alone is not None:
+        alone = scored.alone
+        if _odds(alone) / terms.odds_alone >= _odds(scored) / terms.odds_factor:
+            scored, terms = alone, terms._replace(odds_factor=terms.odds_alone)
     entry = scored.entry
     opening = OPEN if scored.reason in FAILURES else entry.opening(now)
     verdict = _verdict(scored, opening, verified, confirmed, terms)
@@ -455,6 +463,12 @@ def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
     # Who goes on talking while it rings, or before, is still on the way to that number.
     number = str(destination)
     return number in terms.facts.tried and number != terms.dialling
+
+
+def _odds(scored: Scored) -> float:
+    """The odds of the best rule."""
+    top = max(scored.confidences)
+    return top / max(1.0 - top, 1e-9)
 
 
 def _is_verified(rule: RuleText, verified: Verified) -> bool:

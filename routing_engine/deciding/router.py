@@ -79,6 +79,56 @@ class Router:
             return _failed(question.entry, error)
         return self._scored(state.scores, question, vector)
 
+    def score_turn(
+        self, state: State, location_id: str, utterance: str, history: Sequence[tuple[str, str]]
+    ) -> Scored:
+        """Score a turn of a call by the conversation, and beside it by its own words alone.
+
+        One call of the encoder, of at most two texts.
+
+        Args:
+            state: the catalog version to answer from.
+            location_id: compared exactly.
+            utterance: what the caller said.
+            history: what was said before, oldest first.
+
+        Returns:
+            The scores of the conversation. ``alone`` holds those of the last turn, where that is
+            embedded as another text.
+
+        Raises:
+            UnknownLocationError: no such location, and the engine has no default destination.
+            InvalidValueError: an argument of another type.
+        """
+        if not history:
+            return self.score(state, location_id, utterance)
+        whole = self._question(state, location_id, utterance, history)
+        if isinstance(whole, Scored) and whole.reason is not None:
+            return whole
+        alone = self._question(state, location_id, utterance)
+        try:
+            if isinstance(whole, Question) and isinstance(alone, Question):
+                if whole.embedded == alone.embedded:
+                    vector = self._batcher.encode(whole.embedded)
+                    return self._scored(state.scores, whole, vector)
+                first, second = self._batcher.encode_pair(whole.embedded, alone.embedded)
+                whole = self._scored(state.scores, whole, first)
+                alone = self._scored(state.scores, alone, second)
+            elif isinstance(whole, Question):
+                vector = self._batcher.encode(whole.embedded)
+                whole = self._scored(state.scores, whole, vector)
+            elif isinstance(alone, Question):
+                vector = self._batcher.encode(alone.embedded)
+                alone = self._scored(state.scores, alone, vector)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            entry, _ = state.entry(location_id)
+            return _failed(entry, error)
+        if not isinstance(whole, Scored) or not isinstance(alone, Scored):
+            raise TypeError("both are scored by now")
+        if whole is alone or whole.reason is not None or alone.reason is not None:
+            return whole
+        return whole.beside(alone)
+
     async def ascore(
         self,
         state: State,
@@ -249,9 +299,9 @@ class CallRouter:
         """Whether scores are of the version that answers now."""
         return scored.entry.version == self._state().version
 
-    def score(self, location_id: str, utterance: str, history: History) -> Scored:
-        """As :meth:`Router.score`."""
-        return self._router.score(self._state(), location_id, utterance, history)
+    def score(self, location_id: str, utterance: str, history: Sequence[tuple[str, str]]) -> Scored:
+        """As :meth:`Router.score_turn`."""
+        return self._router.score_turn(self._state(), location_id, utterance, history)
 
     def default(
         self, location_id: str, reason: Reason, now: datetime, *, terms: CallTerms

@@ -66,11 +66,13 @@ class Scored:
         layout: of these rows.
         utterance: terms of the logit that are the same for every rule.
         spoken: the language of the utterance, where it was told apart from English.
+        alone: in a call, the scores of the caller's last turn alone, where these are of the
+            conversation and not the same; None otherwise.
     """
 
     __slots__ = (
-        "_last_rule", "_layout", "_similarities", "_utterance", "codes", "confidences", "entry",
-        "reason", "rules", "spoken",
+        "_last_rule", "_layout", "_similarities", "_utterance", "alone", "codes", "confidences",
+        "entry", "reason", "rules", "spoken",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +86,7 @@ class Scored:
         layout: scoring.Layout | None = None,
         utterance: scoring.UtteranceTerms | None = None,
         spoken: Spoken | None = None,
+        alone: Scored | None = None,
     ) -> None:
         self.entry = entry
         self.reason = reason
@@ -91,6 +94,7 @@ class Scored:
         self.codes = codes
         self.confidences = confidences
         self.spoken = spoken
+        self.alone = alone
         self._similarities = similarities
         self._layout = layout
         self._utterance = utterance
@@ -108,6 +112,21 @@ class Scored:
             self._similarities,
             self._layout,
             self._utterance,
+        )
+
+    def beside(self, alone: Scored) -> Scored:
+        """Return the same scores of a conversation, with those of its last turn alone."""
+        return Scored(
+            self.entry,
+            self.reason,
+            self.rules,
+            self.codes,
+            self.confidences,
+            self._similarities,
+            self._layout,
+            self._utterance,
+            self.spoken,
+            alone,
         )
 
     def rule(self, number: int) -> ContextRule:

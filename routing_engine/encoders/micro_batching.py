@@ -221,6 +221,26 @@ class MicroBatcher:
                 return check_vector(core.encoder.encode([text]), core.dimension)
             finally:
                 core.give_slot()
+        return self._awaited(text, deadline_s)
+
+    def encode_pair(self, first: str, second: str) -> tuple[Vectors, Vectors]:
+        """The unit vectors of two different texts, each float32 ``(dimension,)``, in one batch.
+
+        Raises:
+            OverloadedError: too many texts wait already.
+        """
+        core = self._core
+        if core.take_slot():
+            try:
+                both = check_vectors(core.encoder.encode([first, second]), 2, core.dimension)
+            finally:
+                core.give_slot()
+            return np.ascontiguousarray(both[0]), np.ascontiguousarray(both[1])
+        # A worker that is free takes all that wait: as a rule both at once.
+        waiting = [self._enqueue(text, None) for text in (first, second)]
+        return waiting[0].vector.result(), waiting[1].vector.result()
+
+    def _awaited(self, text: str, deadline_s: float | None) -> Vectors:
         waiting = self._enqueue(text, deadline_s)
         if not wait([waiting.vector], deadline_s).done:
             waiting.vector.cancel()

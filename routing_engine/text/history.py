@@ -22,7 +22,14 @@ from collections.abc import Iterable, Sequence
 from routing_engine.errors import InvalidValueError
 from routing_engine.text.signals import signals
 
-__all__ = ["SPEAKERS", "drop_denials", "has_content", "in_their_words", "summarise_history"]
+__all__ = [
+    "SPEAKERS",
+    "drop_denials",
+    "has_content",
+    "is_answer",
+    "in_their_words",
+    "summarise_history",
+]
 
 SPEAKERS = ("agent", "caller")
 
@@ -174,6 +181,15 @@ def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
 def has_content(history: Sequence[tuple[str, str]], utterance: str) -> bool:
     """Return whether an utterance has content: words of its own, or an answer to the agent."""
     return _says(utterance) or bool(_pieces(history[-1] if history else None, utterance))
+
+
+def is_answer(history: Sequence[tuple[str, str]], utterance: str) -> bool:
+    """Return whether an utterance is a short answer to the agent's question: "the second one"."""
+    if not history or history[-1][0] != "agent":
+        return False
+    return len(_telling(_words(utterance))) <= SHORT_ANSWER and bool(
+        _QUESTION.search(history[-1][1])
+    )
 
 
 def _says(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How often a call encodes: once a heard turn, and for nothing that only opens a gate."""
+"""How often a call encodes: at most two texts at once a heard turn, and for nothing that only opens a gate."""
 
 from __future__ import annotations
 
@@ -27,12 +27,24 @@ RULES = (
 )  # fmt: skip
 
 
+class CountingEncoder(HashingEncoder):
+    """Keeps how many texts it was given at each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def encode(self, texts):
+        self.batches.append(len(texts))
+        return super().encode(texts)
+
+
 class Counted:
-    """A call, and how many texts were encoded since it was last asked."""
+    """A call, and how many times its encoder was called since it was last asked."""
 
     def __init__(self, *, catalog="kept", cache_size=0, margin=0.2):
         # Without a cache, so that nothing is answered from it.
-        self.encoder = HashingEncoder()
+        self.encoder = CountingEncoder()
         self.engine = RoutingEngine(
             [a_location("store-1", *RULES)],
             encoder=self.encoder,
@@ -40,10 +52,10 @@ class Counted:
             policy=RoutingPolicy(margin=margin),
         )
         self.call = self.engine.open_call("store-1", policy=CallPolicy(catalog=catalog), now=NOON)
-        self._seen = self.encoder.n_encoded
+        self._seen = len(self.encoder.batches)
 
     def n_new(self):
-        before, self._seen = self._seen, self.encoder.n_encoded
+        before, self._seen = self._seen, len(self.encoder.batches)
         return self._seen - before
 
     def hear(self, words, **options):
@@ -62,6 +74,7 @@ def test_a_heard_turn_encodes_once(counted, words):
     counted.call.agent_said("I see", now=NOON)
     counted.hear(f"as I said, {words}")
     assert counted.n_new() == 1
+    assert counted.encoder.batches[-1] <= 2  # the conversation, and the turn alone
 
 
 @pytest.mark.parametrize("words", ["", "…", "great, thanks a lot"])

@@ -58,6 +58,46 @@ def test_a_conversation_goes_as_its_script_says(played, script):
     assert [told(decision) for decision in decisions] == settings(script)["expect"]
 
 
+SPARE = 0.03
+"""Confidence that no example may hinge on: processors differ in the third decimal."""
+
+
+def near_a_bar(decision, margin=0.2, likely=0.5):
+    """What an example decision is within ``SPARE`` of, by name."""
+    scores = sorted((c["confidence"] for c in decision["candidates"]), reverse=True)
+    if decision["threshold"] is None or len(scores) < 2:
+        return []
+    top, second = scores[:2]
+    asks = decision["outcome"] == "clarify"
+    distances = {
+        "threshold": 1.0 if asks else top - decision["threshold"],
+        "margin": top - second - margin if top + second > likely - SPARE else 1.0,
+        "likely": top + second - likely if top - second < margin + SPARE else 1.0,
+    }
+    return [name for name, distance in distances.items() if abs(distance) < SPARE]
+
+
+def test_no_example_is_decided_close_to_a_bar_or_a_margin(played):
+    close = {
+        (name, number): near
+        for name, call in played.items()
+        for number, decision in enumerate(call["decisions"])
+        if (near := near_a_bar(decision))
+    }
+    assert close == {}
+
+
+def test_a_decision_close_to_a_bar_or_a_margin_is_found():
+    def decided(outcome, *confidences, threshold=0.41):
+        candidates = [{"confidence": confidence} for confidence in confidences]
+        return {"outcome": outcome, "threshold": threshold, "candidates": candidates}
+
+    assert near_a_bar(decided("transfer", 0.43, 0.01)) == ["threshold"]
+    assert near_a_bar(decided("transfer", 0.60, 0.41)) == ["margin"]
+    assert near_a_bar(decided("clarify", 0.28, 0.23)) == ["likely"]
+    assert near_a_bar(decided("transfer", 0.90, 0.05)) == []
+
+
 def test_together_they_show_every_outcome_and_every_way_a_call_ends(played):
     decisions = [decision for call in played.values() for decision in call["decisions"]]
     assert len(SCRIPTS) >= 12

@@ -80,11 +80,10 @@ def n_right(engine, cases):
 
 @pytest.mark.model
 def test_what_is_denied_is_not_what_it_is_about(engine, monkeypatch):
-    with_denials = n_right(engine, DENIED)
+    # The encoder was tuned on denials; dropping them must not cost what it understands.
+    assert n_right(engine, DENIED) >= 28
     monkeypatch.setattr(routing_engine.deciding.scored, "drop_denials", lambda text: text)
-    as_they_are = n_right(engine, DENIED)
-    assert with_denials >= 25
-    assert as_they_are <= 20
+    assert n_right(engine, DENIED) >= 28
 
 
 @pytest.mark.model
