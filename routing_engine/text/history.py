@@ -26,8 +26,8 @@ __all__ = [
     "SPEAKERS",
     "drop_denials",
     "has_content",
-    "is_answer",
     "in_their_words",
+    "is_answer",
     "summarise_history",
 ]
 
