@@ -23,7 +23,7 @@ from routing_engine.integrations.headers import (
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 
-__all__ = ["Peer", "invite", "refer"]
+__all__ = ["Dialog", "Peer", "invite", "refer"]
 
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """``From`` of a caller who withholds it: RFC 3323 section 4.1.1.3."""
