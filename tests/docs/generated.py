@@ -12,7 +12,7 @@ from pathlib import Path
 
 import routing_engine.errors
 from routing_engine.integrations import ways
-from routing_engine.sheets.headers import ALIASES
+from routing_engine.sheets.aliases import ALIASES, SECOND_ALIASES
 from tests.docs import rooms
 from tests.docs.pages import ROOT, name_of
 
@@ -21,10 +21,14 @@ DOCS = ROOT / "docs"
 
 def aliases() -> str:
     """The columns of a sheet and their other names, as Markdown."""
-    lines = ["| column | also called |", "| --- | --- |"]
+    lines = [
+        "| column | also called | and, where no other column means it |",
+        "| --- | --- | --- |",
+    ]
     for column, names in ALIASES.items():
         others = [name for name in names if name.replace(" ", "_") != column]
-        lines.append(f"| `{column}` | {', '.join(others) or 'nothing else'} |")
+        second = SECOND_ALIASES.get(column, ())
+        lines.append(f"| `{column}` | {', '.join(others)} | {', '.join(second)} |")
     return "\n".join(lines)
 
 

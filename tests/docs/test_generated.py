@@ -10,7 +10,7 @@ import routing_engine
 from routing_engine import Outcome, Reason
 from routing_engine.cli import ExitCode
 from routing_engine.server.settings import Settings
-from routing_engine.sheets.headers import ALIASES
+from routing_engine.sheets.aliases import ALIASES
 from tests.docs.generated import DOCS, wanted
 from tests.docs.pages import ROOT, name_of
 from tests.docs.rooms import JOURNEYS, imports_of_rooms, reduced
