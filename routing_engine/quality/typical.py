@@ -29,6 +29,7 @@ __all__ = [
     "describe",
     "description_vectors",
     "typical_situations",
+    "utterance_vectors",
     "write_typical",
 ]
 
@@ -36,8 +37,10 @@ CALLS_FILE = "typical_calls.json.gz"
 VECTORS_FILE = "typical_calls.npz"
 
 Floats = npt.NDArray[np.float64]
+Vectors = npt.NDArray[np.float32]
 
 _known: dict[str, Floats] = {}
+_said: dict[tuple[str, int], Vectors] = {}
 _writing = threading.Lock()
 
 
@@ -110,6 +113,27 @@ def description_vectors(encoder: Encoder, background: Background) -> Floats:
                 )
                 _known[name] = known
     return known
+
+
+def utterance_vectors(encoder: Encoder, number: int) -> dict[str, Vectors]:
+    """Return what was said in one typical situation, embedded; remembered for the process.
+
+    A situation is a batch of its own: a quantised encoder gives a text another vector beside
+    other texts, and what was asked before must not change an answer.
+
+    Args:
+        encoder: what embeds.
+        number: of the situation.
+
+    Returns:
+        Unit vectors, float32 ``(d,)``, by text.
+    """
+    texts = list(dict.fromkeys(typical_situations()[number].utterances))
+    key = encoder.fingerprint, number
+    vectors = _said.get(key)
+    if vectors is None:
+        vectors = _said.setdefault(key, encode_distinct(encoder, texts))
+    return dict(zip(texts, vectors, strict=True))
 
 
 def _described(
