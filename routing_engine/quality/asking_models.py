@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -131,7 +132,7 @@ class ModelEndpoint:
         )
         try:
             with self._opener.open(request, timeout=self._timeout_s) as response:
-                raw = response.read(MAX_ANSWER_BYTES + 1)
+                raw = _read(response, time.monotonic() + self._timeout_s)
         except urllib.error.HTTPError as error:
             with error:
                 raise self._failed(f"answers {error.code} {error.reason}"[:MAX_SHOWN]) from error
@@ -156,6 +157,23 @@ class ModelEndpoint:
             f"the model at {self.url} {what}; check the address, the model's name and its key, or "
             "leave the model out"
         )
+
+
+def _read(response: http.client.HTTPResponse, until_s: float) -> bytes:
+    """Read an answer, at most one byte above the cap.
+
+    A socket's timeout counts for one read alone; this one counts for all of them.
+
+    Raises:
+        TimeoutError: it is not complete in time.
+    """
+    parts, n_bytes = [], 0
+    while part := response.read1(MAX_ANSWER_BYTES + 1 - n_bytes):
+        parts.append(part)
+        n_bytes += len(part)
+        if time.monotonic() > until_s:
+            raise TimeoutError
+    return b"".join(parts)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
