@@ -139,12 +139,15 @@ Source = Callable[[Sequence[RuleText]], Sequence[Sequence[Proposal]]]
 """Gives each rule of a table the sentences that may become examples, before they are checked."""
 
 
-def typical_calls(encoder: Encoder, background: Background) -> Source:
+def typical_calls(
+    encoder: Encoder, background: Background, *, least_closeness: float = LEAST_CLOSENESS
+) -> Source:
     """Make a source of what callers of the nearest typical situations said.
 
     Args:
         encoder: what embeds descriptions.
         background: of the same encoder.
+        least_closeness: cosine from which on a situation is near, [-1, 1].
     """
 
     def propose(rules: Sequence[RuleText]) -> list[list[Proposal]]:
@@ -156,7 +159,7 @@ def typical_calls(encoder: Encoder, background: Background) -> Source:
             chosen = [
                 int(i)
                 for i in np.argsort(-near, kind="stable")[:N_NEAREST]
-                if near[i] >= LEAST_CLOSENESS
+                if near[i] >= least_closeness
             ]
             proposals.append(
                 [
