@@ -20,6 +20,7 @@ from benchmarks import (
     scale,
     serving,
     store,
+    suggesting,
     throughput,
 )
 from benchmarks.benchmark import Benchmark
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         conversations.BENCHMARK,
         calls.BENCHMARK,
         callers.BENCHMARK,
+        suggesting.BENCHMARK,
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from routing_engine.quality.fitting import Fitting
     from routing_engine.quality.lint import Finding, LintReport
+    from routing_engine.quality.suggesting import Suggestion, Suggestions
     from routing_engine.reports import ImportReport, SheetIssue
 
 __all__ = [
@@ -111,6 +112,8 @@ __all__ = [
     "Skill",
     "SnapshotError",
     "StringColumn",
+    "Suggestion",
+    "Suggestions",
     "SweepPoint",
     "TimeRange",
     "TransferOutcome",
@@ -203,6 +206,10 @@ _NAMES_OF = {
     "quality.lint": (
         "Finding",
         "LintReport",
+    ),
+    "quality.suggesting": (
+        "Suggestion",
+        "Suggestions",
     ),
     "reports": (
         "ImportReport",

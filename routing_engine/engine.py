@@ -20,6 +20,7 @@ from routing_engine.deciding.scored import read
 from routing_engine.encoders import Encoder
 from routing_engine.errors import EncoderError, InvalidValueError, SnapshotError
 from routing_engine.matching.parameters import PARAMETERS, Parameters
+from routing_engine.matching.scoring import least_confidence
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.model.outcomes import Reason
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from routing_engine.quality.evaluation import Evaluation
     from routing_engine.quality.fitting import Fitting
     from routing_engine.quality.lint import LintReport
+    from routing_engine.quality.suggesting import Source, Suggestions
     from routing_engine.reports import ImportReport
 
 __all__ = ["RoutingEngine"]
@@ -460,6 +462,39 @@ class RoutingEngine:
             self._builder.parameters,
             policy=self.policy,
             progress=progress,
+        )
+
+    def suggest(
+        self, location_id: str, *, per_rule: int = 8, source: Source | None = None
+    ) -> Suggestions:
+        """Propose examples for the rules of a location; nothing is changed, nothing is sent.
+
+        They are what callers of other businesses said in the nearest situations. None is one
+        that another rule of the location would take.
+
+        Args:
+            location_id: the location.
+            per_rule: at most so many a rule, 1 to 64.
+            source: where proposals come from; None for the typical calls that ship.
+
+        Raises:
+            UnknownLocationError: no such location in the current catalog.
+            InvalidValueError: ``per_rule`` is out of range.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.quality.suggesting import suggest
+
+        state = self._state
+        location = state.location(location_id)
+        usual = least_confidence(self.policy, self._builder.parameters)
+        return suggest(
+            location.rules,
+            self.encoder,
+            state.base.profiles.background,
+            self._builder.parameters,
+            threshold=usual if location.threshold is None else location.threshold,
+            per_rule=per_rule,
+            source=source,
         )
 
     def open_call(

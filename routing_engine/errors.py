@@ -6,6 +6,7 @@
     ├── UnknownLocationError (KeyError)     no such location in this catalog version
     ├── EncoderError                        an encoder cannot be loaded, or misbehaved
     │   └── ModelIntegrityError             model weights are not the ones that were expected
+    ├── SuggestionError                     a language model that was asked for examples failed
     ├── SnapshotError                       a snapshot is missing, altered, foreign or too new
     ├── StoreError                          the store cannot do what it was asked to
     │   ├── NotFoundError                   no such row in this organisation
@@ -44,6 +45,7 @@ __all__ = [
     "SnapshotError",
     "StoreError",
     "StoreUnavailableError",
+    "SuggestionError",
     "UnknownLocationError",
     "WrongSecretError",
     "mask",
@@ -158,6 +160,10 @@ class EncoderError(RoutingError):
 
 class ModelIntegrityError(EncoderError):
     """Model weights do not have the hash they should have."""
+
+
+class SuggestionError(RoutingError):
+    """A language model that was asked for examples cannot be reached, or answers nonsense."""
 
 
 class SnapshotError(RoutingError):

@@ -89,6 +89,8 @@ PUBLIC = {
     "Skill",
     "SnapshotError",
     "StringColumn",
+    "Suggestion",
+    "Suggestions",
     "SweepPoint",
     "TimeRange",
     "TransferOutcome",
@@ -229,7 +231,7 @@ def test_the_engine_has_these_public_members():
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
-        *("open_call", "resume_call", "follow", "skill"),
+        *("open_call", "resume_call", "follow", "skill", "suggest"),
         *("from_frame", "to_frame", "route_frame"),
     }
 

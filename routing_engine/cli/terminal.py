@@ -25,6 +25,7 @@ from routing_engine.errors import (
     SheetError,
     SnapshotError,
     StoreError,
+    SuggestionError,
     UnknownLocationError,
 )
 
@@ -73,6 +74,7 @@ _EXIT_CODES: tuple[tuple[type[RoutingError], ExitCode], ...] = (
     (UnknownLocationError, ExitCode.UNKNOWN_LOCATION),
     (SnapshotError, ExitCode.SNAPSHOT),
     (EncoderError, ExitCode.ENCODER),
+    (SuggestionError, ExitCode.ENCODER),
     (MissingExtraError, ExitCode.ENCODER),
     (InvalidValueError, ExitCode.USAGE),
     (StoreError, ExitCode.USAGE),

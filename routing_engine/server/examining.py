@@ -13,7 +13,7 @@ from routing_engine.model.rules import Location
 from routing_engine.quality.evaluation import picked
 from routing_engine.server.drafts import Compiled, compile_draft
 
-__all__ = ["Examined", "examine", "examine_compiled", "trial"]
+__all__ = ["Examined", "examine", "examine_compiled", "proposals", "trial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,16 @@ def examine_compiled(compiled: Compiled, encoder: Encoder) -> Examined:
         if item.message not in told
     ]
     return Examined(compiled, (), _report(findings, _asked(compiled, engine, encoder)))
+
+
+def proposals(draft: Mapping[str, Any], encoder: Encoder) -> dict[str, Any]:
+    """Propose examples for the rules of a draft.
+
+    Raises:
+        InvalidValueError: its parts do not fit together.
+    """
+    location = compile_draft(draft).location
+    return trial(location, encoder).suggest(location.location_id).to_dict()
 
 
 def _asked(compiled: Compiled, engine: RoutingEngine, encoder: Encoder) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from starlette.responses import Response
 
-from routing_engine.errors import RoutingError
+from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.server.differences import differences
-from routing_engine.server.examining import Examined, examine
+from routing_engine.server.examining import Examined, examine, proposals
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope, Page
@@ -20,6 +20,7 @@ from routing_engine.server.wire.publishing import (
     PrepublishReport,
     Publish,
     Rollback,
+    Suggestions,
     Version,
     VersionSummary,
 )
@@ -178,6 +179,29 @@ def prepublish_report(request: Request, agent_id: AgentId) -> Response:
         draft = work.drafts.get(agent_id)
     report = examine(draft, plane_of(request).encoder).report
     return answer(report, "publishable" if report["publishable"] else "publish would be refused")
+
+
+@publishing.get(
+    "/agents/{agentId}/suggestions",
+    response_model=Envelope[Suggestions],
+    openapi_extra=secured("agents:read"),
+    tags=["publishing"],
+)
+def suggestions(request: Request, agent_id: AgentId) -> Response:
+    """Examples for the draft's rules, from typical calls of other businesses; changes nothing."""
+    with reading(request) as work:
+        draft = work.drafts.get(agent_id)
+    try:
+        found = proposals(draft, plane_of(request).encoder)
+    except InvalidValueError as error:
+        raise ProblemError(
+            422,
+            "nothing can be proposed for the draft: its parts do not fit together",
+            code="invalid_draft",
+            errors=error.problems,
+        ) from error
+    n = sum(len(rule["suggestions"]) for rule in found["rules"])
+    return answer(found, f"{n} examples proposed")
 
 
 @publishing.get(

@@ -45,8 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     building = commands.add_parser("build", help="compile base and delta into the package")
     building.add_argument("delta", type=Path, help="file that `delta` wrote")
     building.add_argument("--name", required=True, help="what the encoder is to be called")
+    telling = commands.add_parser("typical", help="write the typical calls into the package")
+    telling.add_argument("corpus", type=Path, help="folder of the corpus; its train split is read")
     options = parser.parse_args(arguments)
-    run = {"check": _check, "tune": _tune, "delta": _delta, "build": _build}[options.command]
+    run = {
+        "check": _check, "tune": _tune, "delta": _delta, "build": _build, "typical": _typical,
+    }[options.command]  # fmt: skip
     try:
         return run(options)
     except RoutingError as error:
@@ -111,6 +115,25 @@ def _build(options: argparse.Namespace) -> int:
         model = restore(options.delta, Path(folder) / options.name)
         made = build(model, packaged_folder(), base="all-MiniLM-L6-v2", name=options.name)
     print(f"{made.folder}: {made.fingerprint}")
+    return 0
+
+
+def _typical(options: argparse.Namespace) -> int:
+    from routing_engine.encoders import default_encoder
+    from routing_engine.encoders.model_files import packaged_folder
+    from routing_engine.matching.profiles import background_for
+    from routing_engine.quality.typical import TypicalSituation, write_typical
+    from routing_engine.training.corpus import read_corpus
+
+    encoder = default_encoder()
+    situations = [
+        TypicalSituation(business.trade, item.label, item.whens, item.utterances)
+        for business in read_corpus(options.corpus, "train")
+        for item in business.situations
+    ]
+    folder = packaged_folder().parent
+    n_bytes = write_typical(situations, folder, encoder, background_for(encoder))
+    print(f"{folder}: {len(situations)} situations, {n_bytes:,} bytes")
     return 0
 
 

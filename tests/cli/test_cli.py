@@ -28,7 +28,7 @@ from tests.support.labelled import labelled_cases, live_engine, noise_cases
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
-    "bench", "serve",
+    "bench", "serve", "suggest",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 HEADER = [

@@ -314,6 +314,28 @@ def test_a_failing_test_blocks_unless_forced_with_a_reason(api: Served):
     assert (forced["version"], forced["forced"]) == (1, "known")
 
 
+def test_examples_are_proposed_for_a_draft_and_nothing_changes(api: Served):
+    agent_id = api.agent()
+    before = api.data("GET", f"/agents/{agent_id}")
+    found = api.data("GET", f"/agents/{agent_id}/suggestions")
+    labels = [rule["label"] for rule in before["handoffConfig"]["transferRules"]]
+    assert [rule["label"] for rule in found["rules"]] == labels
+    for rule in found["rules"]:
+        assert len(rule["suggestions"]) <= 8
+        for item in rule["suggestions"]:
+            assert set(item) == {"text", "confidence", "source"}
+    assert api.data("GET", f"/agents/{agent_id}") == before
+    assert api("GET", "/agents/nobody/suggestions").status_code == 404
+
+
+def test_nothing_is_proposed_for_a_draft_whose_parts_do_not_fit(api: Served):
+    agent_id = api.agent()
+    api.data("PUT", f"/agents/{agent_id}/guardrails", json={"requiresVerification": ["None"]})
+    response = api("GET", f"/agents/{agent_id}/suggestions")
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_draft")
+    assert response.json()["errors"][0]["path"] == "guardrails.requiresVerification.0"
+
+
 def test_a_rule_that_nobody_can_reach_blocks(api: Served):
     rule = CONFIG["handoffConfig"]["transferRules"][0] | {"hours": "closed"}
     agent_id = api.agent(handoffConfig={"transferDestination": MAIN, "transferRules": [rule]})

@@ -93,6 +93,7 @@ def test_the_document_has_every_endpoint_of_the_table():
         ("post", "/agents/{agentId}/publish"): "agents:write",
         ("post", "/agents/{agentId}/rollback"): "agents:write",
         ("get", "/agents/{agentId}/prepublish-report"): "agents:read",
+        ("get", "/agents/{agentId}/suggestions"): "agents:read",
         ("get", "/agents/{agentId}/versions"): "agents:read",
         ("get", "/agents/{agentId}/versions/{version}"): "agents:read",
         ("get", "/agents/{agentId}/versions/{version}/diff"): "agents:read",

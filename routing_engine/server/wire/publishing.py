@@ -15,6 +15,7 @@ __all__ = [
     "PrepublishReport",
     "Publish",
     "Rollback",
+    "Suggestions",
     "Version",
     "VersionSummary",
 ]
@@ -120,6 +121,53 @@ class PrepublishReport(Wire):
     publishable: bool
     findings: list[Finding]
     tests: list[TestResult]
+
+
+class Suggestion(Wire):
+    """A proposed example.
+
+    Attributes:
+        confidence: of the rule in it, before it is added.
+        source: the trade and situation that it was said in.
+    """
+
+    text: str
+    confidence: float
+    source: str
+
+
+class RuleSuggestions(Wire):
+    """What is proposed for one rule, best first; empty where nothing is near."""
+
+    label: str
+    suggestions: list[Suggestion]
+
+
+class Suggestions(Wire):
+    """Proposed examples of the rules of a draft, in its order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "rules": [
+                        {
+                            "label": "Billing",
+                            "suggestions": [
+                                {
+                                    "text": "promo didn't take",
+                                    "confidence": 0.93,
+                                    "source": "Florist: Refunds & billing",
+                                }
+                            ],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    rules: list[RuleSuggestions]
 
 
 class Import(Wire):
