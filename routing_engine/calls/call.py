@@ -28,7 +28,7 @@ from uuid import uuid4
 from routing_engine.calls.handoff import MAX_NAME, Event, Handoff
 from routing_engine.calls.policy import CallPolicy, TransferOutcome
 from routing_engine.calls.record import MAX_TURN_LENGTH, CallRecord
-from routing_engine.calls.turn import Turn, read_again, read_turn, terms_of
+from routing_engine.calls.turn import Turn, read_again, read_turn, terms_of, with_meaning
 from routing_engine.deciding.gates import FAILURES, CallTerms
 from routing_engine.deciding.router import CallRouter
 from routing_engine.deciding.scored import Scored
@@ -182,6 +182,7 @@ class Call:
         else:
             if turn.choice is None:
                 scored = self._router.score(record.location_id, utterance, self._turns)
+                turn = with_meaning(turn, scored, utterance)
             else:
                 scored = self._scored_turn(is_answered=False)
             decision = self._gated(scored, turn, moment, is_final=final)
@@ -394,6 +395,8 @@ class Call:
         else:
             turn = read_again(record, turns[:last], turns[last][1])
             scored = self._scored_turn(is_answered=turn.choice is not None)
+            if turn.choice is None:
+                turn = with_meaning(turn, scored, turns[last][1])
             decision = self._gated(scored, turn, moment)
         return self._settled(decision, moment)
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from routing_engine.calls.policy import CallPolicy
 from routing_engine.calls.record import CallRecord
 from routing_engine.deciding.gates import CallTerms
+from routing_engine.deciding.scored import Scored
 from routing_engine.model.decisions import CallFacts
 from routing_engine.model.outcomes import Reason
 from routing_engine.text.history import has_content, is_answer
-from routing_engine.text.signals import NEITHER, parse_choice, signals
+from routing_engine.text.signals import NEITHER, declines_person, parse_choice, signals
 
-__all__ = ["Turn", "read_again", "read_turn", "terms_of"]
+__all__ = ["Turn", "read_again", "read_turn", "terms_of", "with_meaning"]
 
 _OFFER = re.compile(
     r"\b(?:connect|transfer|put you|pass you|hand you|get you|speak|talk)", re.IGNORECASE
@@ -90,6 +91,21 @@ def read_again(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: 
         is_repeat=True,
         is_answer=is_answer(turns, utterance),
     )
+
+
+def with_meaning(turn: Turn, scored: Scored, utterance: str) -> Turn:
+    """Add what the words mean, once they are scored: whether the caller asks for a person.
+
+    Args:
+        turn: as the words alone were read.
+        scored: the scores of this turn.
+        utterance: the caller's words.
+    """
+    if turn.wants_person or turn.is_answer or not scored.wants_person:
+        return turn
+    if declines_person(utterance):
+        return turn
+    return turn._replace(wants_person=True)
 
 
 def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str) -> CallTerms:

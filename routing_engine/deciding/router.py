@@ -24,6 +24,7 @@ from routing_engine.encoders.micro_batching import (
     MicroBatcher,
     OverloadedError,
 )
+from routing_engine.encoders.person import shipped_person
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.model.decisions import Decision, next_serial
 from routing_engine.model.outcomes import Reason
@@ -45,6 +46,7 @@ class Router:
 
     def __init__(self, options: EngineOptions) -> None:
         self._encoder = options.encoder
+        self._person = shipped_person(options.encoder.fingerprint)
         self._caches = options.cache_size > 0
         self._batcher = MicroBatcher(options.encoder, max_waiting=options.max_waiting)
 
@@ -232,7 +234,7 @@ class Router:
         if isinstance(vector, Exception):
             return _failed(question.entry, vector)
         try:
-            scored = score_vector(question, vector)
+            scored = score_vector(question, vector, self._person)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
             return _failed(question.entry, error)
         if question.key:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from routing_engine.catalog.lookup import Table
 from routing_engine.deciding.state import CatalogEntry, Part
+from routing_engine.encoders.person import PersonDirection
 from routing_engine.matching import scoring
 from routing_engine.matching.identification import Spoken, by_language
 from routing_engine.model.decisions import Candidate
@@ -68,10 +69,11 @@ class Scored:
         spoken: the language of the utterance, where it was told apart from English.
         alone: in a call, the scores of the caller's last turn alone, where these are of the
             conversation and not the same; None otherwise.
+        asks_for_person: whether the embedded words ask for a person, by their meaning.
     """
 
     __slots__ = (
-        "_last_rule", "_layout", "_similarities", "_utterance", "alone", "codes", "confidences",
+        "_last_rule", "_layout", "_similarities", "_utterance", "alone", "asks_for_person", "codes", "confidences",
         "entry", "reason", "rules", "spoken",
     )  # fmt: skip
 
@@ -87,6 +89,8 @@ class Scored:
         utterance: scoring.UtteranceTerms | None = None,
         spoken: Spoken | None = None,
         alone: Scored | None = None,
+        *,
+        asks_for_person: bool = False,
     ) -> None:
         self.entry = entry
         self.reason = reason
@@ -95,6 +99,7 @@ class Scored:
         self.confidences = confidences
         self.spoken = spoken
         self.alone = alone
+        self.asks_for_person = asks_for_person
         self._similarities = similarities
         self._layout = layout
         self._utterance = utterance
@@ -127,7 +132,13 @@ class Scored:
             self._utterance,
             self.spoken,
             alone,
+            asks_for_person=self.asks_for_person,
         )
+
+    @property
+    def wants_person(self) -> bool:
+        """Whether the caller's last turn asks for a person, by its meaning."""
+        return (self.alone or self).asks_for_person
 
     def rule(self, number: int) -> ContextRule:
         """Return rule ``number`` of the location, with its destinations."""
@@ -202,12 +213,17 @@ class Scored:
         return nearest
 
 
-def score_vector(question: Question, vector: npt.NDArray[np.float32]) -> Scored:
+def score_vector(
+    question: Question,
+    vector: npt.NDArray[np.float32],
+    person: PersonDirection | None = None,
+) -> Scored:
     """Score the rules of a location against an encoded utterance. Pure.
 
     Args:
         question: the utterance and the location.
         vector: unit vector of ``question.embedded``, float32 ``(d,)``.
+        person: tells who asks for a person; None where nothing does for this encoder.
     """
     entry, table = question.entry, question.table
     profiles, rules = question.part.profiles, table.rules
@@ -221,7 +237,18 @@ def score_vector(question: Question, vector: npt.NDArray[np.float32]) -> Scored:
     if table.identifier is not None:
         spoken = table.identifier.spoken(question.said)
         confidences = by_language(confidences, rules, codes, question.embedded, spoken)
-    return Scored(entry, None, rules, codes, confidences, similarities, layout, utterance, spoken)
+    return Scored(
+        entry,
+        None,
+        rules,
+        codes,
+        confidences,
+        similarities,
+        layout,
+        utterance,
+        spoken,
+        asks_for_person=person is not None and person.is_asked_for(vector),
+    )
 
 
 def read(utterance: str) -> str | None:

@@ -14,6 +14,7 @@ __all__ = [
     "NEITHER",
     "Signals",
     "asks_nothing",
+    "declines_person",
     "frustration",
     "parse_choice",
     "signals",
@@ -322,6 +323,15 @@ def wants_person(text: str) -> bool:
         text: one utterance.
     """
     return signals(text).wants_person
+
+
+def declines_person(text: str) -> bool:
+    """Whether a caller says that they do not want to talk to somebody.
+
+    Args:
+        text: one utterance.
+    """
+    return _DENIED.search(text.replace("’", "'")) is not None
 
 
 def frustration(text: str) -> int:

@@ -1,0 +1,49 @@
+"""Who asks for a person, by meaning: a direction in the space of the shipped encoder.
+
+People ask for a human being in more ways than patterns hold ("is there anybody there with a
+pulse"). A logistic regression on the vector of a caller's words tells them from callers who only
+mention people. It fits one encoder; with any other the patterns of
+:mod:`routing_engine.text.signals` stand alone.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PersonDirection", "shipped_person"]
+
+
+class PersonDirection(NamedTuple):
+    """The plane that parts who asks for a person from who does not.
+
+    Attributes:
+        weights: float32 ``(d,)``.
+        bias: added to the inner product; above 0 a person is asked for.
+    """
+
+    weights: npt.NDArray[np.float32]
+    bias: float
+
+    def is_asked_for(self, vector: npt.NDArray[np.float32]) -> bool:
+        """Return whether the words of this vector, float32 ``(d,)``, ask for a person."""
+        return float(self.weights @ vector) + self.bias > 0.0
+
+
+def shipped_person(fingerprint: str) -> PersonDirection | None:
+    """Return the direction that ships, or None where it is of another encoder.
+
+    Args:
+        fingerprint: of the encoder.
+    """
+    path = Path(str(resources.files("routing_engine") / "resources" / "person.npz"))
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        if str(arrays["fingerprint"]) != fingerprint:
+            return None
+        return PersonDirection(arrays["weights"], float(arrays["bias"][0]))
