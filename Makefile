@@ -7,10 +7,11 @@ RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 .DEFAULT_GOAL := help
 # What `make quick` leaves out: whole servers, databases and processes, and the tests that try the
 # most. `make test` runs them.
-SLOW := server store benchmarks cli quality engine/test_apply.py engine/test_concurrency.py \
+SLOW := training server store benchmarks cli quality engine/test_apply.py engine/test_concurrency.py \
         engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
         catalog/test_snapshot.py calls/test_call_stateful.py hours/test_schedule.py \
-        matching/test_identification.py
+        matching/test_identification.py calls/test_skill.py encoders/test_background.py \
+        sheets/test_round_trip.py sheets/test_oracle.py
 
 .PHONY: help demo quick test lint types docs docs-update wheel check bench clean
 
