@@ -326,7 +326,7 @@ def test_check_warns_of_the_wording(unclear):
     assert result.stdout.splitlines()[1:] == [
         "wording: 1 finding (7 sentences of 3 distinct rules asked, 2 locations)",
         "1 vague",
-        "  the when of 'Emergency' says nothing of what its callers want: \"other\" (0.99) (store-1)",
+        "  the when of 'Emergency' says nothing of what its callers want: \"other\" (1.00) (store-1)",
         "    -> say in a few words what its 1 example has in common",
     ]
 
@@ -369,7 +369,7 @@ def test_check_reports_the_sheet_where_the_encoder_fails(sheet, monkeypatch):
         def encode(self, texts):
             raise EncoderError("out of order")
 
-    monkeypatch.setattr("routing_engine.encoders.HashingEncoder", Failing)
+    monkeypatch.setattr("routing_engine.encoders.named.HashingEncoder", Failing)
     result = check(sheet)
     assert result.exit_code == 0
     assert "3 locations" in result.stdout
@@ -629,7 +629,7 @@ class _Failing(HashingEncoder):
 
 
 def test_an_encoder_that_fails_is_5_and_the_default_is_still_printed(snapshot, monkeypatch):
-    monkeypatch.setattr("routing_engine.encoders.HashingEncoder", _Failing)
+    monkeypatch.setattr("routing_engine.encoders.named.HashingEncoder", _Failing)
     result = route(snapshot, "store-1", "my invoice is wrong")
     assert result.exit_code == ExitCode.ENCODER
     assert result.stdout == "default  +12125550100  -  0.00  engine_degraded\n"
