@@ -34,7 +34,7 @@ OTHER_ENCODERS: dict[str, str] = {
 _OF_AN_EARLIER_ENCODER = "of an earlier encoder; to be run again"
 STALE: dict[str, str] = dict.fromkeys(
     (
-        "ablation", "accuracy", "calls", "cold-start", "conversations", "import", "latency", "peer",
+        "ablation", "calls", "cold-start", "import", "latency", "peer",
         "publishing", "scale", "serving", "soak", "store", "throughput",
     ),
     _OF_AN_EARLIER_ENCODER,

@@ -13,8 +13,8 @@ NEEDED = ("latency", "throughput", "accuracy", "peer", "cold-start", "scale")
 """Benchmarks whose results are summarised."""
 
 _SHOWN = (
-    ("clinc150.test", "CLINC150, test"),
-    ("banking77.test", "BANKING77, test"),
+    ("clinc150.test", "CLINC150, test; its training split was learnt from"),
+    ("banking77.test", "BANKING77, test; likewise"),
     ("eval", "telephone-style cases"),
 )
 
