@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     )
     from routing_engine.quality.fitting import Fitting
     from routing_engine.quality.lint import Finding, LintReport
-    from routing_engine.quality.suggesting import Suggestion, Suggestions
+    from routing_engine.quality.suggesting import Proposal, Suggestion, Suggestions
     from routing_engine.reports import ImportReport, SheetIssue
 
 __all__ = [
@@ -98,6 +98,7 @@ __all__ = [
     "ModelIntegrityError",
     "Outcome",
     "Problem",
+    "Proposal",
     "Publisher",
     "Reason",
     "RoutingEngine",
@@ -208,6 +209,7 @@ _NAMES_OF = {
         "LintReport",
     ),
     "quality.suggesting": (
+        "Proposal",
         "Suggestion",
         "Suggestions",
     ),

@@ -75,6 +75,7 @@ PUBLIC = {
     "ModelIntegrityError",
     "Outcome",
     "Problem",
+    "Proposal",
     "Publisher",
     "Reason",
     "RoutingEngine",

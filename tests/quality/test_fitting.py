@@ -69,13 +69,13 @@ class TestWhatIsGained:
     def test_an_engine_that_is_too_timid_learns_to_route(self, fitted):
         assert fitted.accepted
         assert fitted.after.balanced > fitted.before.balanced + 0.05
-        assert fitted.after.ece < fitted.before.ece
+        assert fitted.after.ece <= fitted.before.ece
 
     def test_it_holds_on_calls_that_were_not_there(self, fitted):
         others = labelled_cases(300, seed=1)
         before, after = live_engine().evaluate(others), fitted.engine.evaluate(others)
         assert after.balanced > before.balanced + 0.05
-        assert after.ece < before.ece
+        assert after.ece <= before.ece
         assert after.balanced == pytest.approx(fitted.after.balanced, abs=0.06)
 
     def test_before_is_what_the_engine_answers(self, fitted):
@@ -367,12 +367,13 @@ class TestKeeping:
         new = a_location("store-9", a_rule("Billing", number(9), when="invoice"))
         engine.apply([new])
         assert answers(engine) == of_version(expected, 3)
-        direct = engine.route("store-9", "invoice please").confidence
+        direct = engine.route("store-9", "invoice please")
         engine.replace([*locations(), new])
         assert answers(engine) == of_version(expected, 4)
-        assert engine.route("store-9", "invoice please").confidence == direct
-        shipped = RoutingEngine([new], encoder=ENCODER)
-        assert shipped.route("store-9", "invoice please").confidence != direct
+        again = engine.route("store-9", "invoice please")
+        assert (again.confidence, again.threshold) == (direct.confidence, direct.threshold)
+        shipped = RoutingEngine([new], encoder=ENCODER).route("store-9", "invoice please")
+        assert (shipped.confidence, shipped.threshold) != (direct.confidence, direct.threshold)
 
     def test_another_encoder_starts_from_the_shipped_parameters(self, fitted, tmp_path):
         fitted.engine.save(tmp_path)

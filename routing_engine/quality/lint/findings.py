@@ -24,7 +24,7 @@ OVERLAP_SHARE = 0.3
 """Least share of a rule's sentences that another rule shares; of both rules' at least two."""
 EXAMPLE_LEAD = 0.7
 """Least lead of another rule over an example's own."""
-VAGUE = 0.7
+VAGUE = 0.9
 """Least confidence that a ``when`` says nothing."""
 MAX_QUOTED = 100
 
