@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.compiling import MAKE_MODELS, run
 
 CORPUS = Path(__file__).parents[2] / "data" / "callers"
 
 pytestmark = pytest.mark.model
 
-MAKE_MODEL = """
-import json, re, sys
-from pathlib import Path
-import torch
-from sentence_transformers import SentenceTransformer, models
-from transformers import BertConfig, BertModel, BertTokenizerFast
-from routing_engine.encoders.background import background_texts
-
-folder = Path(sys.argv[1])
-words = dict.fromkeys(w for text in background_texts() for w in re.findall("[a-z]+", text.lower()))
-vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *list(words)[:1500]]
-(folder / "vocab.txt").write_text("\\n".join(vocabulary))
-torch.manual_seed(0)
-BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder / "raw")
-config = BertConfig(
-    vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=3, num_attention_heads=2,
-    intermediate_size=64, max_position_embeddings=64,
-)
-BertModel(config).save_pretrained(folder / "raw")
-word = models.Transformer(str(folder / "raw"))
-SentenceTransformer(modules=[word, models.Pooling(32, pooling_mode="mean")], device="cpu").save(
-    str(folder / "tiny")
-)
-"""
+# Two layers stay as they are: a third one learns.
+MAKE_MODEL = MAKE_MODELS.replace("num_hidden_layers=2", "num_hidden_layers=3")
 
 TUNE = """
 import sys
@@ -48,16 +27,6 @@ corpus, model, out, until = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), i
 businesses = read_corpus(corpus, "dev")
 tune(businesses, out, settings=Settings(steps=6, rate=1e-3), model=model, until=until or None)
 """
-
-
-def run(code, *arguments):
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
 
 
 @pytest.fixture(scope="module")
