@@ -30,16 +30,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_DIAL_POLICY",
+    "MAX_WRITTEN_LENGTH",
     "Destination",
     "DialPolicy",
     "are_kept",
     "as_kept",
+    "check_length",
     "kept_destination",
     "parse_destination",
 ]
 
 MAX_EXTENSION_DIGITS = 11
 MAX_SIP_LENGTH = 255
+MAX_WRITTEN_LENGTH = 512
+"""Characters of a cell or value that is read as a destination; a longer one is none."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
@@ -249,6 +253,7 @@ def parse_destination(
         raise InvalidValueError(
             f"region {region!r} is not a two-letter country code such as 'US' or 'GB'"
         )
+    check_length(text)
     # NFKC folds full-width digits and plus signs, which lose nothing, into ASCII.
     written = unicodedata.normalize("NFKC", text).strip(" \t\u00a0")
     if not written:
@@ -268,6 +273,18 @@ def parse_destination(
             f"two different extensions: {written_extension!r} in the number and {given!r} beside it"
         )
     return Destination._trusted(number, given or written_extension or None)
+
+
+def check_length(text: str) -> None:
+    """Refuse a text that is too long for a destination, before any pattern is tried on it.
+
+    Raises:
+        InvalidValueError: longer than :data:`MAX_WRITTEN_LENGTH`.
+    """
+    if len(text) > MAX_WRITTEN_LENGTH:
+        raise InvalidValueError(
+            f"{_shown(text)!r} is not a phone number or SIP URI: it has {len(text)} characters"
+        )
 
 
 def _shown(written: str) -> str:

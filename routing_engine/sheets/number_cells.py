@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from routing_engine.catalog.columns import Interner
 from routing_engine.errors import InvalidValueError
-from routing_engine.model.destinations import Destination
+from routing_engine.model.destinations import MAX_WRITTEN_LENGTH, Destination
 from routing_engine.model.written import fold, look_alike
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import text_of
@@ -114,7 +114,8 @@ def _holds_other_things(draft: Draft, cells: UInt64) -> bool:
     """Whether every distinct cell is something that no damaged phone number looks like."""
     texts = [draft.gathered.numbers.text(code) for code in np.unique(cells).tolist()]
     return bool(texts) and not any(
-        looks_like_destination(text) and look_alike(fold(text).strip(), draft.region) is None
+        looks_like_destination(text)
+        and look_alike(fold(text[:MAX_WRITTEN_LENGTH]).strip(), draft.region) is None
         for text in texts
     )
 

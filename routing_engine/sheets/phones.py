@@ -28,9 +28,11 @@ from phonenumbers import PhoneNumberType
 from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
 from routing_engine.model.destinations import (
+    MAX_WRITTEN_LENGTH,
     SATELLITE_CODES,
     Destination,
     DialPolicy,
+    check_length,
     parse_destination,
 )
 from routing_engine.model.written import fold
@@ -109,6 +111,7 @@ class CellCodes:
 
 def looks_like_destination(text: str) -> bool:
     """Whether a cell is at least shaped like a phone number or SIP URI."""
+    text = text[:MAX_WRITTEN_LENGTH]
     if re.match(r"(?i)\s*(?:sips?|tel):", text):
         return True
     n_digits = sum(character.isdigit() for character in text)
@@ -128,6 +131,7 @@ def read_number(
     Raises:
         InvalidValueError: no destination, or a spreadsheet lost some of it.
     """
+    check_length(text)
     tidy, repair = _tidied(text)
     short = _PBX_EXTENSION.fullmatch(tidy)
     if short is not None and pbx is not None and not _is_emergency(short[1], region):

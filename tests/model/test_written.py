@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.model.destinations import Destination
+from routing_engine.model.destinations import MAX_WRITTEN_LENGTH, Destination
 from routing_engine.model.written import fold, read_written
+from routing_engine.sheets.phones import read_number
 
 
 @pytest.mark.parametrize(
@@ -179,3 +182,27 @@ def test_digits_of_every_script_are_digits():
 def test_a_text_with_letters_is_no_written_number():
     assert read_written("1-800-FLOWERS") is None
     assert read_written("+1 415 555 0100 x12") == ("+1 415 555 0100", "12")
+
+
+PUMPED = ["9", "1 ", "1-", "1/", "+1", "(", "12345 ", "1.", "; 12345", " - 12345", "x1", " ", "1e9"]
+
+
+@pytest.mark.parametrize("unit", PUMPED)
+@pytest.mark.parametrize("region", ["US", "DE", None])
+def test_a_text_of_a_million_signs_is_refused_at_once(unit, region):
+    pumped = unit * (1_000_000 // len(unit))
+    started_s = time.perf_counter()
+    with pytest.raises(InvalidValueError, match=r"has \d+ characters"):
+        Destination.parse(pumped, region=region)
+    with pytest.raises(InvalidValueError):
+        read_number(pumped, region)
+    assert time.perf_counter() - started_s < 1
+
+
+@pytest.mark.parametrize("unit", PUMPED)
+def test_the_longest_text_that_is_read_is_refused_soon(unit):
+    pumped = (unit * MAX_WRITTEN_LENGTH)[:MAX_WRITTEN_LENGTH]
+    started_s = time.perf_counter()
+    with pytest.raises(InvalidValueError):
+        Destination.parse(pumped, region="US")
+    assert time.perf_counter() - started_s < 1
