@@ -15,16 +15,15 @@ import typing
 import pytest
 
 import routing_engine
+from routing_engine.integrations.ways import WAYS
 
 FACES = (
     "routing_engine",
     "routing_engine.sheets",
     "routing_engine.store",
     "routing_engine.integrations",
-    *(
-        f"routing_engine.integrations.{way}"
-        for way in ("sip", "twilio", "livekit", "openai_realtime", "retell", "vapi", "ways")
-    ),
+    "routing_engine.integrations.ways",
+    *sorted({f"routing_engine.integrations.{way.builder.partition('.')[0]}" for way in WAYS}),
 )
 """Modules whose names are public; a type of one may be exported by itself or by the first."""
 

@@ -40,7 +40,7 @@ WAYS = (
         "SIP INVITE, trusted peer",
         "sip.invite",
         (
-            *("To", "From", "P-Asserted-Identity", "(Privacy)", "(Diversion)", "(History-Info)"),
+            *("To", "From", "(P-Asserted-Identity)", "(Privacy)", "(Diversion)", "(History-Info)"),
             *("(Replaces)", "(User-to-User)"),
         ),
         "the caller's, asserted; one that nobody vouches for stands in `From` alone",

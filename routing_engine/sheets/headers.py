@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.model.rules import RuleText
 from routing_engine.reports import shown
 from routing_engine.sheets.aliases import (
     ALIASES,
@@ -29,12 +30,10 @@ LOCATION_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "business_hours",
     "after_hours", "location_threshold",
 )  # fmt: skip
-TEXT_FIELDS = (
-    "label", "when", "examples", "threshold", "hours", "requires_verification",
-    "requires_confirmation", "action", "enabled", "languages", "required_details",
-    "verification_methods", "ring_timeouts_s",
-)  # fmt: skip
-RULE_FIELDS = (*TEXT_FIELDS, "destination", "extension", "fallback")
+TEXT_FIELDS = tuple(RuleText.model_fields)
+"""Every field of a rule's text is a column of the same name."""
+NUMBER_FIELDS = ("destination", "extension", "fallback")
+RULE_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
 _FIELD_OF = {header_key(alias): field for field, aliases in ALIASES.items() for alias in aliases}
 _SECOND = {
     (field, header_key(alias) or alias): rank

@@ -38,16 +38,16 @@ class Finding:
     repaired: bool = False
 
 
+_READER_OF: dict[type, Callable[[str], Any]] = {tuple: split_list, bool: read_flag}
 _READERS: dict[str, Callable[[str], Any]] = {
-    "examples": split_list,
+    # By the type of the default, but for those that are written in a way of their own.
+    **{
+        name: _READER_OF.get(type(field.default), str)
+        for name, field in RuleText.model_fields.items()
+    },
     "hours": str.casefold,
     "action": str.casefold,
-    "requires_verification": read_flag,
-    "requires_confirmation": read_flag,
-    "enabled": read_flag,
     "languages": split_codes,
-    "required_details": split_list,
-    "verification_methods": split_list,
     "ring_timeouts_s": split_seconds,
 }
 
@@ -75,7 +75,7 @@ def read_text(
                     message = f"{shown(text)} is {repaired}; read as {fields[name]:g}"
                     findings.append(Finding(name, text, message, repaired=True))
             else:
-                fields[name] = _READERS.get(name, str)(text)
+                fields[name] = _READERS[name](text)
         except InvalidValueError as error:
             findings.append(Finding(name, text, f"{error}, not {shown(text)}"))
     for name in ("label", "when"):

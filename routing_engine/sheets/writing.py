@@ -20,6 +20,7 @@ from routing_engine.sheets.cells import guard, guard_kept, join_list
 from routing_engine.sheets.headers import (
     ALIASES,
     LOCATION_FIELDS,
+    NUMBER_FIELDS,
     TEXT_FIELDS,
     field_of,
     header_key,
@@ -31,19 +32,17 @@ MAX_WORKBOOK_ROWS = 1_048_576
 MAX_WORKBOOK_CELL = 32_767
 MAX_WORKBOOK_COLUMNS = 16_384
 
+_FIRST_OF_A_RULE = ("label", "when", "examples", *NUMBER_FIELDS)
 LONG_FIELDS = (
-    "location_id", "location_name", "timezone", "default_destination", "business_hours",
-    "after_hours", "location_threshold", "label", "when", "examples", "destination", "extension", "threshold", "hours",
-    "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
-    "languages", "required_details", "verification_methods", "ring_timeouts_s",
-)  # fmt: skip
+    *LOCATION_FIELDS,
+    *_FIRST_OF_A_RULE,
+    *(name for name in TEXT_FIELDS if name not in _FIRST_OF_A_RULE),
+)
 ALWAYS = frozenset(
     {"location_id", "location_name", "timezone", "default_destination", "label", "when",
      "examples", "destination"}
 )  # fmt: skip
-NUMBER_FIELDS = frozenset(
-    {"default_destination", "after_hours", "destination", "fallback", "extension"}
-)
+_DIALLED = frozenset({"default_destination", "after_hours", *NUMBER_FIELDS})
 
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ESCAPE_OF_WORKBOOKS = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
@@ -151,20 +150,18 @@ def _used_site_fields(columns: LocationColumns) -> set[str]:
 
 def _text_cells(text: RuleText) -> dict[str, str]:
     return {
-        "label": text.label,
-        "when": text.when,
-        "examples": join_list(text.examples),
-        "threshold": "" if text.threshold is None else repr(text.threshold),
-        "hours": text.hours or "",
-        "requires_verification": "yes" if text.requires_verification else "",
-        "requires_confirmation": "yes" if text.requires_confirmation else "",
-        "action": text.action,
-        "enabled": "" if text.enabled else "no",
-        "languages": join_list(text.languages),
-        "required_details": join_list(text.required_details),
-        "verification_methods": join_list(text.verification_methods),
-        "ring_timeouts_s": join_list(map(str, text.ring_timeouts_s)),
+        name: _text_cell(getattr(text, name), field.default)
+        for name, field in RuleText.model_fields.items()
     }
+
+
+def _text_cell(value: object, default: object) -> str:
+    """A value of a rule's text as a cell; a flag is left empty where it is the default."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "" if value is default else "yes" if value else "no"
+    return join_list(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _hours_texts(columns: LocationColumns) -> list[str]:
@@ -316,7 +313,7 @@ def _workbook_rows(rows: Iterator[Row]) -> Iterator[Row]:
         cells = []
         for name, value in zip(header, row, strict=True):
             # Numbers are E.164 or SIP, and harmless as cells of text.
-            is_number = number > 0 and (name in NUMBER_FIELDS or name not in ALIASES)
+            is_number = number > 0 and (name in _DIALLED or name not in ALIASES)
             kept = guard_kept(value) if is_number else guard(value)
             kept = _ESCAPE_OF_WORKBOOKS.sub("_x005F_", _checked(kept))
             if len(kept) > MAX_WORKBOOK_CELL:

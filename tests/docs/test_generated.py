@@ -9,6 +9,7 @@ import pytest
 import routing_engine
 from routing_engine import Outcome, Reason
 from routing_engine.cli import ExitCode
+from routing_engine.integrations.ways import WAYS
 from routing_engine.server.settings import Settings
 from routing_engine.sheets.aliases import ALIASES
 from tests.docs.generated import DOCS, wanted
@@ -56,6 +57,12 @@ def test_every_outcome_and_reason_is_explained():
 def test_every_column_of_a_sheet_is_described():
     described = page("reference/sheet-columns.md").split("<!-- aliases -->")[0]
     assert [column for column in ALIASES if f"| `{column}` |" not in described] == []
+
+
+def test_every_builder_of_a_transfer_is_described():
+    modules = {f"routing_engine.integrations.{way.builder.partition('.')[0]}" for way in WAYS}
+    described = page("reference/api.md")
+    assert [module for module in modules if f"::: {module}\n" not in described] == []
 
 
 def test_every_setting_is_described():

@@ -7,7 +7,7 @@ from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet
-from routing_engine.sheets.headers import ALIASES, header_key
+from routing_engine.sheets.headers import ALIASES, LOCATION_FIELDS, RULE_FIELDS, header_key
 
 from .making import LONG, A, B, C, D, locations, refused, rows_with, texts, write_csv, write_xlsx
 
@@ -86,6 +86,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
         "fallback": C, "enabled": "no", "languages": "es", "required_details": "name",
         "verification_methods": "PIN", "ring_timeouts_s": "20",
     }  # fmt: skip
+    assert set(values) == set(ALIASES), "give the column a value here, and below what it is read as"
     names = [f" {alias.upper()} #" if name == field else name for name in values]
     sheet = read_sheet(write_csv(tmp_path / "f.csv", [names, list(values.values())]))
     assert locations(sheet) == [
@@ -103,6 +104,13 @@ def test_every_alias_is_understood(tmp_path, field, alias):
         )
     ]  # fmt: skip
     assert sheet.report.warnings == ()
+
+
+def test_every_column_has_its_own_name():
+    assert set(ALIASES) == {*LOCATION_FIELDS, *RULE_FIELDS}
+    assert [
+        field for field, names in ALIASES.items() if header_key(field) not in map(header_key, names)
+    ] == []
 
 
 def test_no_two_aliases_are_the_same_header():

@@ -15,7 +15,7 @@ from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet, write_sheet, writing
 from routing_engine.sheets.cells import guard, guard_kept, join_list, split_list, unguard
-from tests.support.strategies import business_hours
+from tests.support import strategies
 
 from .making import A, B, C, D
 
@@ -37,39 +37,19 @@ def _has_control(text: str) -> bool:
     return any(0x7F <= ord(c) <= 0x9F for c in text)
 
 
-@st.composite
-def rules(draw):
-    action = draw(st.sampled_from(["transfer", "contain"]))
-    return ContextRule(
-        label=draw(texts), when=draw(texts), examples=draw(st.lists(texts, max_size=3)),
-        threshold=draw(thresholds), hours=draw(st.sampled_from([None, "always", "open", "closed"])),
-        requires_verification=draw(st.booleans()), requires_confirmation=draw(st.booleans()),
-        action=action, enabled=draw(st.booleans()),
-        destination=draw(destinations if action == "transfer" else st.none() | destinations),
-        fallback=draw(st.lists(destinations, max_size=2)),
-        languages=draw(st.sampled_from([(), ("es",), ("vi", "es")])),
-        required_details=draw(st.lists(texts, max_size=2)),
-        verification_methods=draw(st.lists(texts, max_size=2)),
-        ring_timeouts_s=draw(st.lists(st.integers(5, 300), max_size=3)),
-    )  # fmt: skip
-
-
-@st.composite
-def locations(draw):
-    made = st.lists(rules(), max_size=4, unique_by=lambda rule: rule.when.casefold())
-    timezone = draw(st.sampled_from([None, "UTC", "America/New_York"]))
-    hours = st.none() if timezone is None else st.none() | business_hours(st.just(timezone))
-    return Location(
-        location_id=draw(texts), default_destination=draw(destinations), rules=draw(made),
-        name=draw(st.none() | texts.map(lambda text: " ".join(text.split()))),
-        timezone=timezone, threshold=draw(thresholds), business_hours=draw(hours),
-        after_hours=draw(st.none() | destinations),
-    )  # fmt: skip
-
-
-location_lists = st.lists(
-    locations(), min_size=1, max_size=4, unique_by=lambda location: location.location_id
+rules = strategies.rules(
+    strategies.rule_texts(texts, thresholds),
+    destinations,
+    languages=st.sampled_from([(), ("es",), ("es", "vi")]),
 )
+locations = strategies.locations(texts, rules, texts, destinations, thresholds)
+location_lists = st.lists(
+    locations, min_size=1, max_size=4, unique_by=lambda location: location.location_id
+)
+
+
+def test_every_field_of_a_rule_is_tried():
+    assert set(strategies.rule_texts(texts)) == set(RuleText.model_fields)
 
 
 def _round_trip(made: list[Location], name: str, **options) -> list[Location]:
