@@ -1,4 +1,4 @@
-"""A live call, turn by turn: is a person needed now, who, and what when nobody picks up.
+"""A live call, turn by turn: when a person is needed, whom to dial, whom to try next.
 
 The engine answers "a person is needed: who?". A call asks first whether one is: it keeps what was
 said, and every turn of the caller is decided on all of it. Routine business and small talk stay
@@ -45,7 +45,7 @@ __all__ = ["Call", "CallPolicy", "TransferOutcome"]
 
 
 class Call:
-    """One call. Not thread-safe: a call has one caller. Made by ``engine.open_call``.
+    """A live call, made by ``engine.open_call``. Not thread-safe.
 
     Args:
         router: scores and gates.
@@ -105,17 +105,17 @@ class Call:
 
     @property
     def call_id(self) -> str:
-        """A name of its own."""
+        """The call's id."""
         return self._record.call_id
 
     @property
     def location_id(self) -> str:
-        """Who was called."""
+        """The location that was called."""
         return self._record.location_id
 
     @property
     def caller(self) -> Caller:
-        """Who is on the line, as reported or noted; with the number, even if it is withheld."""
+        """Who is calling, as reported or noted; includes the number even if it is withheld."""
         return self._record.caller
 
     @property
@@ -125,7 +125,7 @@ class Call:
 
     @property
     def catalog_version(self) -> int:
-        """Version of the catalog that the call is decided by."""
+        """Version of the catalog that decides the call."""
         return self._router.catalog_version
 
     @property
@@ -140,7 +140,7 @@ class Call:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What the rule that was decided about last asks for, and the agent did not collect."""
+        """Details that the last decided rule requires and the agent has not collected."""
         return missing_details(self._labelled(self._record.rule), self._known)
 
     @property
@@ -150,11 +150,11 @@ class Call:
 
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
-        """What was said so far: pairs of speaker and words."""
+        """What was said so far, as (speaker, words)."""
         return tuple(self._turns)
 
     def hear(self, utterance: str, *, final: bool = True, now: datetime | None = None) -> Decision:
-        """What to do, now that the caller has said this.
+        """Report what the caller said, and decide what to do next.
 
         Args:
             utterance: the caller's words.
@@ -200,7 +200,7 @@ class Call:
         return self._settled(decision, moment)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
-        """Keep what the agent said: an answer may make no sense without it."""
+        """Record what the agent said: an answer may make no sense without it."""
         self._check_open()
         self._note("agent", moment_of(now), text)
 
@@ -212,7 +212,7 @@ class Call:
         reason: str | None = None,
         **details: str | float | None,
     ) -> None:
-        """Keep what the agent found out, for whoever picks up.
+        """Record what the agent found out, for the person who picks up.
 
         Names are the same in any case, spaces and punctuation: ``order_number`` is what a rule
         asks for as "Order number". What is noted later replaces what was noted under that name;
@@ -231,7 +231,7 @@ class Call:
         self._known = self._record.known_details()
 
     def handoff(self, decision: Decision) -> Handoff:
-        """What the person who picks up gets, as the call stands now.
+        """Build the packet for the person who picks up, as the call stands now.
 
         Args:
             decision: a decision of this call.
@@ -263,17 +263,17 @@ class Call:
         )
 
     def no_response(self, *, now: datetime | None = None) -> Decision:
-        """The caller was silent when it was their turn."""
+        """Report that the caller was silent, and decide what to do next."""
         return self._signal("silence", Reason.NO_RESPONSE, now)
 
     def agent_failed(self, *, now: datetime | None = None) -> Decision:
-        """The agent could not do what the caller asked, or did not understand it."""
+        """Report that the agent could not help or did not understand, and decide what to do next."""
         return self._signal("agent_failed", Reason.AGENT_FAILED, now)
 
     def verified(
         self, *, method: str, at: datetime | None = None, now: datetime | None = None
     ) -> Decision:
-        """The caller's identity has been verified; what to do next.
+        """Report that the caller was verified, and decide what to do next.
 
         Still ``VERIFY`` where the rule does not take this method:
         ``decision.verification_methods`` are those that it does.
@@ -290,21 +290,21 @@ class Call:
         return self._again("verified", _method(method), now, at)
 
     def not_verified(self, *, method: str, now: datetime | None = None) -> Decision:
-        """An attempt at verifying the caller failed; what to do next."""
+        """Report a failed verification of the caller, and decide what to do next."""
         return self._again("not_verified", _method(method), now)
 
     def confirmed(self, *, now: datetime | None = None) -> Decision:
-        """The caller said yes to the transfer that was asked about."""
+        """Report that the caller agreed to the transfer, and decide what to do next."""
         return self._answered("confirmed", now)
 
     def declined(self, *, now: datetime | None = None) -> Decision:
-        """The caller said no to it: the agent goes on."""
+        """Report that the caller refused the transfer: the agent goes on."""
         return self._answered("declined", now)
 
     def transfer_failed(
         self, outcome: TransferOutcome | str, *, now: datetime | None = None
     ) -> Decision:
-        """Whom to try next, the last transfer having failed.
+        """Report that the last transfer failed, and decide whom to try next.
 
         The rule's destination comes first, then its fallbacks, then the location's default; none
         is tried twice. After the last, the call is the agent's again.
@@ -351,7 +351,7 @@ class Call:
         )
 
     def _scored_turn(self, *, is_answered: bool) -> Scored:
-        """The scores of the caller's last turn that was not an answer; kept, or scored anew.
+        """Return the scores of the caller's last turn that was not an answer, cached or new.
 
         Args:
             is_answered: whether the last turn was an answer to which of two rules is meant.
@@ -370,7 +370,7 @@ class Call:
         return scored
 
     def _keep(self, scored: Scored | None) -> None:
-        """Keep scores to be gated again; what failed is tried anew."""
+        """Cache scores for later decisions; failures are not cached, so they are retried."""
         if scored is not None and scored.reason in FAILURES:
             scored = None
         self._scored = scored
@@ -378,7 +378,7 @@ class Call:
     def _again(
         self, kind: str, text: str, now: datetime | None, at: datetime | None = None
     ) -> Decision:
-        """Decide once more on the last thing the caller said, now that this happened."""
+        """Record an event, and decide again on the caller's last words."""
         self._check_open()
         moment = moment_of(now)
         # Another machine's clock may be ahead of ours.
@@ -427,7 +427,7 @@ class Call:
         return self._settled(decision, moment)
 
     def _settled(self, decision: Decision, now: datetime) -> Decision:
-        """Keep which rule was decided about, what was asked, and who is rung."""
+        """Record the decided rule, the question asked and the destination dialled."""
         record = self._record
         is_in_vain = decision.reason is Reason.NOBODY_ANSWERED
         is_redirected = is_in_vain or decision.reason is Reason.FALLBACK
@@ -445,7 +445,7 @@ class Call:
         return self._dialled(decision, now)
 
     def _dialled(self, decision: Decision, now: datetime) -> Decision:
-        """Keep what is asked and what is dialled."""
+        """Record what is asked and what is dialled."""
         record = self._record
         record.n_decisions += 1
         if record.asked is not None:
@@ -475,11 +475,11 @@ class Call:
         return f"{record.call_id}-{record.n_decisions + 1}" if is_final else ""
 
     def _plain_terms(self) -> CallTerms:
-        """The terms of a decision that is about no turn of the caller."""
+        """Return the terms of a decision that no turn of the caller asked for."""
         return CallTerms(self._facts(), self._next_id(), dialling=self._record.dialling)
 
     def _labelled(self, label: str | None) -> ContextRule | None:
-        """The rule of this label, as the catalog has it now; None where it has none."""
+        """Return the rule with a label in the current catalog, or None."""
         return None if label is None else self._router.rule(self._record.location_id, label)
 
     def _check_open(self) -> None:

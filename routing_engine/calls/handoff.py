@@ -31,10 +31,10 @@ from routing_engine.validation import Value
 __all__ = ["SCHEMA_VERSION", "Event", "Handoff", "HandoffPolicy", "Verification", "schema"]
 
 SCHEMA_VERSION = "1.0"
-"""Of what is written. A newer minor version only adds fields; a major one may change them."""
+"""Version of packets. A newer minor version only adds fields; a major one may change them."""
 
 MAX_JSON = 32 * 1024
-"""Bytes of a packet's JSON, in UTF-8. Where a timeline does not fit, its oldest entries go."""
+"""Most bytes of a packet's JSON, in UTF-8; the oldest timeline entries are dropped first."""
 
 MAX_EVENTS = 100
 MAX_EVENT = 200
@@ -42,15 +42,15 @@ MAX_NAME = 64
 MAX_REASON = 300
 MAX_VERIFICATIONS = 4
 MAX_WHISPER = 200
-"""Characters; about fifteen seconds of speech."""
+"""Most characters of a whisper: about fifteen seconds of speech."""
 
 _SHORTEST_REASON = 16
-"""Characters of a reason that is worth saying."""
+"""Fewest characters left for a reason for it to be whispered."""
 _WHISPERED_NAME = 40
 
 
 class _Part(Value):
-    """Of a packet; what a newer minor version added to it is passed over."""
+    """Part of a packet; fields that a newer minor version added are ignored."""
 
     model_config = ConfigDict(extra="ignore")
     is_private = True
@@ -172,7 +172,7 @@ class Handoff(_Part):
         timeline: Iterable[Event],
         policy: HandoffPolicy,
     ) -> Handoff:
-        """Build a packet in which everything fits, and nothing that should not be read.
+        """Build a packet within its size limits, without what the policy hides.
 
         Args:
             decision: to hand over.
@@ -240,7 +240,7 @@ class Handoff(_Part):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Handoff:
-        """A packet from its JSON, by this or a newer minor version.
+        """Read a packet from JSON of this or a newer minor version.
 
         Raises:
             InvalidValueError: it is not one, or is of another major version.
@@ -248,12 +248,12 @@ class Handoff(_Part):
         return cls.model_validate_json(text)
 
     def to_json(self) -> str:
-        """The packet, of ``MAX_JSON`` bytes at most in UTF-8."""
+        """Return the packet as JSON, at most ``MAX_JSON`` bytes in UTF-8."""
         return self.model_dump_json()
 
     @property
     def context(self) -> Context:
-        """The packet as the builders of :mod:`routing_engine.integrations` take it."""
+        """The context that builders of :mod:`routing_engine.integrations` take."""
         return Context(
             reason=": ".join(filter(None, (self.rule, self.reason))),
             location_id=self.location_id,
@@ -266,7 +266,7 @@ class Handoff(_Part):
         )
 
     def __str__(self) -> str:
-        """The packet for people, in a few lines."""
+        """Return the packet for people, in a few lines."""
         numbered = self.caller.shown or ("withheld" if self.caller.anonymous else "unknown")
         ways = [verification.method for verification in self.verified_by]
         dialled = "nobody" if self.destination is None else str(self.destination)
@@ -289,7 +289,7 @@ class Handoff(_Part):
 
 
 def schema() -> str:
-    """The JSON schema of a packet, as ``routing_engine/resources`` holds it."""
+    """Return the JSON schema of a packet."""
     made: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:routing-engine:handoff:{SCHEMA_VERSION.partition('.')[0]}",
@@ -303,7 +303,7 @@ def schema() -> str:
 def _whisper(
     name: str, place: str, rule: str, reason: str, *, is_quoted: bool, is_verified: bool
 ) -> str:
-    """What whoever picks up hears before the caller does; reads well whatever is missing."""
+    """Compose what the person who picks up hears first; any part may be missing."""
     opening = "Transferred call"
     for word, text in (("from", name), ("for", place), ("about", rule)):
         if text:
@@ -319,12 +319,12 @@ def _whisper(
 
 
 def _closed(sentence: str) -> str:
-    """With a full stop, unless it ends in something of the kind."""
+    """End a sentence with a full stop, unless it has an end."""
     return sentence if sentence[-1] in ".!?…" else sentence.rstrip(",;:- ") + "."
 
 
 def _shortened(text: str, limit: int) -> str:
-    """At most this many characters, cut between two words if there are any."""
+    """Cut to at most this many characters, between two words if possible."""
     if len(text) <= limit:
         return text
     head = cut(text, limit - 1)

@@ -11,7 +11,7 @@ from routing_engine.model.outcomes import Outcome, Reason
 __all__ = ["say", "spoken_time"]
 
 MAX_QUESTION_LENGTH = 120
-"""Characters of a question that is asked."""
+"""Most characters of a question to the caller."""
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (

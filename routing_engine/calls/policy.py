@@ -1,4 +1,4 @@
-"""When a call goes to a person, and how a transfer may fail."""
+"""Policy of a live call, and the ways in which a transfer may fail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["CallPolicy", "TransferOutcome"]
 
 
 class TransferOutcome(StrEnum):
-    """How a transfer ended that did not succeed."""
+    """Why a transfer failed."""
 
     BUSY = "busy"
     NO_ANSWER = "no_answer"
@@ -29,7 +29,7 @@ Odds = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 class CallPolicy(Value):
-    """When a call that no rule takes goes to a person, and for how long a verification holds.
+    """When an unmatched call goes to a person, and how long a verification holds.
 
     Attributes:
         max_silences: silences of the caller in a row, after which a person is to take over.

@@ -1,4 +1,4 @@
-"""All that a call knows, as a record that goes on to another process."""
+"""The state of a call, as a record that can move to another process."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from routing_engine.validation import invalid
 __all__ = ["MAX_TURNS", "MAX_TURN_LENGTH", "CallRecord"]
 
 MAX_TURNS = 200
-"""Events that a call keeps; the oldest go first."""
+"""Most events that a call keeps; the oldest are dropped first."""
 
 MAX_TURN_LENGTH = 2000
-"""Characters of a turn that are kept."""
+"""Most characters of a turn that are kept."""
 
 
 @dataclass(slots=True)
 class CallRecord:
-    """All that a call knows. Changed in place: there is no time to copy it at every turn.
+    """The state of a call. Changed in place: copying it at every turn would cost too much.
 
     Attributes:
         call_id: a name of its own.
@@ -99,7 +99,7 @@ class CallRecord:
         return _RECORD.dump_json(self).decode()
 
     def add(self, event: Event) -> Event | None:
-        """Add an event; return the one that made room for it, if any."""
+        """Add an event; return the one dropped to make room, if any."""
         self.events.append(event)
         return self.events.pop(0) if len(self.events) > MAX_TURNS else None
 
@@ -131,7 +131,7 @@ class CallRecord:
         self.details = dict(list(self.details.items())[-MAX_DETAILS:])
 
     def known_details(self) -> frozenset[str]:
-        """Return the folded names of what was collected, name and reason included."""
+        """Return the folded names of the collected details, name and reason included."""
         known = set(map(detail_key, self.details))
         if self.caller.name:
             known.add("name")
@@ -140,7 +140,7 @@ class CallRecord:
         return frozenset(known)
 
     def details_for(self, rule: ContextRule | None) -> dict[str, str]:
-        """Return what was collected; what the rule asks for comes first, as the rule calls it."""
+        """Return the collected details: those the rule requires first, under the rule's names."""
         left = {detail_key(name): (name, text) for name, text in self.details.items()}
         asked = () if rule is None else rule.required_details
         first = {
@@ -151,7 +151,7 @@ class CallRecord:
         return first | dict(left.values())
 
     def turns(self) -> list[tuple[str, str]]:
-        """Return what was said: pairs of speaker and words."""
+        """Return what was said, as (speaker, words)."""
         return [(event.kind, event.text) for event in self.events if event.kind in SPEAKERS]
 
     def verifications(self, now: datetime) -> list[Event]:

@@ -1,4 +1,4 @@
-"""What of a call is hidden before it is handed over: numbers, details, a withheld caller id."""
+"""Hide parts of a call before it is handed over: card numbers, details, a withheld caller id."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MAX_DETAILS = 16
 MAX_DETAIL = 200
 
 _READ = 4096
-"""Characters that are looked for what is to be hidden; more is never shown."""
+"""Most characters of a text that are searched for what to hide; the rest is never shown."""
 
 _LONGEST_NUMBER = 40
 _SHORTEST_HIDDEN = 3
-"""Characters of a detail that is hidden wherever it is said; "7" would blank too much."""
+"""Fewest characters of a detail that is also hidden in speech; "7" would hide too much."""
 
 _WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){12,}")
 _SOCIAL_SECURITY = re.compile(
@@ -31,7 +31,7 @@ _SOCIAL_SECURITY = re.compile(
 
 
 class HandoffPolicy(Value):
-    """What of a call the person who picks up does not get.
+    """Which parts of a call are hidden from the person who picks up.
 
     Attributes:
         mask_numbers: numbers of payment cards and of social security are not shown, wherever
@@ -51,7 +51,7 @@ class HandoffPolicy(Value):
 
 
 class Redaction:
-    """Cuts texts to length and hides what is not to be read.
+    """Cut texts to length, and hide what the policy hides.
 
     Args:
         caller: whose number may be withheld.
@@ -75,12 +75,12 @@ class Redaction:
         self._values = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
 
     def __call__(self, text: str, limit: int) -> str:
-        """The text on one line, of this many characters at most."""
+        """Return a text redacted, on one line, of at most this many characters."""
         line = self._values.sub("***", _line(text))
         return self._cut(line, limit)
 
     def details(self, details: Mapping[str, str]) -> dict[str, str]:
-        """The details that may be read."""
+        """Return the details, redacted."""
         shown: dict[str, str] = {}
         for name, text in details.items():
             key = same_name(name)
@@ -106,12 +106,12 @@ class Redaction:
 
 
 def _line(text: str) -> str:
-    """The text on one line; no number in it is cut in two, which would no longer be told for one."""
+    """Return the text on one line, never cut within a number: half a card number is not recognised."""
     return cut(one_line(cut(text, _READ), 20 * _READ), _READ)
 
 
 def _without_card(match: re.Match[str]) -> str:
-    """Digits in a row, unless 13 to 19 of them could be the number of a payment card."""
+    """Replace digits in a row if 13 to 19 of them could be a payment card number."""
     digits = [unicodedata.decimal(c) for c in match[0] if c.isdecimal()]
     if len(digits) > _LONGEST_NUMBER or any(
         digits[start] in (2, 3, 4, 5, 6) and _passes_luhn(digits[start : start + length])
@@ -123,6 +123,6 @@ def _without_card(match: re.Match[str]) -> str:
 
 
 def _passes_luhn(digits: list[int]) -> bool:
-    """ISO/IEC 7812-1, annex B."""
+    """Whether digits pass the Luhn check (ISO/IEC 7812-1, annex B)."""
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[::-2]) + sum(doubled)) % 10 == 0

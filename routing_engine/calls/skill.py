@@ -65,15 +65,15 @@ _TO_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _FROM_LETTERS = str.maketrans("ghijklmnop", "0123456789")
 
 _STEPS = ("caller", "decided", "failed", "verified", "not_verified", "confirmed", "declined")
-"""Events after which what was decided before them counts no more."""
+"""Events that replace the decision before them."""
 
 
 class Decider(Protocol):
-    """What decides for a skill: an engine."""
+    """What a skill needs of an engine."""
 
     @property
     def dial_policy(self) -> DialPolicy:
-        """Which destinations may be dialled."""
+        """The policy on which destinations may be dialled."""
         ...
 
     def location(self, location_id: str) -> Location:
@@ -138,7 +138,7 @@ class Skill:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """JSON schema of the arguments; the same for every location, whatever its sheet says."""
+        """The JSON schema of the arguments, the same for every location."""
         return tool_schema.parameters()
 
     def openai(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Skill:
     # ---------------------------------------------------------------- what the model asks
 
     def __call__(self, arguments: object, *, now: datetime | None = None) -> dict[str, Any]:
-        """What to do with a caller who said this.
+        """Decide what to do with a caller, from the arguments that the model wrote.
 
         Args:
             arguments: what the model wrote, a dict or its JSON text: ``words`` and ``reason``.
@@ -199,7 +199,7 @@ class Skill:
         return self.answer(decision, now=moment)
 
     def answer(self, decision: Decision, *, now: datetime | None = None) -> dict[str, Any]:
-        """What to tell the model of a decision that was made without it.
+        """Return what to tell the model about a decision that was made without it.
 
         After ``call.verified(...)``, ``call.confirmed()`` or ``call.transfer_failed(...)`` the
         agent goes on with what this gives.
@@ -248,7 +248,7 @@ class Skill:
 
     @property
     def decision(self) -> Decision | None:
-        """The decision that the call goes by, once it was answered: its rule, its ring time.
+        """The call's last answered decision, with its rule and ring time.
 
         A silence that is waited out leaves it as it is. None without a call, and before the first
         answer in this process.
@@ -256,7 +256,7 @@ class Skill:
         return None if self._last is None else self._last[2]
 
     def resolve(self, destination_id: object, *, now: datetime | None = None) -> Destination:
-        """What to dial for an id that this skill, or one with the same secret, gave.
+        """Return the destination of an id that this skill, or one with the same secret, gave.
 
         Not for a model's eyes. It may be asked again until the id expires.
 
@@ -302,12 +302,12 @@ class Skill:
         return self.answer(call.hear(words, now=now), now=now)
 
     def _said(self) -> str:
-        """The caller's last words."""
+        """Return the caller's last words."""
         turns = () if self._call is None else self._call.turns
         return next((text for speaker, text in reversed(turns) if speaker == "caller"), "")
 
     def _step(self) -> Event | None:
-        """The last event of the call that bears on what is to be dialled; None without a call."""
+        """Return the call's last event that affects what is dialled; None without a call."""
         if self._call is None:
             return None
         timeline = self._call.timeline
@@ -316,7 +316,7 @@ class Skill:
     # ---------------------------------------------------------------- ids
 
     def _offered(self, now: datetime) -> dict[Destination, list[str]]:
-        """What may be dialled of the location's present table, and what leads there."""
+        """Return the location's destinations that may be dialled now, with what leads there."""
         try:
             location = self._engine.location(self.location_id)
         except UnknownLocationError:
@@ -339,12 +339,12 @@ class Skill:
 
 
 def _dialled(step: Event | None) -> str | None:
-    """What is being dialled since this event of a call."""
+    """Return what has been dialled since an event of a call."""
     return None if step is None or step.kind != "decided" else step.number
 
 
 def _ways(location: Location) -> Iterator[tuple[Destination, str]]:
-    """Every destination of a table, with what leads there, as text."""
+    """Yield every destination of a location, with a text saying what leads there."""
     yield location.default_destination, "default"
     if location.after_hours is not None:
         yield location.after_hours, "after hours"

@@ -1,4 +1,4 @@
-"""Read a turn of the caller, and state what it asks of a decision. Pure."""
+"""Read a turn of the caller, and derive the terms of the decision on it. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OFFER = re.compile(
 
 
 class Turn(NamedTuple):
-    """What a turn of the caller says, besides what it is about.
+    """What a turn of the caller says, apart from its topic.
 
     Attributes:
         told: turns of the caller that said something, this one included.
@@ -75,7 +75,7 @@ def read_turn(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: s
 
 
 def read_again(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: str) -> Turn:
-    """Read the caller's last words once more, now that something else has happened.
+    """Read the caller's last words again after another event.
 
     Args:
         record: the call so far, these words included.
@@ -94,7 +94,7 @@ def read_again(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: 
 
 
 def with_meaning(turn: Turn, scored: Scored, utterance: str) -> Turn:
-    """Add what the words mean, once they are scored: whether the caller asks for a person.
+    """Add whether the caller asks for a person, judged by meaning once the turn is scored.
 
     Args:
         turn: as the words alone were read.
@@ -109,7 +109,7 @@ def with_meaning(turn: Turn, scored: Scored, utterance: str) -> Turn:
 
 
 def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str) -> CallTerms:
-    """State what a turn asks of the decision on it.
+    """Derive the terms of the decision on a turn.
 
     Args:
         record: the call so far.
@@ -141,7 +141,7 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
 
 
 def _wish(turn: Turn, policy: CallPolicy) -> Reason | None:
-    """Why a caller whom no rule takes is to have a person all the same, or None."""
+    """Return why an unmatched caller should still get a person, or None."""
     if turn.wants_person:
         return Reason.PERSON_REQUESTED
     return Reason.FRUSTRATED if turn.impatience >= policy.max_frustration else None

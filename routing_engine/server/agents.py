@@ -31,7 +31,7 @@ agents = router()
 
 
 def shown(agent: AgentRecord) -> dict[str, Any]:
-    """An agent on the wire."""
+    """Return an agent as the API shows it."""
     return {
         "id": agent.id,
         "name": agent.name,
@@ -45,7 +45,7 @@ def shown(agent: AgentRecord) -> dict[str, Any]:
 
 
 def tagged(agent: AgentRecord) -> dict[str, str]:
-    """Its ETag header."""
+    """Return the ETag header of an agent."""
     return {"ETag": f'"{agent.etag}"'}
 
 
@@ -57,7 +57,7 @@ def tagged(agent: AgentRecord) -> dict[str, str]:
     tags=["agents"],
 )
 def create_agent(request: Request, body: AgentCreate, _: IdempotencyKey = None) -> Response:
-    """Make an agent, which answers one location."""
+    """Create an agent, which answers calls of one location."""
     document = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     name, location_id = document.pop("name"), document.pop("locationId", None)
 
@@ -83,7 +83,7 @@ def list_agents(
         str | None, Query(alias="locationId", max_length=256, description="Only this location's.")
     ] = None,
 ) -> Response:
-    """Agents, oldest first."""
+    """List agents, oldest first."""
     with reading(request) as work:
         page = work.agents.page(limit, cursor, location_id=location_id)
     return listed(page, shown, "agents")
@@ -96,7 +96,7 @@ def list_agents(
     tags=["agents"],
 )
 def get_agent(request: Request, agent_id: AgentId) -> Response:
-    """An agent and its draft."""
+    """Return an agent with its draft."""
     with reading(request) as work:
         agent = work.agents.get(agent_id)
     return answer(shown(agent), "agent", headers=tagged(agent))
@@ -128,7 +128,7 @@ def patch_agent(
     tags=["agents"],
 )
 def delete_agent(request: Request, agent_id: AgentId, if_match: IfMatch = None) -> Response:
-    """Delete an agent. Its location is answered no more, here and in engines that follow."""
+    """Delete an agent. Engines that follow the store no longer answer for its location."""
     with writing(request) as work:
         work.agents.delete(agent_id, if_match=etag_of(if_match))
     plane_of(request).forget(agent_id)

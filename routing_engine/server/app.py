@@ -30,7 +30,7 @@ __all__ = ["create_app"]
 
 
 def create_app(plane: ControlPlane) -> FastAPI:
-    """The API of a plane; the plane is closed when the application ends."""
+    """Build the API on a control plane, which is closed when the application ends."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None, None]:

@@ -52,10 +52,10 @@ __all__ = ["calls"]
 calls = router()
 
 MAX_ATTEMPTS = 4
-"""Turns of one call that may come at once before they queue at its row."""
+"""Attempts at storing a turn before concurrent turns of the call queue at its row."""
 
 UNENDED = timedelta(hours=24)
-"""After which a call that nobody ended is forgotten, where transcripts are not kept."""
+"""Age at which a call that nobody ended is deleted, where transcripts are not kept."""
 
 CallId = Annotated[
     str, Path(alias="callId", max_length=64, examples=["0123456789abcdef0123456789abcdef"])
@@ -63,11 +63,11 @@ CallId = Annotated[
 
 
 class _ChangedError(RoutingError):
-    """Another turn of the same call came in between."""
+    """Another turn of the same call was stored first."""
 
 
 def summary(row: CallRow) -> dict[str, Any]:
-    """A call on the wire, without what is sealed."""
+    """Return a call as the API lists it, without encrypted parts."""
     return {
         "id": row.id,
         "agentId": row.agent_id,
@@ -83,7 +83,7 @@ def summary(row: CallRow) -> dict[str, Any]:
 
 
 def _kept(request: Request, row: CallRow) -> CallRow:
-    """Set when the transcript expires, or drop it, as the settings say."""
+    """Set when the transcript expires, or drop it, depending on the settings."""
     settings = plane_of(request).settings
     now = datetime.now(UTC)
     if settings.store_transcripts:
@@ -103,7 +103,7 @@ def _kept(request: Request, row: CallRow) -> CallRow:
 def open_call(
     request: Request, agent_id: AgentId, body: CallOpen | None = None, _: IdempotencyKey = None
 ) -> Response:
-    """A call came in for the published version of an agent."""
+    """Open a call on the published version of an agent."""
     plane = plane_of(request)
     until_loaded(request, agent_id)
 
@@ -171,7 +171,7 @@ _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
 
 
 def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
-    """Decide on a turn; the row as it is to be stored.
+    """Decide on a turn; return the decision and the row to store.
 
     Raises:
         ProblemError: 409 where the call is over, or the turn does not fit where it stands.
@@ -221,7 +221,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     tags=["calls"],
 )
 def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None) -> Response:
-    """What to do, now that this was said or happened; with the handoff where it transfers."""
+    """Report what was said or happened; returns the decision, and the handoff if it transfers."""
     for attempt in range(MAX_ATTEMPTS):
         # Decided before the transaction, in which others would wait for the encoder.
         with reading(request) as work:
@@ -295,7 +295,7 @@ def _turned(request: Request, taken: _Taken) -> WriteResult:
 def end_call(
     request: Request, call_id: CallId, body: CallEnd, _: IdempotencyKey = None
 ) -> Response:
-    """Say how a call ended; unless transcripts are kept, what was said is deleted now."""
+    """Report how a call ended. Unless transcripts are kept, what was said is deleted now."""
 
     def do(work: UnitOfWork) -> WriteResult:
         row = work.calls.get(call_id)
@@ -321,7 +321,7 @@ def end_call(
 
 
 def detail(row: CallRow) -> dict[str, Any]:
-    """A call on the wire, with what is still kept of what was said."""
+    """Return a call as the API shows it, with its transcript if that is kept."""
     return {
         **summary(row),
         "handoff": None if row.handoff is None else json.loads(row.handoff),
@@ -336,7 +336,7 @@ def detail(row: CallRow) -> dict[str, Any]:
     tags=["calls"],
 )
 def get_call(request: Request, call_id: CallId) -> Response:
-    """A call, and what is kept of what was said."""
+    """Return a call, with its transcript if that is kept."""
     with reading(request) as work:
         row = work.calls.get(call_id)
     return answer(detail(row), "call")
@@ -358,7 +358,7 @@ def list_calls(
     outcome: Annotated[Outcome | None, Query(description="Of the last decision.")] = None,
     rule: Annotated[str | None, Query(max_length=200, description="Label of the rule.")] = None,
 ) -> Response:
-    """Calls, newest first, with totals of all that the filters leave.
+    """List calls, newest first, with totals of all calls that match the filters.
 
     A decision of ``/route`` is a call of its own. It is listed within half a second.
     """

@@ -11,7 +11,7 @@ __all__ = ["end_with_parent"]
 
 
 def end_with_parent(by: signal.Signals) -> None:
-    """Have this process, a child, signalled once its parent is gone, even where that was killed.
+    """Signal this child process once its parent has ended, even if the parent was killed.
 
     A worker would go on answering on a port that nobody can listen on again; an import might come
     after what was written since.

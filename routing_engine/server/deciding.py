@@ -1,4 +1,4 @@
-"""Decisions on the wire, and into the store a moment after they were answered."""
+"""Format decisions for the API, and store them in batches after they were answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 MAX_BATCH = 1000
 MAX_KEPT = 100_000
-"""Decisions that wait for a database that does not answer; the oldest are lost first."""
+"""Most decisions queued while the database does not answer; the oldest are dropped first."""
 
 
 _OWN_FIELDS = ("decision_id", "agent_id", "location_id", "version", "explanation")
@@ -37,7 +37,7 @@ _SHARED_FIELDS = tuple(
 def shown(
     decision: Decision, *, decision_id: str, agent_id: str, location_id: str, version: int | None
 ) -> dict[str, Any]:
-    """A decision on the wire."""
+    """Return a decision as the API shows it."""
     plain = decision.to_dict()
     return {
         "decisionId": decision_id,
@@ -82,7 +82,7 @@ class Recorder:
         version: int | None,
         call_id: str | None = None,
     ) -> None:
-        """Store a decision soon; without ``call_id`` it is a call of its own."""
+        """Queue a decision to be stored; without ``call_id`` it counts as a call of its own."""
         if len(self._waiting) >= MAX_KEPT:
             self._waiting.popleft()
             self._metrics.lost.inc()
@@ -106,7 +106,7 @@ class Recorder:
         )
 
     def flush(self) -> bool:
-        """Store all that waits now; False where the database does not answer."""
+        """Store all queued decisions now; return False if the database does not answer."""
         with self._writing:
             while self._waiting:
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
@@ -136,7 +136,7 @@ class Recorder:
             self.flush()
 
     def close(self) -> None:
-        """Store what is left and end."""
+        """Store the queued decisions and stop the thread."""
         self._is_over.set()
         self._thread.join()
         if not self.flush():

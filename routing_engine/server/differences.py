@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["differences"]
 
 _NAMES = ("id", "label", "date", "utterance")
-"""What tells the items of a list apart, where they are objects."""
+"""Fields that identify an object within a list."""
 
 Change = tuple[str, Any, Any]
 _MISSING = object()

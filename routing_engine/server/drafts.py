@@ -1,4 +1,4 @@
-"""A draft to the location that an engine answers from, and to how its calls are held."""
+"""Compile a draft to a location for the engine, and to a policy for its live calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EMERGENCY_EXAMPLES = (
 )
 
 NEVER = 1_000_000
-"""Silences after which a call is transferred that silence is not to transfer."""
+"""A number of silences that no call reaches: silence never transfers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Compiled:
 
 
 def compile_draft(draft: Mapping[str, Any]) -> Compiled:
-    """Compile what publish is to freeze.
+    """Compile a draft to the location that publishing it would freeze.
 
     - A transfer rule is a rule; a skill of type ``transfer`` is one more, ``description`` its
       ``when`` and ``name`` its label; a skill of another type is a rule that contains.
@@ -71,7 +71,7 @@ def compile_draft(draft: Mapping[str, Any]) -> Compiled:
 
 
 def call_policy(draft: Mapping[str, Any]) -> CallPolicy:
-    """How live calls of a draft are held. Reads no rules, and so takes no compiling."""
+    """Return the policy for live calls of a draft. Does not compile its rules."""
     control = (draft["config"].get("callControl") or {}).get("onNoResponseAction") or "transfer"
     verification = CallerVerification.model_validate(draft.get("callerVerification") or {})
     return CallPolicy(

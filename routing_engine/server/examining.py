@@ -32,12 +32,12 @@ class Examined:
 
     @property
     def blocks(self) -> bool:
-        """Whether it may be published only by force."""
+        """Whether publishing the draft needs ``force``."""
         return not self.report["publishable"]
 
 
 def trial(location: Location, encoder: Encoder) -> RoutingEngine:
-    """An engine of one location, to try a draft on.
+    """Build an engine of one location, to try a draft.
 
     Raises:
         InvalidValueError: a rule needs an extra that is not installed here.
@@ -104,7 +104,7 @@ def proposals(draft: Mapping[str, Any], encoder: Encoder) -> dict[str, Any]:
 
 
 def _asked(compiled: Compiled, engine: RoutingEngine, encoder: Encoder) -> list[dict[str, Any]]:
-    """Ask the routing tests; one that names no moment is asked in open hours."""
+    """Run the routing tests; one without a ``now`` is run in open hours."""
     tests, location = compiled.tests, compiled.location
     if not tests:
         return []

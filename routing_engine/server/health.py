@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: an application of its own, on a port of its own."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: a separate application on its own port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/imports``: a franchise sheet to drafts, all of it or nothing.
+"""``/imports``: a routing sheet to drafts, all locations or none.
 
 The upload is checked and answered at once; reading, comparing and writing go on in a thread, one
 import at a time. Nothing is written before everything is known to be right, and then all of it in
@@ -59,19 +59,19 @@ imports = router()
 
 MAX_ISSUES = 200
 MAX_NAMED = 1000
-"""Issues of one severity, and locations of one kind, that a report lists; all are counted."""
+"""Most issues of one severity, and locations of one kind, that a report lists."""
 
 STALE = timedelta(minutes=10)
-"""Without a sign of life, after which an import is taken for one that a crash ended."""
+"""Time without progress after which an import counts as interrupted by a crash."""
 
 NOTED_EVERY_S = 1.0
 INLINE_BYTES = 64 << 10
-"""A sheet that is larger is imported in a process of its own."""
+"""Size above which a sheet is imported in a separate process."""
 
 ARCHIVE_LIMITS = ArchiveLimits(
     max_bytes=512 << 20, max_ratio=200, free_bytes=4 << 20, max_members=1000
 )
-"""Tighter than those of a sheet on one's own disk: anybody with a key may upload."""
+"""Limits for uploads, tighter than for local files: anybody with a key may upload."""
 
 FIELDS = ("file", "dryRun", "publish", "region")
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
@@ -82,7 +82,7 @@ class _TooManyRowsError(RoutingError):
 
 
 def shown(item: ImportRecord) -> dict[str, Any]:
-    """An import on the wire."""
+    """Return an import as the API shows it."""
     report = item.report
     status = item.status
     if status == "running" and datetime.now(UTC) - item.updated_at > STALE:
@@ -103,7 +103,7 @@ def shown(item: ImportRecord) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An import that was accepted."""
+    """An accepted import, waiting or running."""
 
     import_id: str
     organisation_id: str
@@ -115,7 +115,7 @@ class _Job:
 
 
 async def _sent_fields(request: Request) -> list[str]:
-    """Names of the form's fields as they were sent, repeated ones too."""
+    """Return the names of the form's fields as sent, with repeats."""
     return [name for name, _ in (await request.form()).multi_items()]
 
 
@@ -143,7 +143,7 @@ def create_import(
     ] = None,
     _: IdempotencyKey = None,
 ) -> Response:
-    """Take a sheet. Ask `GET /imports/{importId}` how far it is, and what was found."""
+    """Accept a sheet and import it. `GET /imports/{importId}` returns progress and report."""
     plane = plane_of(request)
     for name in sent:
         # "dryrun" for "dryRun" would change every draft.
@@ -214,14 +214,14 @@ def get_import(
         str, InPath(alias="importId", max_length=64, examples=["imp_Zm9vYmFyYmF6cXV4"])
     ],
 ) -> Response:
-    """How far an import is, and what it found."""
+    """Return the progress and report of an import."""
     with reading(request) as work:
         item = work.imports.get(import_id)
     return answer(shown(item), shown(item)["status"])
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Refuse a workbook that unpacks to more than a sheet does.
+    """Refuse a workbook that unpacks to more than a routing sheet plausibly would.
 
     Raises:
         ProblemError: 413 where it is too much, 422 where it cannot be read.
@@ -245,12 +245,12 @@ class _Desk(Protocol):
 
     @property
     def encoder(self) -> Encoder:
-        """What drafts are tried with."""
+        """The encoder that drafts are tried with."""
         ...
 
 
 class _Apart:
-    """What an import needs, in a process of its own. Drafts are not sealed: no secret is."""
+    """What an import needs, in a separate process. Drafts are not encrypted, so no secret."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -262,7 +262,7 @@ class _Apart:
 
 
 def _run_apart(plane: ControlPlane, job: _Job) -> None:
-    """Do a large import in a process of its own: callers do not wait for its share of this one."""
+    """Run a large import in a separate process, so that it does not slow down calls."""
     process = multiprocessing.get_context("spawn").Process(
         target=_import_apart, args=(plane.settings, job)
     )
@@ -275,7 +275,7 @@ def _run_apart(plane: ControlPlane, job: _Job) -> None:
 
 
 def _import_apart(settings: Settings, job: _Job) -> None:
-    """Run an import in the process that was started for it."""
+    """Entry point of the process that runs one import."""
     end_with_parent(signal.SIGKILL)
     gc.disable()  # it took a third of the time and found nothing: locations contain no reference cycles
     desk = _Apart(settings)
@@ -286,7 +286,7 @@ def _import_apart(settings: Settings, job: _Job) -> None:
 
 
 def _run(plane: _Desk, job: _Job) -> None:
-    """Do an import; whatever happens, it ends with a status."""
+    """Run an import; whatever happens, a final status is stored."""
     try:
         status, report, compared = _Importing(plane, job).run()
     except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
@@ -299,7 +299,7 @@ def _run(plane: _Desk, job: _Job) -> None:
 
 
 def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
-    """Note the end of an import."""
+    """Store the final status of an import."""
     try:
         with plane.store.work(job.organisation_id, actor=job.actor) as work:
             _finish(work, job, status, report, compared)
@@ -320,7 +320,7 @@ def _finish(
 
 
 class _Importing:
-    """One import under way."""
+    """A running import."""
 
     def __init__(self, plane: _Desk, job: _Job) -> None:
         self._plane = plane
@@ -328,7 +328,11 @@ class _Importing:
         self._noted_s = 0.0
 
     def run(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
-        """Read, compare, and unless it is a dry run write: status, report, difference."""
+        """Read and compare the sheet; write drafts unless it is a dry run.
+
+        Returns:
+            Status, report, and difference; the last is None if the sheet cannot be read.
+        """
         job = self._job
         try:
             sheet = read_sheet(job.path, region=job.region, progress=self._read)
@@ -423,7 +427,7 @@ class _Importing:
         self._note(0, 0)
 
     def _note(self, n_done: int, n_total: int) -> None:
-        """Store the progress, at most once a second."""
+        """Store how many rows are done, at most once a second."""
         now_s = time.monotonic()
         if now_s - self._noted_s < NOTED_EVERY_S:
             return
@@ -433,7 +437,7 @@ class _Importing:
 
 
 def _compiled(draft: Mapping[str, Any]) -> list[Location]:
-    """What a draft comes to; nothing where it does not compile yet."""
+    """Return the location of a draft in a list, which is empty if it does not compile."""
     try:
         return [compile_draft(draft).location]
     except InvalidValueError:
@@ -441,7 +445,7 @@ def _compiled(draft: Mapping[str, Any]) -> list[Location]:
 
 
 def config_of(location: Location) -> dict[str, Any]:
-    """The part of a draft that a sheet says: what it leaves open is not in it."""
+    """Return the draft fields that a location of a sheet sets; unset ones are left out."""
     handoff: dict[str, Any] = {
         "transferDestination": str(location.default_destination),
         "transferRules": [_rule(rule) for rule in location.rules],
@@ -478,7 +482,7 @@ def _holiday(item: Any) -> dict[str, Any]:
 
 
 def _rule(rule: ContextRule) -> dict[str, Any]:
-    """A rule on the wire; what it leaves at the default is left out."""
+    """Return a rule as the API shows it, without fields at their default."""
     from pydantic.alias_generators import to_camel
 
     made = {"label": rule.label, "when": rule.when}

@@ -1,4 +1,4 @@
-"""``/keys``."""
+"""``/keys``: API keys."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KeyId = Annotated[str, Path(alias="keyId", max_length=64, examples=["key_Zm9vYmF
 
 
 def shown(key: KeyRecord) -> Key:
-    """A key on the wire."""
+    """Return an API key as the API shows it, without its secret."""
     return Key(
         id=key.id,
         name=key.name,
@@ -51,7 +51,7 @@ def shown(key: KeyRecord) -> Key:
     tags=["keys"],
 )
 def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> Response:
-    """Make a key. It is in this answer and nowhere else."""
+    """Create an API key. Its secret is in this response and nowhere else."""
     missing = sorted(set(body.scopes) - principal_of(request).scopes)
     if missing:
         raise ProblemError(
@@ -78,7 +78,7 @@ def create_key(request: Request, body: KeyCreate, _: IdempotencyKey = None) -> R
     tags=["keys"],
 )
 def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """Keys, oldest first."""
+    """List API keys, oldest first."""
     with reading(request) as work:
         page = work.keys.page(limit, cursor)
     return listed(page, shown, "keys")
@@ -91,7 +91,7 @@ def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Res
     tags=["keys"],
 )
 def delete_key(request: Request, key_id: KeyId) -> Response:
-    """Delete a key, but not the one that asks; other workers may take it for some seconds more."""
+    """Delete another API key. Other workers may accept it for some seconds more."""
     if key_id == principal_of(request).key_id:
         raise ProblemError(409, "a key cannot delete itself; use another", code="own_key")
     with writing(request) as work:

@@ -1,4 +1,4 @@
-"""A token bucket a key, in this process."""
+"""Rate limits: a token bucket for each API key, in this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 __all__ = ["Limiter"]
 
 MAX_BUCKETS = 10_000
-"""Keys that are remembered; a key that is forgotten begins with a full bucket."""
+"""Most buckets kept; a key whose bucket was dropped begins with a full one."""
 
 
 class Limiter:

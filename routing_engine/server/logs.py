@@ -11,7 +11,7 @@ __all__ = ["start_logging"]
 
 
 def start_logging(level: str) -> None:
-    """Have the logs of this process written as JSON; the library's and uvicorn's."""
+    """Write the logs of this process, uvicorn's included, as JSON."""
     processors: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

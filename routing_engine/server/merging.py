@@ -8,7 +8,7 @@ __all__ = ["merge"]
 
 
 def merge(target: Any, patch: Any) -> Any:
-    """``target`` with ``patch`` merged in; neither is changed.
+    """Return ``target`` with ``patch`` merged in; neither is changed.
 
     Objects merge name by name, null removes a name, and anything else (a list, too) replaces.
     """

@@ -14,7 +14,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 1
 
 
 class Metrics:
-    """Counters of one process, in a registry of their own."""
+    """Counters and gauges of one process, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -44,18 +44,18 @@ class Metrics:
         )
 
     def gauge(self, name: str, what: str, read: Callable[[], float]) -> None:
-        """A figure that is asked for when Prometheus reads."""
+        """Add a gauge whose value is read at each scrape."""
         Gauge(name, what, registry=self.registry).set_function(read)
 
     def observe(self, method: str, path: str, status: int, seconds: float) -> None:
-        """A request was answered; ``path`` is its template."""
+        """Count a request that was answered; ``path`` is its template."""
         self._requests.labels(method, path, str(status)).inc()
         self._seconds.labels(method, path).observe(seconds)
 
     def decided(self, decision: Decision) -> None:
-        """A decision was made."""
+        """Count a decision."""
         self._decisions.labels(decision.outcome.value, decision.reason.value).inc()
 
     def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)

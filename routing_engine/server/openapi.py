@@ -26,7 +26,7 @@ _WRITES = ("post", "put", "patch", "delete")
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The document of an application."""
+    """Build the OpenAPI document of an application."""
     made = get_openapi(
         title=app.title,
         version=app.version,
@@ -66,11 +66,11 @@ _LINKS = {
     "createKey": ("keyId", "id"),
     "publish": ("version", "version"),
 }
-"""What makes an object: the parameter that its id is for, and where in the answer it stands."""
+"""Operation that creates an object -> parameter that takes its id, where the id stands."""
 
 
 def _link(paths: dict[str, Any]) -> None:
-    """Say which operations an answer leads to."""
+    """Link a response to the operations that take the id in it."""
     operations = [operation for item in paths.values() for operation in item.values()]
     for made in operations:
         if made["operationId"] not in _LINKS:
@@ -95,7 +95,7 @@ def _link(paths: dict[str, Any]) -> None:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Say every status that an operation can answer."""
+    """Add every status code that an operation can answer."""
     statuses = {401, 403, 422, 429, 500, 503}
     if "{" in path:
         statuses.add(404)

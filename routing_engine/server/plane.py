@@ -32,12 +32,12 @@ __all__ = ["ControlPlane"]
 _logger = logging.getLogger(__name__)
 
 CATCH_UP_S = 2.0
-"""What a publish waits for its own process to answer by it."""
+"""Longest time that a publish waits for this process to answer by the new version."""
 
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
 MAX_TEXTS = 20_000
-"""Of drafts, whose vectors are kept: to try a draft again embeds only what is new in it."""
+"""Most texts of drafts whose vectors are cached: another try embeds only new texts."""
 
 POLL_S = 0.2
 
@@ -47,7 +47,7 @@ _ANSWERING = "answering.json"
 
 @dataclass(frozen=True, slots=True)
 class _Answering:
-    """What answers for an agent since a catalog version, and what did before.
+    """The published version that answers for an agent, and the one before it.
 
     Attributes:
         since: first catalog version that has it.
@@ -62,7 +62,7 @@ class _Answering:
 
 
 class _Watched:
-    """A feed that notes, for each agent, whose it is and which version answers.
+    """A feed that tracks, for each agent, its organisation and the version that answers.
 
     The engine applies what was asked for under its next catalog version, so that a decision tells
     by its catalog version which published version it was made by.
@@ -80,7 +80,7 @@ class _Watched:
         self.answering: dict[str, _Answering] = {}
 
     def wake(self) -> None:
-        """Something was published here: look at once."""
+        """Poll the store at once: this process has published something."""
         self._woken.set()
 
     def wait(self, since: int, timeout_s: float) -> bool:
@@ -115,7 +115,7 @@ class _Watched:
         return changes
 
     def dumped(self) -> str:
-        """Who answers, as another process reads it."""
+        """Return the tracked agents as JSON, for :meth:`load` in another process."""
         return json.dumps(
             {
                 name: [item.organisation_id, item.location_id, item.version]
@@ -124,7 +124,7 @@ class _Watched:
         )
 
     def load(self, text: str) -> None:
-        """Who answers in a snapshot."""
+        """Take over the agents that :meth:`dumped` wrote beside a snapshot."""
         self.answering = {
             name: _Answering(organisation_id, location_id, version, 0, None)
             for name, (organisation_id, location_id, version) in json.loads(text).items()
@@ -175,7 +175,7 @@ class ControlPlane:
         )
 
     def _engine(self, encoder: Encoder) -> RoutingEngine:
-        """An engine to follow with: empty, or what ``serve`` saved for its workers."""
+        """Return the engine to keep up to date: empty, or loaded from the parent's snapshot."""
         folder = self.settings.snapshot
         if folder is None:
             return RoutingEngine(encoder=encoder)
@@ -183,7 +183,7 @@ class ControlPlane:
         return RoutingEngine.load(folder / _CATALOG, encoder=encoder)
 
     def save(self, folder: Path) -> int:
-        """Save what other processes begin with; returns the position that it is of.
+        """Save a snapshot that workers start from; return its position in the store's feed.
 
         Nothing must be published meanwhile by this process.
         """
@@ -193,7 +193,7 @@ class ControlPlane:
         return self.following.position
 
     def answers(self, agent_id: str, organisation_id: str) -> bool:
-        """Whether the engine answers for this agent of this organisation."""
+        """Whether the engine has a published version of this agent of this organisation."""
         found = self._feed.answering.get(agent_id)
         return (
             found is not None
@@ -202,24 +202,24 @@ class ControlPlane:
         )
 
     def forget(self, agent_id: str) -> None:
-        """An agent was deleted: it is answered no more, here."""
+        """Stop answering for an agent that was deleted."""
         self._feed.answering.pop(agent_id, None)
         self._feed.wake()
 
     def location_id_of(self, agent_id: str) -> str:
-        """The location that an agent answers."""
+        """Return the id of the location that an agent answers."""
         found = self._feed.answering.get(agent_id)
         return agent_id if found is None else found.location_id
 
     def version_of(self, agent_id: str, catalog_version: int) -> int | None:
-        """Number of the published version by which a catalog version answers for an agent."""
+        """Return the number of an agent's published version that a catalog version holds."""
         found = self._feed.answering.get(agent_id)
         if found is not None and found.since > catalog_version:
             found = found.before
         return None if found is None else found.version
 
     def catch_up(self, agent_id: str, organisation_id: str, number: int) -> None:
-        """Wait until this process answers by this version of an agent, or a later one."""
+        """Wait until this process answers by this version of an agent or a later one."""
         self._feed.wake()
         until = time.monotonic() + CATCH_UP_S
         while time.monotonic() < until:
@@ -229,7 +229,7 @@ class ControlPlane:
             time.sleep(0.01)
 
     def call_policy(self, work: UnitOfWork, agent_id: str, version: int | None) -> CallPolicy:
-        """How calls of a published version are held."""
+        """Return the policy for live calls of a published version."""
         if version is None:
             raise unpublished()
         key = agent_id, version
@@ -242,7 +242,7 @@ class ControlPlane:
         return policy
 
     def resumed(self, row: CallRow) -> Call:
-        """A call, as it was after its last turn, by the version that is published now."""
+        """Resume a call after its last turn, on the version that is published now."""
         assert row.record is not None
         try:
             return self.engine.resume_call(row.record)
@@ -270,7 +270,7 @@ class ControlPlane:
                 _logger.warning("what is to be deleted waits: %s", type(error).__name__)
 
     def close(self) -> None:
-        """Store what waits, stop following, close the store."""
+        """Store queued decisions, stop following, close the store."""
         self._is_over.set()
         self._expiring.join()
         self.importing.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 ``application/problem+json``, and never what was sent."""
+"""Every error as RFC 9457 ``application/problem+json``, never quoting the request."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class FieldProblem(Wire):
 
 
 class ProblemDocument(Wire):
-    """What every error answers (RFC 9457).
+    """Body of every error response (RFC 9457).
 
     Attributes:
         type: a URN of the kind of problem; ends in ``code``.
@@ -120,7 +120,7 @@ CODES = {
 
 
 class ProblemError(RoutingError, HTTPException):
-    """A request that is answered with a problem.
+    """An error that becomes a problem response.
 
     Attributes:
         code: for programs.
@@ -144,7 +144,7 @@ class ProblemError(RoutingError, HTTPException):
         self.extra = extra
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the problem response."""
         return problem_response(
             self.status_code,
             self.detail,
@@ -164,7 +164,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     **extra: Any,
 ) -> Response:
-    """A problem document as a response."""
+    """Build the response that carries a problem document."""
     code = code or CODES.get(status, "bad_request")
     shown = list(errors)
     body = {
@@ -185,7 +185,7 @@ def problem_response(
 
 
 def _masked(message: str) -> str:
-    """A message without a number; a day is none."""
+    """Mask phone numbers in a message; dates stay."""
     return _NUMBER.sub(lambda found: mask(found[0]), message)
 
 
@@ -195,7 +195,7 @@ def _pointer(path: str) -> str:
 
 
 def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
-    """The problem that a wrong value is."""
+    """Convert an invalid value to a problem (422)."""
     problems = [
         Problem(".".join(filter(None, (under, item.path))), item.message) for item in error.problems
     ]
@@ -203,17 +203,17 @@ def invalid(error: InvalidValueError, *, under: str = "") -> ProblemError:
 
 
 def wrong_field(path: str, message: str) -> ProblemError:
-    """The problem that one wrong field is."""
+    """Return the problem of one invalid field (422)."""
     return ProblemError(422, counted(1), errors=[Problem(path, message)])
 
 
 def unpublished() -> ProblemError:
-    """The problem of an agent that callers do not get."""
+    """Return the problem of an agent without a published version (409)."""
     return ProblemError(409, "no version of this agent is published", code="no_published_version")
 
 
 def counted(n: int) -> str:
-    """How many fields are wrong, in words."""
+    """Return the number of invalid fields in words."""
     return "1 invalid field" if n == 1 else f"{n} invalid fields"
 
 
@@ -225,12 +225,12 @@ async def on_validation_error(_: Request, error: Exception) -> Response:
 
 
 def _wire_path(parts: Sequence[int | str]) -> str:
-    """Name a field of the body by its path there; another by where it is, ``query.limit``."""
+    """Return the path of a body's field, or the place and name of another: ``query.limit``."""
     return dotted(parts[1:] if parts and parts[0] == "body" else parts)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
-    """Answer an HTTP error: ours as it is, the framework's (404, 405) as a problem."""
+    """Answer an HTTP error; the framework's own (404, 405) become problems too."""
     if isinstance(error, ProblemError):
         return error.response()
     assert isinstance(error, HTTPException)
@@ -243,7 +243,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """All methods of a path; the router names those of its first route alone."""
+    """Return all methods of a path; the router names only those of its first route."""
     methods: set[str] = set()
     for template, item in request.app.openapi()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))

@@ -1,4 +1,4 @@
-"""``/agents/{agentId}/publish``, versions, their differences, the report before, and back."""
+"""``/agents/{agentId}/publish``, versions, differences, prepublish report, rollback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ VersionNumber = Annotated[int, Path(alias="version", ge=1, le=2**31 - 1, example
 
 
 def summary(version: VersionRecord) -> dict[str, Any]:
-    """A version on the wire, without its snapshot."""
+    """Return a version as the API lists it, without its snapshot."""
     return {
         "agentId": version.agent_id,
         "version": version.number,
@@ -87,7 +87,7 @@ def frozen(
     if_match: str | None = None,
     seen: tuple[dict[str, Any], Examined] | None = None,
 ) -> WriteResult:
-    """Publish the draft as it is in this transaction.
+    """Publish the draft as it stands in this transaction.
 
     Args:
         seen: a draft that was examined before, while others could write.
@@ -111,7 +111,7 @@ def frozen(
 
 
 def _followed(request: Request, response: Response, agent_id: str) -> Response:
-    """The response, once this process answers by what was published; or is late with it."""
+    """Respond once this process answers by the new version, or after a timeout."""
     # It is published, whatever becomes of the agent or the database while this waits.
     with suppress(RoutingError):
         _catch_up(request, agent_id)
@@ -132,7 +132,7 @@ def publish(
     if_match: IfMatch = None,
     _: IdempotencyKey = None,
 ) -> Response:
-    """Freeze the draft as the next version, and have callers get it, within two seconds."""
+    """Freeze the draft as the next version, which takes calls within two seconds."""
     given = Publish() if body is None else body
     with reading(request) as work:
         draft = work.drafts.get(agent_id)
@@ -158,7 +158,7 @@ def rollback(
     if_match: IfMatch = None,
     _: IdempotencyKey = None,
 ) -> Response:
-    """Make an earlier version the draft again, and publish it as a new version."""
+    """Copy an earlier version into the draft and publish it as a new version."""
 
     def do(work: UnitOfWork) -> WriteResult:
         work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
@@ -174,7 +174,7 @@ def rollback(
     tags=["publishing"],
 )
 def prepublish_report(request: Request, agent_id: AgentId) -> Response:
-    """Report what publish would find: invalid fields, wording, and routing tests."""
+    """Report what would block a publish: invalid fields, wording, routing tests."""
     with reading(request) as work:
         draft = work.drafts.get(agent_id)
     report = examine(draft, plane_of(request).encoder).report
@@ -188,7 +188,7 @@ def prepublish_report(request: Request, agent_id: AgentId) -> Response:
     tags=["publishing"],
 )
 def suggestions(request: Request, agent_id: AgentId) -> Response:
-    """Examples for the draft's rules, from typical calls of other businesses; changes nothing."""
+    """Propose examples for the draft's rules, from typical calls. Changes nothing."""
     with reading(request) as work:
         draft = work.drafts.get(agent_id)
     try:
@@ -213,7 +213,7 @@ def suggestions(request: Request, agent_id: AgentId) -> Response:
 def list_versions(
     request: Request, agent_id: AgentId, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
-    """Published versions, newest first."""
+    """List published versions, newest first."""
     with reading(request) as work:
         work.agents.get(agent_id)
         page = work.versions.page(agent_id, limit, cursor)
@@ -227,7 +227,7 @@ def list_versions(
     tags=["publishing"],
 )
 def get_version(request: Request, agent_id: AgentId, version: VersionNumber) -> Response:
-    """A version, and the draft that it froze."""
+    """Return a version with the draft that it froze."""
     with reading(request) as work:
         work.agents.get(agent_id)
         found = work.versions.get(agent_id, version)
@@ -249,7 +249,7 @@ def diff_version(
         Query(ge=0, le=2**31 - 1, description="Another version; by default the one before."),
     ] = None,
 ) -> Response:
-    """What a version changed, field by field."""
+    """Compare a version with another, field by field."""
     base = version - 1 if against is None else against
     with reading(request) as work:
         work.agents.get(agent_id)
@@ -263,7 +263,7 @@ def diff_version(
 
 
 def _catch_up(request: Request, agent_id: str) -> bool:
-    """Wait until this process answers by the version that is published; at most two seconds.
+    """Wait until this process answers by the published version, at most two seconds.
 
     Returns:
         Whether it answers for the agent, by that version or one before.

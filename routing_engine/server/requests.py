@@ -50,7 +50,7 @@ MAX_KEY_LENGTH = 200
 
 
 class _StrictRequest(Request):
-    """A request whose body has a limit, and is read strictly."""
+    """A request whose body has a size limit and is parsed strictly."""
 
     limit = 0
 
@@ -171,7 +171,7 @@ async def _handled(
 
 
 def _check_headers(request: _StrictRequest, media_type: str | None) -> None:
-    """Refuse by its headers alone what need not be read."""
+    """Refuse a request by its headers alone, before its body is read."""
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > request.limit:
         raise _too_large(request.limit)
@@ -223,20 +223,20 @@ def problem_of(error: RoutingError) -> Response:
 
 
 def _log_bug(error: BaseException) -> None:
-    """Log where an error was raised. Not its message: it may quote a caller."""
+    """Log where an error was raised, without its message: that may quote a caller."""
     frames = traceback.extract_tb(error.__traceback__)
     place = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in frames[:-6:-1])
     _logger.error("internal error %s at %s", type(error).__name__, place)
 
 
 def scope_of(route: APIRoute) -> str:
-    """The scope that an endpoint asks for."""
+    """Return the scope that an endpoint requires."""
     scope: str = (route.openapi_extra or {})["security"][0]["bearer"][0]
     return scope
 
 
 def plane_of(request: Request) -> ControlPlane:
-    """What the application works on."""
+    """Return the control plane of the application."""
     plane: ControlPlane = request.app.state.plane
     return plane
 
@@ -248,12 +248,12 @@ def principal_of(request: Request) -> Principal:
 
 
 def router() -> APIRouter:
-    """A router of endpoints."""
+    """Build a router of :class:`Endpoint` routes."""
     return APIRouter(prefix="/api/v1", route_class=Endpoint)
 
 
 def secured(scope: str) -> dict[str, Any]:
-    """What a route is declared with to ask for a scope."""
+    """Return route options that require a scope."""
     return {"security": [{"bearer": [scope]}]}
 
 
@@ -264,14 +264,14 @@ def answer(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A success."""
+    """Build a success response."""
     return Response(
         envelope(data, message), status, dict(headers or {}), media_type="application/json"
     )
 
 
 def listed(page: Page[T], shown: Callable[[T], Any], what: str) -> Response:
-    """A page of a list.
+    """Build the response with one page of a list.
 
     Args:
         page: of the store.
@@ -283,7 +283,7 @@ def listed(page: Page[T], shown: Callable[[T], Any], what: str) -> Response:
 
 
 def envelope(data: Any, message: str) -> str:
-    """The body of a success."""
+    """Return the body of a success response."""
     return json.dumps({"success": True, "data": _plain(data), "message": message}, default=_plain)
 
 

@@ -44,7 +44,7 @@ def _options(body: RouteRequest) -> dict[str, Any]:
 async def route(
     request: Request, agent_id: AgentId, body: RouteRequest, _: IdempotencyKey = None
 ) -> Response:
-    """Where a caller goes who needs a person, by the published version."""
+    """Decide by the published version where a caller who needs a person goes."""
     plane = plane_of(request)
     organisation_id = principal_of(request).organisation_id
     if not plane.answers(agent_id, organisation_id):
@@ -62,7 +62,7 @@ async def route(
 def _answered(
     request: Request, agent_id: str, organisation_id: str, decision: Decision
 ) -> WriteResult:
-    """The decision as it is answered, and then stored."""
+    """Return the response for a decision, and queue the decision to be stored."""
     plane = plane_of(request)
     decision_id = new_id("dec")
     version = plane.version_of(agent_id, decision.catalog_version)
@@ -93,7 +93,7 @@ def _answered(
 def simulate(
     request: Request, agent_id: AgentId, body: RouteRequest, _: IdempotencyKey = None
 ) -> Response:
-    """Where a caller would go by the draft. Changes nothing, and nothing is stored of it."""
+    """Decide by the draft where a caller would go. Nothing is changed or stored."""
     with reading(request) as work:
         draft = work.drafts.get(agent_id)
     location = compile_draft(draft).location

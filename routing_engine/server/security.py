@@ -29,7 +29,7 @@ ASKED_AGAIN_S = 10.0
 
 
 def bearer(header: str | None) -> str:
-    """The token of an ``Authorization`` header.
+    """Read the token of an ``Authorization`` header.
 
     Raises:
         ProblemError: 401.
@@ -104,7 +104,7 @@ class KeyRing:
             return principal
 
     def _remembered(self, digest: bytes) -> Principal:
-        """A key that the database knew before it went."""
+        """Return the cached principal of a key while the database does not answer."""
         found, now = self._known.get(digest), time.monotonic()
         if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
             raise StoreUnavailableError("the database does not answer")
@@ -121,7 +121,7 @@ class KeyRing:
 
 
 class _Known(NamedTuple):
-    """A key, until when it is believed, and when the database was asked."""
+    """A cached key: its principal, when it expires, and when the database was last asked."""
 
     principal: Principal
     until: float

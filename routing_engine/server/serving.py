@@ -1,4 +1,4 @@
-"""The server as processes: one that serves, or a parent of several that share a mapped snapshot."""
+"""Run the server: one process, or a parent of workers that share a mapped snapshot."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def serve(settings: Settings) -> None:
 
 
 def bootstrap(store: Store, settings: Settings) -> None:
-    """On an empty store, make an organisation and its first key, with all scopes."""
+    """Create an organisation and its first key, with all scopes, in an empty store."""
     if not store.is_empty():
         return
     given = settings.bootstrap_key
@@ -85,7 +85,7 @@ def bootstrap(store: Store, settings: Settings) -> None:
 
 
 def open_plane(settings: Settings) -> ControlPlane:
-    """The plane of one process."""
+    """Open the control plane of one process."""
     return ControlPlane(
         settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False)
     )
@@ -109,7 +109,7 @@ def _bound(settings: Settings) -> socket.socket:
 
 
 def with_health(plane: ControlPlane, settings: Settings) -> FastAPI:
-    """The API, and beside it on another port what orchestrators ask."""
+    """Build the API, and serve health checks and metrics on another port beside it."""
     app = create_app(plane)
     inner = app.router.lifespan_context
 
@@ -130,7 +130,7 @@ def with_health(plane: ControlPlane, settings: Settings) -> FastAPI:
 
 
 class _Beside(uvicorn.Server):
-    """A server within another's process, which leaves signals to the other."""
+    """A second server in the same process, which leaves signals to the first."""
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
         super().__init__(
@@ -143,7 +143,7 @@ class _Beside(uvicorn.Server):
         yield
 
     async def serve_beside(self) -> None:
-        """Serve on the first free port of those that the workers have."""
+        """Serve on the first free port of the range that the workers share."""
         if self._settings.metrics_port == 0:
             return
         first = self._settings.metrics_port
@@ -161,7 +161,7 @@ class _Beside(uvicorn.Server):
 
 
 def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
-    """Build the engine once, save it, and have each worker map the same files."""
+    """Build the engine once, save it, and start workers that map the same files."""
     folder = Path(tempfile.mkdtemp(prefix="routing-engine-"))
     try:
         # Nothing is sealed by this process: its secret does not matter.
@@ -181,7 +181,7 @@ def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Settings as the environment of a worker, which reads them from there."""
+    """Return settings as environment variables for a worker."""
     return {
         f"ROUTING_ENGINE_{name.upper()}": str(value)
         for name, value in settings.model_dump(
@@ -192,7 +192,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 class _Workers:
-    """Processes that take requests from one socket; one that dies is replaced.
+    """Worker processes that share one socket; one that dies is replaced.
 
     Spawned, never forked: a fork would copy threads' locks without the threads.
     """
@@ -209,7 +209,7 @@ class _Workers:
         return worker
 
     def run(self) -> None:
-        """Keep the workers alive until told to stop; then let them finish."""
+        """Replace workers that die, until told to stop; then let them finish."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._told_to_stop.set())
         while not self._told_to_stop.wait(0.2):
@@ -227,7 +227,7 @@ class _Workers:
 
 
 def _work(listening: socket.socket) -> None:
-    """What a worker process does."""
+    """Entry point of a worker process."""
     end_with_parent(signal.SIGTERM)
     settings = read_settings()
     start_logging(settings.log_level)
@@ -235,7 +235,7 @@ def _work(listening: socket.socket) -> None:
 
 
 def _run(plane: ControlPlane, settings: Settings, listening: socket.socket) -> None:
-    """Serve until a signal says stop."""
+    """Serve until SIGTERM or SIGINT."""
     # What is there now stays: to look through it again and again stops every caller.
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Settings: from the environment, each ``ROUTING_ENGINE_`` and its name in capitals."""
+"""Settings of the server, from environment variables such as ``ROUTING_ENGINE_PORT``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Settings", "read_settings"]
 
 
 class Settings(BaseSettings):
-    """How the server runs.
+    """Settings of the server.
 
     Attributes:
         database: SQLAlchemy URL, ``sqlite:///routing.db`` or ``postgresql://…``.
@@ -92,12 +92,12 @@ class Settings(BaseSettings):
 
     @property
     def secret_bytes(self) -> bytes | None:
-        """The secret itself."""
+        """The secret as bytes."""
         return None if self.secret is None else _decoded(self.secret)
 
 
 def read_settings(**given: object) -> Settings:
-    """Settings of the environment; what is given, and not None, takes precedence.
+    """Read settings from the environment; arguments that are not None take precedence.
 
     Raises:
         InvalidValueError: names every variable that is wrong, and not its value.

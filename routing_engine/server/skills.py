@@ -44,7 +44,7 @@ SkillId = Annotated[str, Path(alias="skillId", max_length=64, examples=["skl_Zm9
 
 
 def shown(skill: SkillRecord) -> dict[str, Any]:
-    """A skill on the wire."""
+    """Return a skill as the API shows it."""
     return {
         "id": skill.id,
         **skill.document,
@@ -83,7 +83,7 @@ def create_skill(
 def list_skills(
     request: Request, agent_id: AgentId, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
-    """The skills of a draft, in order."""
+    """List the skills of a draft, in order."""
     with reading(request) as work:
         page = work.skills.page(agent_id, limit, cursor)
     return listed(page, shown, "skills")
@@ -102,7 +102,7 @@ def patch_skill(
     body: SkillPatch,
     if_match: IfMatch = None,
 ) -> Response:
-    """Merge into a skill (RFC 7396)."""
+    """Update a skill by a JSON merge patch (RFC 7396)."""
     patch = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     with writing(request) as work:
         # The agent first: its row is what every change of the draft waits for.
@@ -131,7 +131,7 @@ def patch_skill(
 def delete_skill(
     request: Request, agent_id: AgentId, skill_id: SkillId, if_match: IfMatch = None
 ) -> Response:
-    """Take a skill out of the draft."""
+    """Remove a skill from the draft."""
     with writing(request) as work:
         work.skills.delete(agent_id, skill_id, if_match=etag_of(if_match))
     return answer(None, "skill deleted")
@@ -162,7 +162,7 @@ def _get(request: Request, agent_id: str, kind: Any, model: type[Wire], message:
 def put_guardrails(
     request: Request, agent_id: AgentId, body: Guardrails, if_match: IfMatch = None
 ) -> Response:
-    """Say which rules need a verified caller, or a spoken confirmation."""
+    """Replace which rules need a verified caller or a spoken confirmation."""
     return _put(request, agent_id, "guardrails", body, if_match, "guardrails changed")
 
 
@@ -173,7 +173,7 @@ def put_guardrails(
     tags=["guardrails"],
 )
 def get_guardrails(request: Request, agent_id: AgentId) -> Response:
-    """Which rules need a verified caller, or a spoken confirmation."""
+    """Return which rules need a verified caller or a spoken confirmation."""
     return _get(request, agent_id, "guardrails", Guardrails, "guardrails")
 
 
@@ -186,7 +186,7 @@ def get_guardrails(request: Request, agent_id: AgentId) -> Response:
 def put_caller_verification(
     request: Request, agent_id: AgentId, body: CallerVerification, if_match: IfMatch = None
 ) -> Response:
-    """Say how callers are verified, for how long, and how often they may try."""
+    """Replace how callers are verified, for how long, and how often they may try."""
     return _put(request, agent_id, "callerVerification", body, if_match, "verification changed")
 
 
@@ -197,5 +197,5 @@ def put_caller_verification(
     tags=["guardrails"],
 )
 def get_caller_verification(request: Request, agent_id: AgentId) -> Response:
-    """How callers are verified."""
+    """Return how callers are verified."""
     return _get(request, agent_id, "callerVerification", CallerVerification, "verification")

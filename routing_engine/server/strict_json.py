@@ -1,4 +1,4 @@
-"""JSON read strictly: what two readers could understand in two ways is refused."""
+"""Parse JSON strictly: refuse what two parsers could read differently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["is_text", "read_json"]
 
 MAX_DEPTH = 32
 MAX_DIGITS = 300
-"""Of a whole number: what every reader of JSON can hold at least as a double."""
+"""Most digits of a whole number: what every JSON parser can hold as a double."""
 
 
 def _refused_constant(name: str) -> NoReturn:
@@ -40,7 +40,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a request's body.
+    """Parse the body of a request.
 
     Raises:
         ProblemError: 400 where it is not JSON in UTF-8, or has NaN, a repeated name, or a number
@@ -89,5 +89,5 @@ def _check(value: Any) -> None:
 
 
 def is_text(text: str) -> bool:
-    """Whether a database keeps this text, and JSON in UTF-8 can say it."""
+    """Whether a text can be stored in a database and encoded in UTF-8."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

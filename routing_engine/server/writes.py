@@ -1,4 +1,4 @@
-"""Reading and writing in one transaction, and answering a repeated POST as before.
+"""Transactions of requests, and idempotent POST requests.
 
 An answer is kept for 24 hours in the transaction of the write that it speaks of, so that neither
 is ever there without the other. A request that failed changed nothing and is not kept: sent again,
@@ -56,7 +56,7 @@ AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What a write answers.
+    """The response of a write.
 
     Attributes:
         then: what is to be done once it is committed; nothing, where it was answered before.
@@ -70,18 +70,18 @@ class WriteResult:
 
 
 def reading(request: Request) -> AbstractContextManager[UnitOfWork]:
-    """A transaction that reads what the organisation has that asks."""
+    """Open a read transaction for the organisation of the request."""
     return plane_of(request).store.read(principal_of(request).organisation_id)
 
 
 def writing(request: Request) -> AbstractContextManager[UnitOfWork]:
-    """A transaction that writes."""
+    """Open a write transaction for the organisation of the request."""
     principal = principal_of(request)
     return plane_of(request).store.work(principal.organisation_id, actor=principal.key_id)
 
 
 def etag_of(if_match: str | None) -> str | None:
-    """The etag of an ``If-Match`` header; None where any will do."""
+    """Return the etag of an ``If-Match`` header; None if any will do."""
     if if_match is None or if_match.strip() == "*":
         return None
     return if_match.strip().removeprefix("W/").strip('"')
@@ -90,7 +90,7 @@ def etag_of(if_match: str | None) -> str | None:
 def idempotent(
     request: Request, do: Callable[[UnitOfWork], WriteResult], *, body: bytes | None = None
 ) -> Response:
-    """Do something in one transaction, or repeat what was answered when it was done.
+    """Run a write in one transaction, or repeat its response for a known idempotency key.
 
     Args:
         request: its ``Idempotency-Key`` says whether this was asked before.

@@ -151,14 +151,14 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
 """Column -> headers that mean it where no other column does, the best first."""
 
 BARE_NOUNS = frozenset(("location", "store", "site", "branch", "agent", "franchise", "unit"))
-"""Aliases of ``location_id`` that are a name where another column holds ids."""
+"""Aliases of ``location_id`` that mean the name if another column holds ids."""
 
 UNDECIDED = frozenset((
     "department", "category", "topic", "description", "hours", "active", "language", "languages",
     "ext", "extn", "extension", "phoneextension", "availability", "action", "verification", "verify",
     "confirmation", "confirm", "backup", "samples", "sample", "spoken", "number", "enabled", "collect",
 ))  # fmt: skip
-"""Keys of headers that alone do not make a sheet one of a row a rule."""
+"""Header keys too ambiguous to decide by themselves that a sheet has a row for each rule."""
 
 _NO_ROUTING = frozenset((
     *("télécopie", "telecopie", "télécopieur", "faxnummer", "факс", "ファックス", "传真", "faks"),
@@ -229,7 +229,7 @@ def _words(header: str) -> list[str]:
 
 
 def is_no_routing_column(header: str) -> bool:
-    """Whether a column of this header holds something else than where calls go.
+    """Whether a header names something other than a destination, such as an address.
 
     Every word must say so: ``Fax Number`` and ``Manager Mobile`` are none, ``Mobile Repairs`` may
     be a rule.
@@ -246,7 +246,7 @@ def is_no_routing_column(header: str) -> bool:
 
 
 def day_of(header: str) -> tuple[int, str] | None:
-    """The day of the week (0 is Monday) whose hours a column holds, and which: open, close, both."""
+    """Return the weekday (0 is Monday) of a column of hours, and its part: open, close or both."""
     words = _words(header)
     days = [_DAYS[word] for word in words if word in _DAYS]
     others = [word for word in words if word not in _DAYS]

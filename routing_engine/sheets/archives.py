@@ -1,4 +1,4 @@
-"""What a zip archive really unpacks to, before anything else reads it."""
+"""Check what a zip archive really unpacks to, before anything else reads it."""
 
 from __future__ import annotations
 

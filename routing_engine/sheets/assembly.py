@@ -1,4 +1,4 @@
-"""Gathered codes to checked locations.
+"""Turn the gathered cells of a sheet into checked locations.
 
 What is wrong with a rule leaves out that rule, so that its callers reach the default; what is
 wrong with a location itself (id, name, default, time zone, business hours, threshold, too many
@@ -59,7 +59,7 @@ def assemble(
     gathered: Gathered, log: IssueLog, *, template: Template, file: str, region: str | None,
     policy: DialPolicy, pbx: str | None = None, timezone: str | None = None,
 ) -> LocationColumns:  # fmt: skip
-    """Check all that was gathered and compile what is right; the rest goes to the log."""
+    """Check everything gathered and compile what is valid; the rest goes to the log."""
     rule: Any = gathered.rules.join
     cells = _RuleCells(**{name: rule(name) for name in _RuleCells.__dataclass_fields__})
     site: Any = gathered.sites.join
@@ -106,7 +106,11 @@ def assemble(
 def _read_sites(
     draft: Draft, number_cells: dict[str, UInt64], after_hours: UInt64, timezone: str | None
 ) -> tuple[Sites, Int32]:
-    """A record for each row, and the location of each id's code."""
+    """Read the location cells of every row.
+
+    Returns:
+        A record for each row, and the location number of each id code.
+    """
     gathered = draft.gathered
     site: Any = gathered.sites.join
     rows: Int32 = site("row")
@@ -157,7 +161,7 @@ def _read_sites(
 def _read_rules(
     draft: Draft, cells: _RuleCells, location_of_id: Int32, wordy: frozenset[int]
 ) -> Rules:
-    """A record for each rule that is right in itself."""
+    """Read the rules; leave out those with an invalid cell."""
     rows = cells.row
     has_more = (cells.destination != 0) | (cells.extension != 0) | (cells.fallback != 0)
     left_out = columns_without_numbers(draft, cells.spec, cells.destination, wordy)

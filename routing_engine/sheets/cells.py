@@ -1,4 +1,4 @@
-"""One cell at a time: text, lists, flags and fractions, and the guard of an export.
+"""Read and write single cells: text, lists, flags, fractions, and the guard of an export.
 
 A spreadsheet takes a cell that starts with ``=``, ``+``, ``-``, ``@``, TAB or CR for a formula. An
 export puts one ``'`` before such a text, and before one that looks like a guarded text already
@@ -35,22 +35,22 @@ _PIPE = re.compile(r"(\\*)\|")
 
 
 def guard(text: str) -> str:
-    """A text that a spreadsheet will not take for a formula; ``unguard`` is its inverse."""
+    """Prefix a text that a spreadsheet would take for a formula; ``unguard`` is the inverse."""
     return f"'{text}" if _DANGEROUS.match(text) else text
 
 
 def guard_kept(text: str) -> str:
-    """A text for a cell that is typed as text, so that only its own apostrophes need a guard."""
+    """Guard a text for a cell typed as text, where only its own apostrophes need it."""
     return f"'{text}" if _GUARDED.match(text) else text
 
 
 def unguard(text: str) -> str:
-    """The text that was guarded."""
+    """Undo ``guard`` or ``guard_kept``."""
     return text[1:] if _GUARDED.match(text) else text
 
 
 def text_of(value: Value) -> str:
-    """A cell as text: stripped, without guard; a whole number without its ``.0``."""
+    """Return a cell as text: stripped, unguarded, a whole number without its ``.0``."""
     if isinstance(value, str):
         return unguard(value.strip())
     if isinstance(value, float):
@@ -59,7 +59,7 @@ def text_of(value: Value) -> str:
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    r"""Items separated by ``|``, trimmed, empty ones dropped; ``\|`` is a ``|`` in an item.
+    r"""Split at ``|``; trim items and drop empty ones; ``\|`` is a ``|`` in an item.
 
     Backslashes directly before a ``|`` count in pairs, as in ``join_list``; others are themselves.
     """
@@ -80,19 +80,19 @@ def split_list(text: str) -> tuple[str, ...]:
 
 
 def join_list(items: Iterable[str]) -> str:
-    """Items as one cell; ``split_list`` is its inverse."""
+    """Join items into one cell; ``split_list`` is the inverse."""
     return " | ".join(
         _PIPE.sub(lambda match: "\\" * (2 * len(match[1]) + 1) + "|", item) for item in items
     )
 
 
 def split_codes(text: str) -> tuple[str, ...]:
-    """Items separated by ``|``, ``,`` or ``;``, trimmed, empty ones dropped."""
+    """Split at ``|``, ``,`` or ``;``; trim items and drop empty ones."""
     return tuple(filter(None, (item.strip() for item in _BETWEEN_CODES.split(text))))
 
 
 def split_seconds(text: str) -> tuple[int, ...]:
-    """Whole seconds separated by ``|``."""
+    """Read whole seconds separated by ``|``."""
     items = split_list(text)
     if not all(item.isascii() and item.isdigit() and len(item) < 10 for item in items):
         raise InvalidValueError("must be whole seconds, separated by |")
@@ -106,7 +106,7 @@ _FLAGS = {
 
 
 def read_flag(text: str) -> bool:
-    """Yes or no."""
+    """Read yes or no."""
     flag = _FLAGS.get(text.casefold())
     if flag is None:
         raise InvalidValueError("must be yes, no or empty")
@@ -117,7 +117,7 @@ _FRACTION = re.compile(r"[0-9]*[.,]?[0-9]+(?:[eE]-?[0-9]{1,3}|\s*%)?|[0-9]+[.,]"
 
 
 def read_fraction(text: str) -> tuple[float, str | None]:
-    """A number written as ``0.8``, ``0,8`` or ``80%``, and what was repaired, or None."""
+    """Read a number written as ``0.8``, ``0,8`` or ``80%``; also return the repair, or None."""
     if not _FRACTION.fullmatch(text):
         raise InvalidValueError("must be a number from 0 to 1")
     number = float(text.rstrip("% \t").replace(",", "."))

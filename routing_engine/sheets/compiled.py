@@ -1,4 +1,4 @@
-"""Checked records to the columns of a catalog."""
+"""Compile checked records into the columns of a catalog."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def compile_columns(
 
 
 def _site(draft: Draft, code: int) -> SharedSettings:
-    """What the numbers of a time zone, of hours and of a threshold say together."""
+    """Decode the time zone, hours and threshold that a location shares with others."""
     rest, threshold = divmod(code, len(draft.thresholds))
     zone, number = divmod(rest, len(draft.hours))
     timezone, hours = draft.timezones[zone] or None, draft.hours[number]

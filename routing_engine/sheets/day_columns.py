@@ -1,4 +1,4 @@
-"""Hours of a week from a column a day, or one for when it opens and one for when it closes."""
+"""Read business hours from columns for each day, or for each day's opening and closing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLOSED = frozenset((
 
 
 def hours_of_days(days: Sequence[tuple[int, int, str]], cells: Sequence[Value]) -> str:
-    """Write the hours of one row as one text; empty where no day says anything.
+    """Write the hours of one row as one text, empty if no day has any.
 
     Args:
         days: day of the week, position of its column, and what it holds: open, close or both.
@@ -41,7 +41,7 @@ def hours_of_days(days: Sequence[tuple[int, int, str]], cells: Sequence[Value]) 
 
 
 def _time_text(cell: Value) -> str:
-    """A cell as text, a time of a workbook as it is written."""
+    """Return a cell as text, a workbook's time as ``HH:MM``."""
     if isinstance(cell, dt.datetime):
         cell = cell.time()
     if isinstance(cell, dt.time):

@@ -1,4 +1,4 @@
-"""What changed between two sets of locations."""
+"""Compare two sets of locations."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["FieldChange", "LocationChange", "RuleChange", "SheetDiff", "diff"]
 
 MAX_SHOWN = 10
-"""Locations of each kind that a summary prints."""
+"""Most locations of each kind that a summary prints."""
 MAX_WORDED = 60
-"""Characters of one value that a summary prints."""
+"""Most characters of one value that a summary prints."""
 
 _LOCATION_VALUES = (
     *("name", "timezone", "threshold", "default_destination", "business_hours", "after_hours"),
@@ -40,7 +40,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _plain(value: object) -> Any:
-    """A value as JSON and people see it; the destinations of a business stand whole."""
+    """Return a value for JSON and for people; a business's own destinations are not masked."""
     if isinstance(value, Destination):
         return str(value)
     if isinstance(value, BusinessHours):
@@ -52,7 +52,7 @@ def _plain(value: object) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One value that is another now."""
+    """A changed field with its old and new value."""
 
     field: str
     old: object
@@ -71,7 +71,7 @@ class FieldChange:
 
 
 def _part(old: str, new: str) -> tuple[str, str | None, str | None]:
-    """Hours that are too long to show as the pieces that only one side has."""
+    """Shorten hours that are too long to show to the parts that differ."""
     if max(len(old), len(new)) <= MAX_WORDED:
         return "", old, new
     before, after = old.split("; "), new.split("; ")
@@ -89,7 +89,7 @@ def _worded(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """A rule of the same label and ``when`` that has other values now."""
+    """A rule with the same label and ``when``, and other values than before."""
 
     label: str
     when: str
@@ -106,7 +106,7 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True)
 class LocationChange:
-    """What is different about one location.
+    """The differences of one location.
 
     Attributes:
         location_id: which.
@@ -125,7 +125,7 @@ class LocationChange:
     reordered: bool
 
     def lines(self) -> Iterator[str]:
-        """What changed, a line each."""
+        """Describe what changed, a line for each field."""
         yield from map(str, self.fields)
         for rule in self.rules_added:
             yield f"+ {rule.label} -> {_worded(_plain(rule.destination))}"
@@ -153,7 +153,7 @@ def _named(rule: ContextRule) -> dict[str, Any]:
 
 
 class LocationChanges(Sequence[LocationChange]):
-    """Changes worked out when asked for: a million locations may have changed."""
+    """Changes of each location, computed on access: a million may have changed."""
 
     def __init__(self, old: LocationColumns, new: LocationColumns, pairs: Int64) -> None:
         self._old = old
@@ -176,7 +176,7 @@ class LocationChanges(Sequence[LocationChange]):
 
 @dataclass(frozen=True, slots=True)
 class SheetDiff:
-    """What a set of locations has that another has not. True where anything differs.
+    """The differences between two sets of locations. True if there are any.
 
     Attributes:
         added, removed: location ids, in their own order.
@@ -191,7 +191,7 @@ class SheetDiff:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing differs."""
+        """Whether the two sets are equal."""
         return not (self.added or self.removed or self.changed)
 
     def __bool__(self) -> bool:
@@ -201,11 +201,11 @@ class SheetDiff:
         return self.summary()
 
     def summary(self) -> str:
-        """Plain text: the counts, then the first locations of each kind."""
+        """Return plain text: the counts, then the first locations of each kind."""
         return "\n".join(line for _, line in self._lines())
 
     def _lines(self) -> Iterator[tuple[str, str]]:
-        """A style and a line."""
+        """Yield each line of the summary with its style."""
         yield (
             "bold",
             (
@@ -227,7 +227,7 @@ class SheetDiff:
             yield "yellow", f"~ ... and {len(self.changed) - MAX_SHOWN:,} more"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able, with every changed location; destinations whole."""
+        """Return JSON-able data with every changed location, destinations unmasked."""
         return {
             "added": list(self.added),
             "removed": list(self.removed),
@@ -257,7 +257,7 @@ def diff(old: LocationColumns, new: LocationColumns) -> SheetDiff:
 
 
 def _aligned(old: LocationColumns, new: LocationColumns) -> tuple[Int64, Int64, Int64]:
-    """(old, new) positions of the locations in both; positions only in new; only in old."""
+    """Match locations by id: (old, new) positions of those in both; only in new; only in old."""
     if np.array_equal(old.ids.offsets, new.ids.offsets) and np.array_equal(
         old.ids.blob, new.ids.blob
     ):
@@ -279,7 +279,7 @@ def _differing(old: LocationColumns, new: LocationColumns, pairs: Int64) -> Mask
     tables: Interner[tuple[RuleText, ...]] = Interner()
 
     def shared(columns: LocationColumns) -> tuple[Any, ...]:
-        """Codes that mean the same on both sides."""
+        """Recode destinations so that equal ones have equal codes on both sides."""
         special = np.array([codes.encode(item) for item in columns.specials], np.uint64)
 
         def recoded(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -327,7 +327,7 @@ def _differing(old: LocationColumns, new: LocationColumns, pairs: Int64) -> Mask
 def _chain_of_slot(
     columns: LocationColumns, codes: npt.NDArray[np.uint64], chains: Interner[bytes]
 ) -> Int64:
-    """A number for the fallback chain of each slot, 0 for none."""
+    """Return a number for the fallback chain of each slot, 0 for none."""
     chains.add(b"")
     out = np.zeros(len(columns.destinations), np.int64)
     offsets = columns.fallback_offsets.tolist()
@@ -379,7 +379,7 @@ def _location_change(old: LocationColumns, i: int, new: LocationColumns, j: int)
 
 
 def _by_key(rules: Sequence[ContextRule]) -> dict[tuple[str, str, int], ContextRule]:
-    """Rules by label and ``when``, counted where a location has several such."""
+    """Index rules by label and ``when``, and by a count if these repeat."""
     keyed: dict[tuple[str, str, int], ContextRule] = {}
     for rule in rules:
         n = 0

@@ -1,4 +1,4 @@
-"""One sheet on its way from gathered codes to columns: its records, and what is known so far."""
+"""Intermediate state of a sheet between gathered cells and catalog columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class RowsOf:
-    """The rows that hold each of many codes."""
+    """Look up the rows that hold a code."""
 
     def __init__(self, codes: Int32, rows: Int32) -> None:
         order = np.argsort(codes, kind="stable")
@@ -43,7 +43,7 @@ class RowsOf:
 
 @dataclass(slots=True)
 class Sites:
-    """A record for each row; ``location`` is -1 where the id is wrong."""
+    """Location cells of each row, as codes; ``location`` is -1 where the id is wrong."""
 
     row: Int32
     location: Int32
@@ -57,7 +57,7 @@ class Sites:
 
 @dataclass(slots=True)
 class Rules:
-    """A record for each rule."""
+    """The rules, as codes."""
 
     row: Int32
     location: Int32
@@ -75,7 +75,7 @@ class Rules:
 
 @dataclass(slots=True)
 class Draft:
-    """One sheet on its way from codes to columns.
+    """A sheet being checked: its records, and the distinct values read so far.
 
     Attributes:
         gathered, log, template, file, region, policy: what the sheet is read from and with.
@@ -111,7 +111,7 @@ class Draft:
         region: str | None, policy: DialPolicy, number_cells: list[UInt64],
         pbx: str | None = None,
     ) -> Draft:  # fmt: skip
-        """Parse every distinct number of a sheet; nothing else is read yet."""
+        """Begin a draft: parse every distinct number of the sheet."""
         chain_cells = [
             gathered.numbers.encode(split_list(text_of(value)))  # type: ignore[arg-type]
             for value in gathered.fallbacks.values
@@ -128,11 +128,11 @@ class Draft:
         return self.gathered.header
 
     def when_column(self, text: int) -> str:
-        """The header that says when a rule text applies: its own column in the wide layout."""
+        """Return the header that holds a rule's ``when``: its own column in the wide layout."""
         return self.column_of_text.get(text) or self.header.name("when")
 
     def place(self, rules: Rules, slot: int) -> str:
-        """Where a rule stands: its row, and in the wide layout its column."""
+        """Name the row of a rule, and in the wide layout its column."""
         column = self.column_of_text.get(int(rules.text[slot]))
         row = self.log.row_name(int(rules.row[slot]))
         return row if column is None else f"column {shown(column)}, {row}"
@@ -144,11 +144,11 @@ class Draft:
         self.log.add_rows(severity, code, rows, column, lambda _: (finding.value, finding.message))
 
     def mark_bad(self, locations: Int32) -> None:
-        """Leave these locations out."""
+        """Mark locations to be left out."""
         self.bad_location[locations[locations >= 0]] = True
 
     def skip_rules(self, rows: Int32, locations: Int32) -> None:
-        """Report rules left out, but for those whose whole location is."""
+        """Report rules that are left out, unless their whole location is."""
         rows = rows[~self.bad_location[locations]]
         self.log.add_rows(
             "skipped", "rule", rows.astype(np.int64), None,
@@ -157,7 +157,7 @@ class Draft:
 
 
 def first_values(sites: Sites, values: npt.NDArray[Any], n: int) -> Int64:
-    """Position of the first row of each location with a value, -1 for none."""
+    """Return the first row of each location that has a value, -1 for none."""
     at = np.flatnonzero((values > 0) & (sites.location >= 0))
     first = np.full(n, -1, np.int64)
     # The last assignment wins, so the rows are taken backwards.

@@ -1,4 +1,4 @@
-"""Which of the old code pages a text file is in."""
+"""Detect which old code page a text file is in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _QUOTES = "\u2018\u2019\u201c\u201d\u201e\u2013\u2014\u2026\u00b4\u20ac\u00b0\u0
 
 
 class Detected(NamedTuple):
-    """A code page.
+    """A detected code page.
 
     Attributes:
         codec: as Python names it.
@@ -44,7 +44,7 @@ class Detected(NamedTuple):
 
 
 def detected_encoding(path: Path, region: str | None) -> Detected | None:
-    """Detect the code page of a text that is not UTF-8; None where it is in none of them.
+    """Detect the code page of a file that is not UTF-8; None if no supported one fits.
 
     Windows-1252 is taken unless its letters make no words, or the sheet is of a region where
     another page was usual and reads it as well.
@@ -74,7 +74,7 @@ def _confidence(sample: bytes, codec: str) -> float:
 
 
 def _is_wordy(sample: bytes, codec: str) -> bool:
-    """Whether the letters that are not ASCII stand in words as they do in the code page's languages.
+    """Whether non-ASCII letters stand in words as in the languages of the code page.
 
     A page of another script makes signs inside words (``£ódŸ``), words of accented letters alone
     (``Ìîñêâà``), or mixes scripts in one word.
@@ -95,7 +95,7 @@ def _is_wordy(sample: bytes, codec: str) -> bool:
 
 
 def _sample(path: Path) -> tuple[bytes, bytes]:
-    """Lines with letters that are not ASCII, and the whole file."""
+    """Return the lines with non-ASCII letters, and the whole file."""
     whole = path.read_bytes()
     lines = [line for line in whole.splitlines() if not line.isascii()]
     return b"\n".join(lines)[:MAX_SAMPLE_BYTES], whole

@@ -1,4 +1,4 @@
-"""Pandas frames: one read as a routing sheet, and locations as one.
+"""Read a pandas DataFrame as a routing sheet, and write locations to one.
 
 pandas is imported only where a frame is made.
 """
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["cell_of", "cell_text", "frame_of", "is_frame", "table_of"]
 
 FILE = "DataFrame"
-"""What issues call a frame, which has no file name."""
+"""File name in issues about a frame."""
 
 HEADER_ROW = 1
 MAX_EXACT = 1 << 53
-"""Whole numbers up to this are exact as a float, which is what a number in a workbook is."""
+"""Largest whole number that is exact as a float, as numbers in workbooks are."""
 
 
 def is_frame(value: object) -> TypeGuard[pd.DataFrame]:
-    """Whether a value is a DataFrame. Does not import pandas: whoever has one has imported it."""
+    """Whether a value is a DataFrame. Does not import pandas: a caller with one has."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, pandas.DataFrame)
 
 
 def table_of(frame: pd.DataFrame, log: IssueLog) -> RawTable:
-    """A frame as a table whose header is row 1 and whose first row is row 2, as in a file.
+    """Convert a frame to a table: its header is row 1, its first row is row 2.
 
     Raises:
         SheetError: the columns have more than one level.
@@ -77,7 +77,7 @@ def table_of(frame: pd.DataFrame, log: IssueLog) -> RawTable:
 
 
 def cell_of(value: Any) -> Value:
-    """A value of a frame as the cell that a workbook would give.
+    """Convert a value of a frame to what the same cell of a workbook gives.
 
     What is missing (None, NaN, NaT, ``pandas.NA``) is an empty cell; a list is its items, joined.
     """
@@ -100,7 +100,7 @@ def cell_of(value: Any) -> Value:
 
 
 def cell_text(value: Any) -> str:
-    """A value of a frame as text: a str as it is, anything else as a sheet's cell is read."""
+    """Return a value of a frame as text: a str unchanged, others as a sheet's cell is read."""
     return value if isinstance(value, str) else text_of(cell_of(value))
 
 
@@ -111,7 +111,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def frame_of(columns: LocationColumns) -> pd.DataFrame:
-    """Locations in the long layout, a row a rule; all columns are of strings, empty ones NA.
+    """Write locations to a frame in the long layout; all columns hold strings, or NA.
 
     ``read_sheet`` gives back equal locations, but for rules that a location repeats exactly.
     Texts that look guarded (``'=x``) get one more ``'``, which ``read_sheet`` removes; nothing

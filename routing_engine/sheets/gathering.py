@@ -1,4 +1,4 @@
-"""Rows of cells to arrays of numbers, a chunk at a time: nothing of a row is kept but codes.
+"""Collect the rows of a sheet as arrays of codes, chunk by chunk.
 
 A column whose values repeat becomes codes into its distinct values; number cells become the codes
 of :class:`~routing_engine.sheets.phones.CellCodes`.
@@ -96,7 +96,7 @@ class Gathered:
             tokens.encode([""])
 
     def add(self, rows: npt.NDArray[np.int32], columns: list[Column]) -> None:
-        """Add the rows of one chunk, given column by column."""
+        """Add the rows of one chunk, column by column."""
         n = len(rows)
         self.n_rows += n
         fields = self.header.fields
@@ -236,14 +236,14 @@ def _says_total(cell: Value) -> bool:
 
 
 def _is_total(row: Sequence[Value], header: Header) -> bool:
-    """Whether a row sums up others: it says so, and has no number to call."""
+    """Whether a row holds totals: it is labelled so, and has no phone number."""
     default = text_of(row[header.fields["default_destination"]])
     is_said = any(_TOTAL.fullmatch(text_of(cell)) for cell in row[:4] if isinstance(cell, str))
     return is_said and sum(map(str.isdigit, default)) < 7
 
 
 def _is_second_header(row: Sequence[Value], header: Header) -> bool:
-    """Whether the first row below the header names columns itself, such as in another language."""
+    """Whether the row below the header is a second header, such as in another language."""
     cells = [text_of(cell) for cell in row]
     if cells == list(header.names):
         return False  # said of every such row
@@ -251,7 +251,7 @@ def _is_second_header(row: Sequence[Value], header: Header) -> bool:
 
 
 def _other_row(row: Sequence[Value], header: Header) -> tuple[str, str] | None:
-    """Code and remark for a row that is no location: totals, or the header again."""
+    """Return code and message for a row of totals or a repeated header, else None."""
     if _is_total(row, header):
         return "totals_row", "a row of totals, not read"
     if all(text_of(cell) == name for cell, name in zip(row, header.names, strict=True)):
@@ -274,7 +274,7 @@ def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:
 
 
 def _or_none(cell: Value) -> Value:
-    """A cell that may say that there is no number."""
+    """Return a cell, or empty text if it says "none"."""
     return "" if isinstance(cell, str) and cell.strip().casefold() == "none" else cell
 
 
@@ -285,7 +285,7 @@ def _is_blank(cell: Value) -> bool:
 def _rectangular(
     rows: list[Sequence[Value]], first_row: int, width: int, file: str, log: IssueLog
 ) -> tuple[list[Sequence[Value]], npt.NDArray[np.int32]]:
-    """Rows of exactly ``width`` cells, and their numbers; a row with more is an error."""
+    """Pad rows to ``width`` cells, and number them; a row with more is an error."""
     numbers = np.arange(first_row, first_row + len(rows), dtype=np.int32)
     if set(map(len, rows)) <= {width}:
         return rows, numbers

@@ -1,4 +1,4 @@
-"""Which column means what: header aliases and the two layouts."""
+"""Match the headers of a sheet to columns, and detect its layout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from routing_engine.sheets.issues import IssueLog, listed
 __all__ = ["ALIASES", "IGNORE", "RULE", "Header", "check_mapping", "header_key", "read_header"]
 
 IGNORE, RULE = "ignore", "rule"
-"""What a header may be mapped to beside the columns: not read; a rule of the wide layout."""
+"""Other targets of a header mapping: ignore the column; take it as a rule (wide layout)."""
 
 LOCATION_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "business_hours",
@@ -44,7 +44,7 @@ _LEAST_DAYS = 5
 
 
 def field_of(header: str) -> str | None:
-    """The column that a header means, or None."""
+    """Return the column that a header means, or None."""
     return _FIELD_OF.get(header_key(header))
 
 
@@ -73,7 +73,7 @@ def check_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header of a routing sheet, understood.
+    """The header of a routing sheet, matched to columns.
 
     Attributes:
         layout: ``"long"`` (a row a rule) or ``"wide"`` (a row a location, a column a rule).
@@ -98,7 +98,7 @@ class Header:
     days: tuple[tuple[int, int, str], ...] = ()
 
     def name(self, field: str) -> str:
-        """The header as written, or the column's own name where the sheet has no such column."""
+        """Return the header as written, or the column's own name if the sheet lacks it."""
         position = self.fields.get(field)
         return field if position is None else self.names[position]
 
@@ -127,7 +127,7 @@ def is_template(headers: Sequence[str]) -> bool:
 
 
 class _Columns:
-    """The columns of a header on their way to their meanings."""
+    """The columns of a header while they are being matched."""
 
     def __init__(
         self, headers: Sequence[str], mapping: Mapping[str, str], template: frozenset[str]
@@ -141,14 +141,14 @@ class _Columns:
         self.rules: set[int] = set()
 
     def take(self, positions: Sequence[int], field: str) -> bool:
-        """Give a field the first of these columns, if there is one and the field has none."""
+        """Assign the first of these columns to a field that has none yet."""
         if field in self.fields or not positions:
             return False
         self.fields[field] = positions[0]
         return True
 
     def second(self, field: str) -> list[int]:
-        """Columns whose header means a field where nothing else does, the best first."""
+        """Return columns that match a field by secondary aliases, best first."""
         taken = set(self.fields.values()) | self.ignored | self.rules
         ranked = [
             (_SECOND[field, key], position)
@@ -158,7 +158,7 @@ class _Columns:
         return [position for _, position in sorted(ranked)]
 
     def is_undecided(self, field: str) -> bool:
-        """Whether a field was only found by a header that may mean something else."""
+        """Whether a field is missing, or was matched only by an ambiguous header."""
         position = self.fields.get(field)
         return position is None or (
             self.keys[position] in UNDECIDED and self.mapping.get(self.keys[position]) != field
@@ -166,7 +166,7 @@ class _Columns:
 
 
 def _refuse_repeats(columns: _Columns, row: int, file: str, log: IssueLog) -> None:
-    """Two columns of one name are fatal: one of them would be read and the other lost."""
+    """Refuse two columns of one name: one of them would silently be lost."""
     first: dict[str, str] = {}
     repeats: list[str] = []
     keys = columns.keys
@@ -198,7 +198,7 @@ def _refuse_repeats(columns: _Columns, row: int, file: str, log: IssueLog) -> No
 
 
 def _understand(columns: _Columns) -> None:
-    """Give each field its column: as mapped, then by its aliases."""
+    """Assign columns to fields: by the mapping first, then by aliases."""
     for position, key in enumerate(columns.keys):
         field = columns.mapping.get(key)
         if field == IGNORE:
@@ -237,7 +237,7 @@ def _layout(columns: _Columns, *, has_template: bool) -> Literal["long", "wide"]
 
 
 def _suggested(headers: Sequence[str], fields: Sequence[str]) -> str:
-    """A hint at headers that are nearly those of the missing columns."""
+    """Suggest headers that nearly match the missing columns."""
     aliases = {
         header_key(alias): field
         for field in fields
@@ -261,7 +261,7 @@ def read_header(
     template: frozenset[str] = frozenset(),
     mapping: Mapping[str, str] | None = None,
 ) -> Header:
-    """Understand the header of a routing sheet.
+    """Match the header of a routing sheet to columns.
 
     Args:
         headers: as written.
@@ -321,7 +321,7 @@ def read_header(
 
 
 def _take_for_location(columns: _Columns, row: int, file: str, log: IssueLog) -> None:
-    """Take columns of a list of locations for those of a wide sheet, and say so."""
+    """Match columns of a plain list of locations by secondary aliases, and warn of it."""
     found = columns.fields
     numbers = [found[name] for name in ("destination",) if name in found]
     if columns.take([*numbers, *columns.second("default_destination")], "default_destination"):
@@ -368,7 +368,7 @@ def _warn_of_long(
 
 
 def _day_columns(columns: _Columns) -> tuple[tuple[int, int, str], ...]:
-    """Columns of hours a day, where most of the week has one."""
+    """Find the columns of hours by weekday, if most of the week has one."""
     if "business_hours" in columns.fields:
         return ()
     found = []
@@ -384,7 +384,7 @@ def _rule_columns(
     columns: _Columns, unknown: Sequence[int], template: frozenset[str], row: int, file: str,
     log: IssueLog,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:  # fmt: skip
-    """Positions of the rules of a wide sheet, and of the columns that are left out."""
+    """Return the positions of rule columns in a wide sheet, and of ignored ones."""
     rules = set(columns.rules)
     left_out: list[int] = []
     for position in unknown:

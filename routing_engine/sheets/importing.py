@@ -1,4 +1,4 @@
-"""A routing sheet to locations, with a report of everything that was found."""
+"""Read a routing sheet into locations, with a report of everything found."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["Sheet", "read_sheet"]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet that was read.
+    """The locations of a sheet, and the report on it.
 
     Attributes:
         columns: its locations.
@@ -57,7 +57,7 @@ def read_sheet(
     timezone: str | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Sheet:
-    """Read a routing sheet: a row a rule, or a row a location and a column a rule.
+    """Read a routing sheet: one row per rule (long), or per location with rules as columns (wide).
 
     Rows of one location may stand anywhere; locations are in order of first appearance and
     their rules in row order. Numbers that a spreadsheet damaged are repaired only where nothing
@@ -144,7 +144,7 @@ def read_sheet(
 
 
 def _n_profiles(columns: LocationColumns) -> int:
-    """Distinct sequences of rule texts; tables that differ in a gate alone share one."""
+    """Count distinct rule texts; tables that differ only in conditions share one."""
     return len(
         {
             tuple((rule.label, rule.when, rule.examples) for rule in rules)

@@ -1,4 +1,4 @@
-"""Collects what is wrong with a sheet while it is read."""
+"""Collect the issues of a sheet while it is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ROWS_PER_TABLE", "IssueLog", "listed"]
 
 
 ROWS_PER_TABLE = 1 << 21
-"""Rows of one of several sheets; a workbook has at most half of that."""
+"""Offset between the row numbers of several sheets; a workbook has half as many rows."""
 
 
 class IssueLog:
@@ -86,7 +86,7 @@ class IssueLog:
             self._totals[kind] = self._totals.get(kind, 0) + len(rows) - max(room, 0)
 
     def row_name(self, row: int) -> str:
-        """A row as a message names it: with its sheet, if it is not the first of several."""
+        """Name a row in a message, with its sheet unless that is the first."""
         table, row = divmod(row, ROWS_PER_TABLE) if self.tables else (0, row)
         return f"row {row} of {self.tables[table]}" if table else f"row {row}"
 
@@ -96,7 +96,7 @@ class IssueLog:
         return any(severity == "error" for severity, _ in self._totals)
 
     def report(self, **counts: int) -> ImportReport:
-        """The report of all that was added."""
+        """Return the report of all issues."""
 
         def of(severity: Severity) -> tuple[SheetIssue, ...]:
             found = [
@@ -118,7 +118,7 @@ class IssueLog:
         )
 
     def absorb(self, other: ImportReport) -> None:
-        """Take over the issues of another file's report."""
+        """Add the issues of another file's report."""
         for issues in (other.errors, other.warnings, other.repairs):
             for issue in issues:
                 kind = issue.severity, issue.code
@@ -138,12 +138,12 @@ class IssueLog:
         value: str | None = None,
         file: str | None = None,
     ) -> SheetError:
-        """The error to raise where nothing more can be read; holds all found so far."""
+        """Return the error to raise when reading cannot go on; it holds all issues so far."""
         self.add("error", code, message, row=row, column=column, value=value, file=file)
         return SheetError(self.report())
 
 
 def listed(names: Sequence[str], limit: int = 8) -> str:
-    """Names in a message, at most ``limit`` of them."""
+    """List names for a message, at most ``limit`` of them."""
     text = ", ".join(repr(name) for name in names[:limit])
     return text if len(names) <= limit else f"{text} and {len(names) - limit} more"

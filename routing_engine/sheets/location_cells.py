@@ -1,4 +1,4 @@
-"""Cells that hold a value of a location: ids, names, time zones, hours and thresholds."""
+"""Read the cells of a location: id, name, time zone, hours and threshold."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SAMPLE = Destination._trusted("+12015550123")
 
 
 def read_ids(draft: Draft, codes: Int32, rows: Int32) -> Int32:
-    """Location of each row, -1 where the id is wrong."""
+    """Read the location id of each row; -1 where it is wrong."""
     ids: Interner[str] = Interner()
     values = draft.gathered.ids.values
     numbers = np.empty(len(values), np.int32)
@@ -80,7 +80,7 @@ def read_values(
     rows: Int32,
     read: Callable[[str], tuple[Any, str | None]],
 ) -> tuple[list[Any], Int32]:
-    """Distinct values of a column, and a value number for each row: 0 empty, -1 wrong."""
+    """Read a column: distinct values, and a value number per row (0 empty, -1 wrong)."""
     known: Interner[Any] = Interner()
     known.add(None)
     numbers = np.empty(len(values), np.int32)
@@ -112,7 +112,7 @@ def read_values(
 
 
 def _id_finding(value: object, text: str) -> Finding | None:
-    """What there is to say about a location id: an error, a repair, a warning, or nothing."""
+    """Return what is wrong with a location id or was repaired in it, or None."""
     if isinstance(value, float):
         if abs(value) >= 1e15:
             message = f"{shown(text)} has more digits than a spreadsheet keeps; format it as text"
@@ -152,7 +152,7 @@ def read_timezone(text: str) -> tuple[str, None]:
 
 
 def hours_reader(country: str | None) -> Callable[[str], tuple[BusinessHours, None]]:
-    """A reader of business hours, in UTC until the location's zone is known.
+    """Return a reader of business hours, in UTC until the location's zone is known.
 
     Args:
         country: whose public holidays ``PH off`` means.

@@ -1,4 +1,4 @@
-"""What the rows of one location disagree on, and what a location lacks."""
+"""Check that the rows of a location agree, and that it has what it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _conflicts(
     draft: Draft, sites: Sites, values: npt.NDArray[Any], first: Int64, field: str,
     show: Callable[[Any], str],
 ) -> None:  # fmt: skip
-    """Report rows whose value is not the first of their location."""
+    """Report rows whose value differs from the first row of their location."""
     at = np.flatnonzero((values > 0) & (sites.location >= 0))
     at = at[values[at] != values[first[sites.location[at]]]]
     is_name = field == "location_name"
@@ -42,7 +42,7 @@ def _conflicts(
 
 
 def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
-    """Report what rows of one location disagree on; the first row with each one's default."""
+    """Report rows of one location that disagree; return the row of its default destination."""
     first_name = first_values(sites, sites.name, n)
     _conflicts(draft, sites, sites.name, first_name, "location_name", lambda i: draft.names[i])
     first_zone = first_values(sites, sites.timezone, n)
@@ -82,7 +82,7 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
 
 
 def _check_hours(draft: Draft, sites: Sites, hours: Int64, zones: Int64, numbers: Int64) -> None:
-    """Hours are times of a zone, and a number for closed hours wants some."""
+    """Report hours without a time zone, and after-hours numbers without hours."""
     at = np.flatnonzero((hours >= 0) & (zones < 0) & ~draft.bad_location)
     draft.log.add_rows(
         "error", "no_timezone", sites.row[hours[at]].astype(np.int64),
@@ -105,7 +105,7 @@ def _check_hours(draft: Draft, sites: Sites, hours: Int64, zones: Int64, numbers
 
 
 def warn_of_odd_hours(draft: Draft, hours: Int32, rows: Int32) -> None:
-    """Remark on hours that may be mistyped; ``hours`` numbers those of each row."""
+    """Warn of hours that may be mistyped; ``hours`` numbers those of each row."""
     rows_of: RowsOf | None = None
     for number, item in enumerate(draft.hours):
         odd = [] if item is None else odd_ranges(item.weekly)

@@ -1,4 +1,4 @@
-"""A sheet to send back: its rows, and beside each what is wrong with it."""
+"""Write a sheet to send back: its rows, with an error column beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Number cells of rules: destinations, extensions and fallback chains."""
+"""Read the number cells of rules: destinations, extensions and fallback chains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report_numbers(
     draft: Draft, cells: UInt64, statuses: npt.NDArray[np.uint8], rows: Int32,
     column: Callable[[int], str],
 ) -> None:  # fmt: skip
-    """Issues for number cells; ``column`` names the column of a record."""
+    """Report issues of number cells; ``column`` names the column of a record."""
     kinds: tuple[tuple[int, Any, str], ...] = (
         (WRONG, "error", "bad_destination"),
         (REFUSED, "error", "refused_destination"),
@@ -52,7 +52,7 @@ def report_numbers(
 def columns_of_words(
     gathered: Gathered, specs: Int32, cells: UInt64, template: Template
 ) -> frozenset[int]:
-    """Numbers of the wide columns of which no cell has the shape of a number.
+    """Find the wide columns in which no cell looks like a phone number.
 
     Columns that the template or a mapping names are none of them.
     """
@@ -72,7 +72,7 @@ def columns_of_words(
 def columns_without_numbers(
     draft: Draft, specs: Int32, cells: UInt64, wordy: frozenset[int]
 ) -> frozenset[int]:
-    """Numbers of the wide columns that are no rules, since they hold nothing like a number.
+    """Find the wide columns that are not rules, because no cell holds a phone number.
 
     They are named in one warning, together with those whose header says as much.
     """
@@ -111,7 +111,7 @@ def columns_without_numbers(
 
 
 def _holds_other_things(draft: Draft, cells: UInt64) -> bool:
-    """Whether every distinct cell is something that no damaged phone number looks like."""
+    """Whether no distinct cell could be a mistyped phone number."""
     texts = [draft.gathered.numbers.text(code) for code in np.unique(cells).tolist()]
     return bool(texts) and not any(
         looks_like_destination(text)
@@ -123,7 +123,7 @@ def _holds_other_things(draft: Draft, cells: UInt64) -> bool:
 def read_destinations(
     draft: Draft, specs: Int32, cells: UInt64, extensions: Int32, rows: Int32, ignored: Mask
 ) -> tuple[UInt64, Mask]:
-    """Destination code of each rule, and whether it is wrong."""
+    """Read the destination code of each rule, and whether it is wrong."""
     codes, statuses = draft.numbers.find(cells)
     names = [draft.header.names[position] for position in draft.header.rules]
     long_name = draft.header.name("destination")
@@ -158,7 +158,7 @@ def read_destinations(
 
 
 def _extended(draft: Draft, code: int, extension: str) -> int | str:
-    """The code with an extension, or why there is none."""
+    """Return the code with an extension added, or why that is impossible."""
     if not code:
         return "an extension without a destination"
     base = draft.numbers.decode(code)
@@ -173,7 +173,7 @@ def _extended(draft: Draft, code: int, extension: str) -> int | str:
 
 
 def read_chains(draft: Draft, fallbacks: Int32, rows: Int32) -> tuple[Int32, Mask]:
-    """Fallback chain of each rule (0 for none), and whether it is wrong."""
+    """Read the fallback chain of each rule (0 for none), and whether it is wrong."""
     chains: Interner[tuple[int, ...]] = Interner()
     chains.add(())
     numbers = np.zeros(len(draft.chain_cells), np.int32)

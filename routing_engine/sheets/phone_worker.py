@@ -1,4 +1,4 @@
-"""Parses numbers for another process: ``python -m routing_engine.sheets.phone_worker``."""
+"""Parse phone numbers for another process: ``python -m routing_engine.sheets.phone_worker``."""
 
 from __future__ import annotations
 

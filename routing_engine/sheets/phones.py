@@ -1,4 +1,4 @@
-"""Cells that hold numbers: interned, repaired where nothing was lost, parsed once each.
+"""Parse the phone numbers of a sheet, each distinct cell once; repair what lost nothing.
 
 A sheet of ten million rules has ten million distinct numbers, so a cell is one ``uint64`` while
 the sheet is read: the digits of ``+14155550111`` themselves; or ``_DIGITS`` with the count and the
@@ -68,14 +68,14 @@ MAX_PROCESSES = 8
 
 
 class CellCodes:
-    """Number cells to ``uint64`` codes; 0 is an empty cell."""
+    """Number cells, interned as ``uint64`` codes; 0 is an empty cell."""
 
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
         self._in_order: list[str] = []
 
     def encode(self, cells: Iterable[Value]) -> Codes:
-        """A code for each cell, uint64 ``(n_cells,)``."""
+        """Return a code for each cell, uint64 ``(n_cells,)``."""
         return np.fromiter(map(self._code, cells), np.uint64)
 
     def _code(self, cell: Value) -> int:
@@ -100,7 +100,7 @@ class CellCodes:
         return _TEXT + index
 
     def text(self, code: int) -> str:
-        """What stands in a cell of this code."""
+        """Return the text of a cell code."""
         if code >= _TEXT:
             return self._in_order[code - _TEXT]
         if code >= _DIGITS:
@@ -110,7 +110,7 @@ class CellCodes:
 
 
 def looks_like_destination(text: str) -> bool:
-    """Whether a cell is at least shaped like a phone number or SIP URI."""
+    """Whether a cell has the shape of a phone number or SIP URI."""
     text = text[:MAX_WRITTEN_LENGTH]
     if re.match(r"(?i)\s*(?:sips?|tel):", text):
         return True
@@ -121,7 +121,7 @@ def looks_like_destination(text: str) -> bool:
 def read_number(
     text: str, region: str | None, pbx: str | None = None
 ) -> tuple[Destination, str | None]:
-    """The destination that a cell holds, and what was repaired, or None.
+    """Read the destination in a cell; also return what was repaired, or None.
 
     Args:
         text: the cell.
@@ -175,7 +175,7 @@ def _is_emergency(digits: str, region: str | None) -> bool:
 
 
 def _tidied(text: str) -> tuple[str, str | None]:
-    """A cell without what copying left in it: odd widths and spaces, marks, quotes, a formula."""
+    """Remove leftovers of copying from a cell: odd widths and spaces, quotes, a formula."""
     tidy = unicodedata.normalize("NFKC", text)
     repair = None
     if tidy != text:
@@ -196,7 +196,7 @@ def _tidied(text: str) -> tuple[str, str | None]:
 
 
 def _unscaled(match: re.Match[str]) -> str:
-    """The digits of a number in scientific notation, where all of them are there."""
+    """Return all digits of a number in scientific notation."""
     digits = match[1] + (match[2] or "")
     n_digits = int(match[3]) + 1
     if len(digits) != n_digits:
@@ -208,7 +208,7 @@ def _unscaled(match: re.Match[str]) -> str:
 
 
 def _with_lost_plus(digits: str, region: str | None) -> Destination | None:
-    """The number of another country that these digits can be if their ``+`` was lost.
+    """Return the foreign number that these digits may be if their ``+`` was lost, or None.
 
     It is only named, never taken: whoever mistypes a digit must not reach a stranger abroad.
     """
@@ -222,7 +222,7 @@ def _with_lost_plus(digits: str, region: str | None) -> Destination | None:
 
 @dataclass(slots=True)
 class NumberReader:
-    """Parses many cells of one sheet; only what is plainly right takes the short way."""
+    """Parse many cells of one sheet, with a fast path for plainly valid numbers."""
 
     region: str | None
     policy: DialPolicy
@@ -239,7 +239,7 @@ class NumberReader:
         self._regions = self.policy.countries
 
     def read(self, text: str) -> tuple[int, int]:
-        """Code and status of one cell; ``_ELSEWHERE`` where the code needs interning."""
+        """Read one cell: code and status; ``_ELSEWHERE`` where the code needs interning."""
         if text[:1] == "+" and self._is_allowed(text):
             return int(text[1:]), OK
         try:
@@ -254,7 +254,7 @@ class NumberReader:
         return int(number[1:]), OK if repair is None else REPAIRED
 
     def _is_allowed(self, number: str) -> bool:
-        """Whether an E.164 number is certainly valid and may be dialled; False if in doubt."""
+        """Whether an E.164 number is certainly valid and allowed; False if in doubt."""
         parsed = None if number.startswith(SATELLITE_CODES) else _plain_number(number[1:])
         if parsed is None:
             return False
@@ -267,7 +267,7 @@ class NumberReader:
 
 
 def _plain_number(digits: str) -> phonenumbers.PhoneNumber | None:
-    """What ``phonenumbers.parse`` makes of ``+digits``, where that is plain to see, else None.
+    """Parse ``+digits`` as ``phonenumbers.parse`` would, if that is simple, else None.
 
     Half of the time to parse a number goes into separators, extensions, leading zeros and
     national prefixes; digits that begin with no zero and no such prefix have none of them.
@@ -288,7 +288,7 @@ def _plain_number(digits: str) -> phonenumbers.PhoneNumber | None:
 
 @cache
 def _national_prefix(country_code: str) -> re.Pattern[str] | None:
-    """What ``parse`` strips from a number of this country; None for no country."""
+    """Return the national prefix that ``parse`` strips in a country; None if there is none."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(country_code), ("ZZ",))
     find = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
     metadata = find(int(country_code), regions[0])
@@ -300,7 +300,7 @@ def _national_prefix(country_code: str) -> re.Pattern[str] | None:
 
 @dataclass(slots=True)
 class ParsedNumbers:
-    """Every distinct number cell of a sheet, parsed.
+    """The distinct number cells of a sheet, parsed.
 
     Attributes:
         cells: uint64 ``(n,)``, cell codes, ascending.
@@ -346,7 +346,7 @@ class ParsedNumbers:
         return parsed
 
     def find(self, cells: Codes) -> tuple[Codes, Statuses]:
-        """Destination codes and statuses of cells; an empty cell is 0 and OK."""
+        """Return destination codes and statuses of cells; an empty cell is 0 and OK."""
         if not len(self.cells):
             return np.zeros(len(cells), np.uint64), np.zeros(len(cells), np.uint8)
         at = np.searchsorted(self.cells, cells)
@@ -356,13 +356,13 @@ class ParsedNumbers:
         return codes, np.where(known, self.statuses[at], np.uint8(OK))
 
     def decode(self, code: int) -> Destination:
-        """The destination that a code stands for."""
+        """Return the destination of a code."""
         if code >= SPECIAL:
             return self.interned.specials[code - SPECIAL]
         return Destination._trusted(f"+{code}")
 
     def why(self, cell: int) -> tuple[str, str]:
-        """Value and message for a cell that is not OK."""
+        """Return value and message for a cell that is not OK."""
         return explain(self.source.text(cell), self.region, self.policy, self.pbx)
 
 
@@ -392,7 +392,7 @@ def _n_processes() -> int:
 def _parse_in_processes(
     source: CellCodes, cells: Codes, reader: NumberReader, codes: Codes, statuses: Statuses
 ) -> bool:
-    """Fill in codes and statuses with the help of other processes; False where that fails.
+    """Parse cells in other processes, filling in codes and statuses; False if that fails.
 
     The processes run a module of this package, never the caller's ``__main__``, and so need no
     guard in the caller's script.
@@ -438,7 +438,7 @@ def _in_process(
 
 
 def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReader) -> bytes:
-    """Region, policy and cells as lines of bytes, for a worker."""
+    """Encode region, policy and cells for a worker, as lines of bytes."""
     settings = {"region": reader.region, "policy": reader.policy.to_dict(), "pbx": reader.pbx}
     request = bytearray(json.dumps(settings).encode())
     for start in range(0, len(cells), 65536):
@@ -449,7 +449,7 @@ def encode_request(text: Callable[[int], str], cells: Codes, reader: NumberReade
 
 
 def answer_request(lines: Iterator[bytes]) -> bytes:
-    """The worker's side: codes as uint64, then statuses as uint8."""
+    """Answer a request, in the worker: codes as uint64, then statuses as uint8."""
     settings = json.loads(next(lines))
     read = NumberReader(settings["region"], DialPolicy(**settings["policy"]), settings["pbx"]).read
     codes = bytearray()

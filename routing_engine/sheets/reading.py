@@ -1,4 +1,4 @@
-"""Files to tables: which reader a file needs, and which of its tables are the routing sheet."""
+"""Open files as tables, and choose which of them is the routing sheet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MARKUP = (b"<!doctype html", b"<html", b"<table", b"<head", b"<body")
 def open_tables(
     path: Path, log: IssueLog, mapping: Mapping[str, str] | None = None, region: str | None = None
 ) -> list[RawTable]:
-    """The tables of a file: one of a text file, one a sheet of a workbook.
+    """Open the tables of a file: one of a text file, one for each sheet of a workbook.
 
     Args:
         path: the file.
@@ -61,7 +61,7 @@ def open_tables(
 
 
 def _refuse_other_kinds(path: Path, log: IssueLog) -> None:
-    """Refuse what is known to be something else, whatever its name."""
+    """Refuse files that are known to be no sheet, whatever their name."""
     with path.open("rb") as file:
         head = file.read(1024)
     for signature, what in _OTHER_KINDS:
@@ -79,7 +79,7 @@ def _refuse_other_kinds(path: Path, log: IssueLog) -> None:
 
 
 def _is_packed(path: Path) -> bool:
-    """Whether a file is no text: a workbook is a zip archive, or of the old format."""
+    """Whether a file is a workbook: a zip archive, or the old binary format."""
     with path.open("rb") as file:
         head = file.read(1024)
     return head.startswith((b"PK", b"\xd0\xcf\x11\xe0")) or b"\0" in head or not head.strip()
@@ -88,7 +88,7 @@ def _is_packed(path: Path) -> bool:
 def choose_tables(
     tables: Sequence[RawTable], log: IssueLog, mapping: Mapping[str, str] | None = None
 ) -> tuple[RawTable, RawTable | None]:
-    """The routing sheet of a file, and the template that comes with it, or None.
+    """Choose the routing sheet of a file, and its template, or None.
 
     Several sheets of one set of columns are one routing sheet.
 
@@ -139,7 +139,7 @@ def _numbered(rows: Sequence[int]) -> str:
 
 
 def _joined(tables: Sequence[RawTable], log: IssueLog) -> RawTable:
-    """Several sheets of one set of columns as one table.
+    """Join several sheets with the same columns into one table.
 
     The rows of the n-th are numbered from n times ``ROWS_PER_TABLE``, which the log undoes.
     """

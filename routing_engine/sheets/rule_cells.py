@@ -1,4 +1,4 @@
-"""Rule texts of a sheet's rows, or of its columns in the wide layout."""
+"""Read rule texts from the rows of a sheet, or from its columns in the wide layout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLANK, WRONG_TEXT = -1, -2
 def read_specs(
     draft: Draft, specs: Int32, rows: Int32, has_more: Mask, left_out: frozenset[int]
 ) -> Int32:
-    """Text of each rule; ``BLANK`` where a row has none, ``WRONG_TEXT`` where it is wrong."""
+    """Read the text of each rule; ``BLANK`` where a row has none, ``WRONG_TEXT`` if wrong."""
     texts: Interner[RuleText] = Interner()
     found: list[tuple[int, Finding]] = []
     if draft.header.layout == "wide":
@@ -55,7 +55,7 @@ def read_specs(
 
 
 def _wide_texts(draft: Draft, texts: Interner[RuleText], left_out: frozenset[int]) -> Int32:
-    """A text for each rule column."""
+    """Read a text for each rule column of the wide layout."""
     numbers = np.empty(len(draft.header.rules), np.int32)
     used: set[str] = set()
     for i, position in enumerate(draft.header.rules):

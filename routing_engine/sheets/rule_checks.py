@@ -1,4 +1,4 @@
-"""Rules of a location that contradict, repeat or resemble each other."""
+"""Find rules of a location that contradict, repeat or resemble each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_rules"]
 
 
 def check_rules(draft: Draft, rules: Rules, n: int) -> Rules:
-    """Without repeated and contradictory rules, all of which are reported."""
+    """Report repeated and contradictory rules, and return the others."""
     counts = np.bincount(rules.location, minlength=n)
     starts = np.cumsum(counts) - counts
     tables, firsts = distinct_sequences(rules.text, counts)
@@ -68,7 +68,7 @@ def _check_same_when(
     draft: Draft, rules: Rules, starts: Int64, group: list[int], keep: Mask, refused: Mask,
     similar: list[tuple[int, int, int]],
 ) -> None:  # fmt: skip
-    """Rules at these positions have one ``when`` in every one of these locations."""
+    """Check rules with the same ``when``, at the same positions in each of these locations."""
     actions = [draft.texts[rules.text[starts[0] + position]].action for position in group]
     slots = np.stack([starts + position for position in group])
     destinations = rules.destination[slots]

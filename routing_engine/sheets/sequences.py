@@ -1,4 +1,4 @@
-"""Many short sequences to few distinct ones, without a Python object a sequence."""
+"""Find the distinct ones of many short sequences, without a Python object for each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def _mixed(values: Hashes) -> Hashes:
-    """SplitMix64's finalizer (Steele et al., 2014): a bijection that spreads every bit."""
+    """Mix bits by SplitMix64's finalizer (Steele et al., 2014), a bijection."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
 
 
 def _hashes(items: npt.NDArray[np.int32], starts: Integers, counts: Integers) -> Hashes:
-    """A 64-bit hash of each sequence; items are mixed with their position, then added."""
+    """Hash each sequence to 64 bits: items are mixed with their position, then added."""
     position = np.arange(len(items)) - np.repeat(starts, counts)
     keys = items.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = _mixed(keys + _mixed(position.astype(np.uint64) + np.uint64(1)))

@@ -1,4 +1,4 @@
-"""Rules of one location that say nearly the same."""
+"""Find rules of one location that say nearly the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 def similar_pairs(
     sentences: Sequence[str], tables: Iterable[Sequence[int]]
 ) -> Iterator[tuple[int, int, int]]:
-    """Pairs of sentences of one table with at least 0.8 of their words (Jaccard) in common.
+    """Find pairs of sentences whose words have a Jaccard similarity of at least 0.8.
 
     Sentences that are equal but for case are left to others. Two sets can only be so alike if
     they share one of the rarest words of each (prefix filtering, Chaudhuri et al., 2006), so

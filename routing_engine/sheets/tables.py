@@ -1,4 +1,4 @@
-"""What a file is read as, before its columns are understood: tables of rows."""
+"""Tables of rows: a file before its columns are matched."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_TITLE_ROWS = 30
 LEAST_KNOWN = 2
 
 Rows = tuple[int, list[Sequence[Value]]]
-"""Row number of the first row, and the rows."""
+"""The number of the first row, and the rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """One table of a file, not yet understood.
+    """One table of a file, before its columns are matched.
 
     Attributes:
         name: as issues name it: the file, with the sheet where it is a workbook of several.

@@ -1,4 +1,4 @@
-"""Text files to rows of cells: encodings, delimiters and quoting."""
+"""Read text files as rows of cells: encodings, delimiters and quoting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DELIMITERS = ",;\t|"
 def open_text(
     path: Path, log: IssueLog, mapping: Mapping[str, str], region: str | None
 ) -> RawTable:
-    """Read the header of a text file; its rows are read when they are asked for."""
+    """Open a text file and read its header; rows are read on demand."""
     encoding, has_nul = _encoding(path, log, region)
     # The limit is the interpreter's; it is only ever raised, so readers in threads do not clash.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_LENGTH))
@@ -68,7 +68,7 @@ class _CsvSource:
     def rows(
         self, delimiter: str, log: IssueLog, *, after: int = 0, chunk: int = ROWS_PER_CHUNK
     ) -> Iterator[Rows]:
-        """Rows in chunks; quoting is strict, so that an unclosed quote is an error."""
+        """Yield rows in chunks; an unclosed quote is an error."""
         with self.path.open(encoding=self.encoding, newline="") as file:
             if self.skip_first:
                 file.readline()
@@ -108,7 +108,7 @@ def _refuse_nul(rows: list[Sequence[Value]], first_row: int, log: IssueLog) -> N
 
 
 def _delimiter(source: _CsvSource) -> str:
-    """The delimiter under which the header has most known columns, then most columns."""
+    """Choose the delimiter that gives the header most known columns, then most columns."""
 
     def score(delimiter: str) -> tuple[int, int]:
         rows: list[list[str]] = []
@@ -124,7 +124,7 @@ def _delimiter(source: _CsvSource) -> str:
 
 
 def _encoding(path: Path, log: IssueLog, region: str | None) -> tuple[str, bool]:
-    """The encoding of a text file, and whether it holds NUL characters."""
+    """Detect the encoding of a text file, and whether it holds NUL characters."""
     with path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(b"PK\x03\x04"):
@@ -170,7 +170,7 @@ def _first_bad_byte(path: Path) -> int:
 
 
 def _has_nul(path: Path, encoding: str) -> bool:
-    """Decode the whole file strictly; whether there is a NUL character in it."""
+    """Decode the whole file strictly; return whether it holds a NUL character."""
     decoder = codecs.getincrementaldecoder(encoding)()
     has_nul = False
     with path.open("rb") as file:

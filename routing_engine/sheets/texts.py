@@ -1,4 +1,4 @@
-"""Rule texts: from the cells of a row, and from a template."""
+"""Read rule texts from the cells of a row, or from a template."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Template = Mapping[str, RuleText]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about one cell of a rule text, before it is known which rows have it."""
+    """An issue with a cell of a rule text, before it is known which rows have it."""
 
     field: str
     value: str
@@ -55,7 +55,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 def read_text(
     cells: Mapping[str, Value], template: Template
 ) -> tuple[RuleText | None, list[Finding]]:
-    """The rule text that a row's cells describe, or None, and what was found about them.
+    """Read the rule text in a row's cells, or None; also return the issues found.
 
     A label of the template takes all that its row leaves empty from there.
     """
@@ -91,7 +91,7 @@ def read_text(
 
 
 def plain_message(message: str) -> str:
-    """A model's message without the remark that an empty cell is empty."""
+    """Shorten a validation message for a sheet report."""
     return (
         message.removesuffix(", not ''")
         .replace("String should", "should")
@@ -100,7 +100,7 @@ def plain_message(message: str) -> str:
 
 
 def template_of(texts: Iterable[RuleText]) -> Template:
-    """A template from rule texts.
+    """Build a template from rule texts.
 
     Raises:
         InvalidValueError: not rule texts, or two of one label.
@@ -121,7 +121,7 @@ def template_of(texts: Iterable[RuleText]) -> Template:
 
 
 def read_template(table: RawTable, log: IssueLog) -> dict[str, RuleText]:
-    """The rule texts of a template sheet; what is wrong with it goes to the log.
+    """Read the rule texts of a template sheet; issues go to the log.
 
     Raises:
         SheetError: it has no column ``label`` or no column ``when``.

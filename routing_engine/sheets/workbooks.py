@@ -1,4 +1,4 @@
-"""Workbooks to rows of cells, and what makes one unreadable."""
+"""Read workbooks as rows of cells, and refuse those that cannot be read safely."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ FIRST_ROWS = 64
 
 
 class _Inspected(NamedTuple):
-    """What the XML of a sheet says and its reader does not."""
+    """Facts about a sheet from its XML that the reader does not report."""
 
     lost: tuple[tuple[int, int, str], ...] = ()
     hidden_rows: tuple[int, ...] = ()
 
 
 def open_workbook(path: Path, log: IssueLog, mapping: Mapping[str, str]) -> list[RawTable]:
-    """Read the headers of all sheets of a workbook; rows are read when they are asked for."""
+    """Open a workbook and read the header of each sheet; rows are read on demand."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     suffix = path.suffix.lower()
@@ -135,7 +135,7 @@ def _sheet_table(
 def _merged_below(
     sheet: CalamineSheet, header_row: int, first_column: int
 ) -> dict[int, list[tuple[int, bool]]]:
-    """Row number -> positions of cells that one merged with the cell above, and if it is first."""
+    """Map rows to the positions of vertically merged cells, and whether each is the top one."""
     merged: dict[int, list[tuple[int, bool]]] = {}
     for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
         if bottom > top >= header_row:
@@ -148,7 +148,7 @@ def _fill_down(
     rows: list[Sequence[Value]], first_row: int, merged: Mapping[int, list[tuple[int, bool]]],
     above: dict[int, Value],
 ) -> None:  # fmt: skip
-    """Give each cell of a merged range the value of the range."""
+    """Fill each cell of a merged range with the range's value."""
     for i in range(len(rows)):
         for position, is_first in merged.get(first_row + i, ()):
             if position >= len(rows[i]):
@@ -161,7 +161,7 @@ def _fill_down(
 
 
 def _workbook_value(cell: Any) -> Value:
-    """A cell of a workbook: str, float or date; a truth value as text, as True == 1.0."""
+    """Return a workbook's cell as str, float or date; booleans as text, as True == 1.0."""
     if isinstance(cell, str):
         return cell if cell.strip() else ""
     if isinstance(cell, bool):
@@ -197,7 +197,7 @@ def _column_number(letters: bytes) -> int:
 
 
 def _inspect_zip(path: Path, log: IssueLog) -> dict[str, _Inspected]:
-    """Refuse a workbook that would not fit into memory; find the cells whose value is lost.
+    """Refuse a workbook that would not fit into memory; find cells without a stored value.
 
     A cell holding an error (``#N/A``) or a formula that was never calculated reads as empty,
     which in a routing sheet means "no such rule": that must not pass in silence.
@@ -232,12 +232,12 @@ def _inspect_zip(path: Path, log: IssueLog) -> dict[str, _Inspected]:
 
 
 def _plain(name: str) -> str:
-    """The name of a part as the parser compares it."""
+    """Normalise the name of a zip member as the parser does."""
     return name.replace("\\", "/").lstrip("/").lower()
 
 
 def _sheet_titles(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Path of a sheet in the archive, in lower case -> title."""
+    """Return the title of each sheet, by its lower-case path in the archive."""
     from xml.etree import ElementTree as ET
 
     def parse(name: str) -> Any:
@@ -265,7 +265,7 @@ def _sheet_titles(archive: zipfile.ZipFile) -> dict[str, str]:
 
 
 def _inspect_sheet(archive: zipfile.ZipFile, member: zipfile.ZipInfo, log: IssueLog) -> _Inspected:
-    """The cells of one sheet whose value is lost, and its hidden rows."""
+    """Find the cells of a sheet without a stored value, and its hidden rows."""
     widest = highest = n_cells = n_placed = 0
     lost: list[tuple[int, int, str]] = []
     hidden: set[int] = set()
@@ -306,7 +306,7 @@ def _inspect_sheet(archive: zipfile.ZipFile, member: zipfile.ZipInfo, log: Issue
 
 
 def _extent(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, int]:
-    """The last column and row of a sheet, read as XML: exact, and slower.
+    """Return the last column and row of a sheet by parsing its XML: exact, but slower.
 
     Raises:
         ValueError: it is no XML, or a reference is none.

@@ -1,4 +1,4 @@
-"""Locations to a sheet that a spreadsheet opens safely and that reads back the same."""
+"""Write locations to a sheet that opens safely in a spreadsheet and reads back the same."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _replace(target: Path, write: Callable[[IO[bytes]], None]) -> None:
 
 
 def _used_fields(columns: LocationColumns) -> list[str]:
-    """The columns to write: the usual ones, and the others where something is not the default."""
+    """Return the columns to write: the usual ones, and others with a non-default value."""
     texts = {text for table in columns.tables for text in table}
     used = set(ALWAYS)
     for name in TEXT_FIELDS:
@@ -137,7 +137,7 @@ def _used_fields(columns: LocationColumns) -> list[str]:
 
 
 def _used_site_fields(columns: LocationColumns) -> set[str]:
-    """Columns of a location that are written only where one has a value."""
+    """Return the optional location columns in which some location has a value."""
     used = set()
     if any(site.threshold is not None for site in columns.sites):
         used.add("location_threshold")
@@ -156,7 +156,7 @@ def _text_cells(text: RuleText) -> dict[str, str]:
 
 
 def _text_cell(value: object, default: object) -> str:
-    """A value of a rule's text as a cell; a flag is left empty where it is the default."""
+    """Return a value of a rule's text as a cell; a flag at its default is left empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -165,7 +165,7 @@ def _text_cell(value: object, default: object) -> str:
 
 
 def _hours_texts(columns: LocationColumns) -> list[str]:
-    """The business hours of each site, written once however many locations share them."""
+    """Return the text of each distinct set of business hours."""
     return ["" if site.hours is None else str(site.hours) for site in columns.sites]
 
 
@@ -193,7 +193,7 @@ def _destination_cells(destination: Destination | None) -> dict[str, str]:
 
 
 def long_rows(columns: LocationColumns) -> Iterator[Row]:
-    """The header of the long layout, then a row a rule; a location without rules has one row."""
+    """Yield the long layout: the header, then a row per rule, or one for a location without."""
     fields = _used_fields(columns)
     yield fields
     tables = [[_text_cells(text) for text in table] for table in columns.tables]
@@ -213,7 +213,7 @@ def long_rows(columns: LocationColumns) -> Iterator[Row]:
 
 
 def _wide_texts(columns: LocationColumns) -> tuple[RuleText, ...]:
-    """The rule columns, in order.
+    """Return the rule columns of the wide layout, in order.
 
     Raises:
         InvalidValueError: the wide layout cannot hold these locations.

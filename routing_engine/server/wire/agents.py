@@ -42,7 +42,7 @@ RingSeconds = Annotated[int, Strict(), Field(ge=5, le=300), WHOLE]
 
 
 class TransferRule(Wire):
-    """A described situation and where the call goes then."""
+    """A context rule: a described situation and where the call goes then."""
 
     label: Name
     when: Sentence
@@ -74,7 +74,7 @@ class TransferRule(Wire):
 
 
 class HandoffConfig(Wire):
-    """Whom calls are handed to.
+    """Where calls are transferred: rules, and the default destination.
 
     Attributes:
         transfer_destination: where callers go whom no rule fits.
@@ -90,7 +90,7 @@ class HandoffConfig(Wire):
 
 
 class CallControl(Wire):
-    """What the call does by itself.
+    """What happens without a request, such as after silence.
 
     Attributes:
         on_no_response_action: ``transfer``, which is the default: after two silences in a row a
@@ -102,7 +102,7 @@ class CallControl(Wire):
 
 
 class RoutingTest(Wire):
-    """A sentence, and the label of the rule that is to take it; null for none.
+    """A sentence and the label of the rule that should match it; null for none.
 
     It is asked as if the location were open, or as of ``now`` where that is given.
     """
@@ -113,7 +113,7 @@ class RoutingTest(Wire):
 
 
 class Config(Wire):
-    """What PATCH merges into: all of a draft but its name, skills and guardrails."""
+    """A draft's configuration: all but its name, skills and guardrails."""
 
     handoff_config: HandoffConfig | None = None
     business_hours: Hours | None = None
@@ -154,7 +154,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class AgentPatch(Config):
-    """Merged into the draft (RFC 7396): null removes, what is not there stays, lists replace."""
+    """A merge patch for a draft (RFC 7396): null removes, absent fields stay, lists replace."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -173,7 +173,7 @@ class AgentCreate(Config):
 
 
 class Agent(Config):
-    """An agent's draft, and which version of it is published.
+    """An agent: its draft, and the number of its published version.
 
     Attributes:
         version: number of the published version; null where none is.

@@ -26,18 +26,18 @@ __all__ = [
 ]
 
 Words = Annotated[str, StringConstraints(max_length=20_000)]
-"""The engine reads the first 2,000 characters."""
+"""What somebody said; the engine reads the first 2,000 characters."""
 
 
 class Said(Wire):
-    """One turn of what was said before."""
+    """One earlier turn of the conversation."""
 
     speaker: Literal["agent", "caller"]
     text: Words
 
 
 class RouteRequest(Wire):
-    """What a caller said who needs a person."""
+    """What a caller who needs a person said."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,7 +60,7 @@ class RouteRequest(Wire):
 
 
 class Candidate(Wire):
-    """One rule, as it did against what was said."""
+    """A rule with its scores for what was said."""
 
     label: str
     confidence: float
@@ -105,7 +105,7 @@ CALLER = "+12025550188"
 
 
 class CallOpen(Wire):
-    """A call that came in.
+    """An incoming call.
 
     Attributes:
         caller_id: as the platform reports it; what is no number, or withheld, is nobody's.
@@ -121,7 +121,7 @@ class CallOpen(Wire):
 
 
 class Note(Wire):
-    """What the agent found out, for whoever picks up."""
+    """What the agent found out, for the person who picks up."""
 
     name: ShortText | None = None
     reason: Annotated[str, StringConstraints(max_length=2000)] | None = None
@@ -129,7 +129,7 @@ class Note(Wire):
 
 
 class Turn(Wire):
-    """What happened next: what the caller said (``text``), or an event.
+    """The next turn: what the caller said (``text``), or an event.
 
     ``agentSaid`` comes with ``text``, ``noted`` with ``note``, ``verified`` and ``notVerified``
     with ``method``, ``transferFailed`` with ``outcome``. With ``final`` false the transcript may
@@ -181,7 +181,7 @@ class Turn(Wire):
 
 
 class Opened(Wire):
-    """A call that was opened."""
+    """The response to an opened call."""
 
     call_id: str
     agent_id: str
@@ -190,7 +190,7 @@ class Opened(Wire):
 
 
 class Turned(Wire):
-    """What to do now.
+    """The response to a turn: what to do now.
 
     Attributes:
         decision: null after ``agentSaid`` and ``noted``, which ask for nothing.
@@ -214,7 +214,7 @@ class CallEnd(Wire):
 
 
 class Call(Wire):
-    """A call as it is kept: nothing that was said, and no number.
+    """A stored call, without words or numbers.
 
     Attributes:
         outcome, reason, rule: of the last decision.
@@ -233,7 +233,7 @@ class Call(Wire):
 
 
 class CallDetail(Call):
-    """A call, with its handoff and what happened, where they are kept.
+    """A stored call with its handoff and timeline, if they are kept.
 
     Attributes:
         timeline: null once the call has ended, unless transcripts are kept.
@@ -253,7 +253,7 @@ class DayTotal(Wire):
 
 
 class Totals(Wire):
-    """What came of the calls that the filters leave.
+    """Outcomes of all calls that match the filters.
 
     Attributes:
         transfer_rate: transferred calls by all calls; 0 where there are none.
@@ -271,6 +271,6 @@ class Totals(Wire):
 
 
 class CallPage(Page[Call]):
-    """Calls, newest first, and the totals of all that the filters leave."""
+    """A page of calls, newest first, and totals of all that match the filters."""
 
     totals: Totals

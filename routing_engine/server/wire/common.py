@@ -1,4 +1,4 @@
-"""What all wire models share: names in camelCase, strict JSON types, checked texts and numbers."""
+"""Base of all wire models: camelCase names, strict JSON types, checked texts and numbers."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def _normalised(written: str) -> str:
 
 
 def _text_only(value: Any) -> Any:
-    """Dates come as text: the number 0 is no date."""
+    """Accept only text for a date: pydantic would read the number 0 as 1970."""
     if not isinstance(value, str):
         raise ValueError("must be a string")  # noqa: TRY004  pydantic turns it into a problem
     return value
 
 
 def _whole(value: Any) -> Any:
-    """In JSON 2.0 is an integer."""
+    """Convert a float without fraction to int: JSON does not tell 2.0 from 2."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -165,7 +165,7 @@ Moment = Annotated[
 
 
 class Wire(BaseModel):
-    """A JSON object: camelCase names, no others."""
+    """A JSON object with camelCase names; unknown fields are refused."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -179,7 +179,7 @@ class Wire(BaseModel):
 
 
 class Page(Wire, Generic[T]):
-    """Some of a list.
+    """One page of a list.
 
     Attributes:
         items: in the order of the list.
@@ -191,7 +191,7 @@ class Page(Wire, Generic[T]):
 
 
 class Envelope(Wire, Generic[T]):
-    """What every success answers."""
+    """Body of every success response."""
 
     success: Literal[True] = True
     data: T

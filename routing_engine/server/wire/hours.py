@@ -1,4 +1,4 @@
-"""Business hours on the wire: a day a list of ranges, Monday to Sunday."""
+"""Business hours on the wire: a list of ranges for each day, Monday to Sunday."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 
 def _range(value: Any) -> str:
-    """``"09:00-17:00"``, from itself or from ``{"start": "09:00", "end": "17:00"}``."""
+    """Return a range as ``"09:00-17:00"``, also from ``{"start": "09:00", "end": "17:00"}``."""
     if isinstance(value, dict) and set(value) == {"start", "end"}:
         start, end = value["start"], value["end"]
         if isinstance(start, str) and isinstance(end, str):
@@ -45,7 +45,7 @@ def _range(value: Any) -> str:
 
 
 def _ranges(values: list[str]) -> list[str]:
-    """In order, and apart."""
+    """Sort the ranges of a day; refuse ranges that overlap."""
     # A holiday has the rule for ranges of one day.
     made = ScheduleHoliday(date="2000-01-01", closed=False, ranges=values).ranges
     return [str(item) for item in made]
@@ -73,7 +73,7 @@ Ranges = Annotated[list[Range], Field(max_length=24), AfterValidator(_ranges)]
 
 
 class Week(Wire):
-    """The ordinary week. A day that is not there is closed."""
+    """The ordinary week. A day that is left out is closed."""
 
     monday: Ranges | None = None
     tuesday: Ranges | None = None
@@ -104,7 +104,7 @@ class Week(Wire):
 
 
 class Holiday(Wire):
-    """A date, or several, with hours of their own: closed, open in its ranges, or as usual."""
+    """One or more dates with special hours: closed, open in the ranges, or as usual."""
 
     date: Day
     end_date: Day | None = None
@@ -118,7 +118,7 @@ class Holiday(Wire):
         return self
 
     def as_schedule(self) -> ScheduleHoliday:
-        """The same, as the engine reads it."""
+        """Convert to the holiday of the engine's business hours."""
         closed = not self.ranges if self.closed is None else self.closed
         return ScheduleHoliday(
             date=self.date,
@@ -133,7 +133,7 @@ Holidays = Annotated[list[Holiday], Field(max_length=400)]
 
 
 class AfterHours(Wire):
-    """What becomes of callers while the location is closed.
+    """Where callers go while the location is closed.
 
     Attributes:
         mode, message: for the agent, which gets them back as they are.
@@ -152,7 +152,7 @@ class AfterHours(Wire):
 
 
 class Hours(Wire):
-    """When the location is open; without ``weekly`` it always is."""
+    """When the location is open: always, unless ``weekly`` is given."""
 
     timezone: Zone | None = None
     weekly: Week | None = None

@@ -17,7 +17,7 @@ Scope = Literal[
 
 
 class KeyCreate(Wire):
-    """A new key; of the scopes that the key has which asks for it."""
+    """A request for a new key, with scopes that the requesting key has itself."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "call server", "scopes": ["calls:write"]}]}
@@ -29,7 +29,7 @@ class KeyCreate(Wire):
 
 
 class Key(Wire):
-    """A key; its secret is not kept.
+    """An API key; its secret is not stored.
 
     Attributes:
         prefix: how the key begins, to tell it from others.
@@ -45,6 +45,6 @@ class Key(Wire):
 
 
 class NewKey(Key):
-    """A key that was just made; ``key`` is shown this once."""
+    """A new API key; ``key`` is its secret, shown only here."""
 
     key: str

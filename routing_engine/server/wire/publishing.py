@@ -68,7 +68,7 @@ class Version(VersionSummary):
 
 
 class Change(Wire):
-    """One field that is another now."""
+    """A changed field with its values before and after."""
 
     path: str
     before: Any
@@ -76,7 +76,7 @@ class Change(Wire):
 
 
 class Diff(Wire):
-    """What changed between two versions."""
+    """The differences between two versions."""
 
     from_version: int
     to_version: int
@@ -84,7 +84,7 @@ class Diff(Wire):
 
 
 class Finding(Wire):
-    """What publishing would trip over, or should know.
+    """A finding of the prepublish report.
 
     Attributes:
         blocks: whether publish refuses because of it, unless forced.
@@ -98,7 +98,7 @@ class Finding(Wire):
 
 
 class TestResult(Wire):
-    """A routing test, as the draft answers it."""
+    """The result of a routing test on the draft."""
 
     __test__ = False
 
@@ -110,7 +110,7 @@ class TestResult(Wire):
 
 
 class PrepublishReport(Wire):
-    """What publish would find.
+    """The prepublish report of a draft.
 
     Attributes:
         publishable: nothing blocks.
@@ -137,14 +137,14 @@ class Suggestion(Wire):
 
 
 class RuleSuggestions(Wire):
-    """What is proposed for one rule, best first; empty where nothing is near."""
+    """Proposed examples for one rule, best first; empty if nothing is similar."""
 
     label: str
     suggestions: list[Suggestion]
 
 
 class Suggestions(Wire):
-    """Proposed examples of the rules of a draft, in its order."""
+    """Proposed examples for the rules of a draft, in its order."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -42,7 +42,7 @@ JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 
 
 def _normalised(config: dict[str, Any]) -> dict[str, Any]:
-    """Its destination as E.164."""
+    """Return a skill's configuration with its destination as E.164."""
     if config.get("destination") is None:
         return config
     try:
@@ -67,7 +67,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class SkillPatch(Wire):
-    """Merged into the skill (RFC 7396): null removes, what is not there stays."""
+    """A merge patch for a skill (RFC 7396): null removes, absent fields stay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"isEnabled": False}]})
 
@@ -82,7 +82,7 @@ class SkillPatch(Wire):
 
 
 class SkillCreate(Wire):
-    """What an agent can do.
+    """A new skill: something that an agent can do.
 
     Attributes:
         description: when; the condition of the rule that a transfer skill is.
@@ -116,7 +116,7 @@ class SkillCreate(Wire):
 
 
 class Skill(Wire):
-    """A skill as it is kept."""
+    """A stored skill."""
 
     id: str
     name: str
@@ -136,7 +136,7 @@ Labels = Annotated[list[Name], Field(max_length=256)]
 
 
 class Guardrails(Wire):
-    """Rules, by label, that ask for more than they say themselves."""
+    """Labels of rules that also require verification or confirmation."""
 
     model_config = ConfigDict(
         json_schema_extra={
