@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from routing_engine.model.outcomes import Outcome, Reason
     from routing_engine.model.rules import ContextRule, Location, RoutingPolicy, RuleText
     from routing_engine.quality.cases import Case, read_cases
+    from routing_engine.quality.comparing import Comparison, Move, MovedCall, RoutedTo
     from routing_engine.quality.evaluation import (
         CalibrationBin,
         Confusion,
@@ -70,6 +71,7 @@ __all__ = [
     "Candidate",
     "Case",
     "Changes",
+    "Comparison",
     "CompiledEncoder",
     "Confusion",
     "Context",
@@ -96,11 +98,14 @@ __all__ = [
     "LocationColumns",
     "MissingExtraError",
     "ModelIntegrityError",
+    "Move",
+    "MovedCall",
     "Outcome",
     "Problem",
     "Proposal",
     "Publisher",
     "Reason",
+    "RoutedTo",
     "RoutingEngine",
     "RoutingError",
     "RoutingPolicy",
@@ -195,6 +200,12 @@ _NAMES_OF = {
     "quality.cases": (
         "Case",
         "read_cases",
+    ),
+    "quality.comparing": (
+        "Comparison",
+        "Move",
+        "MovedCall",
+        "RoutedTo",
     ),
     "quality.evaluation": (
         "CalibrationBin",

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from routing_engine.deciding.state import State
     from routing_engine.model.caller import Caller
     from routing_engine.quality.cases import CaseSource
+    from routing_engine.quality.comparing import Comparison
     from routing_engine.quality.evaluation import Evaluation
     from routing_engine.quality.fitting import Fitting
     from routing_engine.quality.lint import LintReport
+    from routing_engine.quality.recorded import CallSource
     from routing_engine.quality.suggesting import Source, Suggestions
     from routing_engine.reports import ImportReport
 
@@ -381,6 +383,50 @@ class RoutingEngine:
             raise EncoderError(f"{n_failed:,} of {len(given):,} calls could not be answered")
         answers = [Answer.of(*pair) for pair in zip(given, decisions, strict=True)]
         return Evaluation.of(answers, threshold=self._builder.threshold)
+
+    def compare(
+        self,
+        other: RoutingEngine,
+        calls: CallSource,
+        *,
+        threads: int | None = None,
+        progress: bool = False,
+    ) -> Comparison:
+        """Say which calls would go elsewhere by another engine: a backtest of a change.
+
+        Every location counts as open, and no caller as verified. Each distinct sentence is
+        embedded once; nothing is kept of what was said.
+
+        Args:
+            other: the engine that may take this one's place.
+            calls: pairs of location id and utterance, or :class:`~routing_engine.Case` where it
+                is known which rule is right; or a file of them, CSV, XLSX, JSON lines or Parquet,
+                as :mod:`routing_engine.quality.recorded` describes.
+            threads: that embed at a time; None for one a core.
+            progress: show a progress bar on stderr where it takes longer than a second.
+
+        Raises:
+            InvalidValueError: there is no call, or neither engine has a location or a label;
+                lists all that is wrong.
+            EncoderError: an encoder failed.
+            MissingExtraError: Parquet, without the extra ``parquet``.
+        """
+        from routing_engine.quality import comparing
+        from routing_engine.quality.recorded import recorded_calls
+
+        if not isinstance(other, RoutingEngine):
+            raise InvalidValueError(f"other must be a RoutingEngine, not a {type(other).__name__}")
+        if threads is not None and (type(threads) is not int or threads < 1):
+            raise InvalidValueError(f"threads must be an int of at least 1, not {threads!r}")
+        # Of routers without a cache: what callers of now are answered from stays as it is.
+        first, second = (
+            comparing.Side(
+                Router(replace(engine._options, cache_size=0)), engine._state, engine.encoder
+            )
+            for engine in (self, other)
+        )
+        given = recorded_calls(calls)
+        return comparing.compare(given, first, second, threads=threads, progress=progress)
 
     def fit(self, cases: CaseSource, *, seed: int = 0) -> Fitting[RoutingEngine]:
         """Adjust threshold, calibration and weights to labelled calls, on a copy.

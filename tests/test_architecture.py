@@ -47,6 +47,7 @@ PUBLIC = {
     "Candidate",
     "Case",
     "Changes",
+    "Comparison",
     "CompiledEncoder",
     "Confusion",
     "Context",
@@ -73,11 +74,14 @@ PUBLIC = {
     "LocationColumns",
     "MissingExtraError",
     "ModelIntegrityError",
+    "Move",
+    "MovedCall",
     "Outcome",
     "Problem",
     "Proposal",
     "Publisher",
     "Reason",
+    "RoutedTo",
     "RoutingEngine",
     "RoutingError",
     "RoutingPolicy",
@@ -233,7 +237,7 @@ def test_the_engine_has_these_public_members():
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
         *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
         *("open_call", "resume_call", "follow", "skill", "suggest"),
-        *("from_frame", "to_frame", "route_frame"),
+        *("from_frame", "to_frame", "route_frame", "compare"),
     }
 
 

@@ -4,7 +4,7 @@ Exit codes:
 
     0    done; for ``diff``: no difference
     1    the sheet has errors; for ``check --strict``: its wording has findings; for ``diff``: there
-         are differences; for ``fit``: nothing was gained
+         are differences; for ``backtest``: calls would go elsewhere; for ``fit``: nothing was gained
     2    wrong usage: an option, an argument, a path or labelled calls; a database that does
          not answer; for ``diff`` also: the sheet has errors
     3    unknown location

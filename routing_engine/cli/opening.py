@@ -189,14 +189,19 @@ def open_engine(
 
 
 def open_source(
-    source: Path, region: str, template: Path | None, encoder: str, *, reembed: bool = False
+    source: Path,
+    region: str,
+    template: Path | None,
+    encoder: str | Encoder,
+    *,
+    reembed: bool = False,
 ) -> RoutingEngine:
     """The engine of a snapshot or of a sheet.
 
     Args:
         source: a snapshot's directory, or a sheet.
         region, template: of the sheet.
-        encoder: by its name.
+        encoder: by its name, or loaded already.
         reembed: where another encoder made the snapshot, embed its rules again and save it.
 
     Raises:
@@ -208,13 +213,18 @@ def open_source(
 
     if not source.is_dir():
         columns = open_sheet(source, region, template, skip_errors=False).columns
-        model, _ = timed_encoder(encoder)
-        return RoutingEngine(columns, encoder=model, progress=stderr().is_terminal)
+        return RoutingEngine(columns, encoder=_model(encoder), progress=stderr().is_terminal)
     snapshot = load_snapshot(source)
     return _opened(source, snapshot, encoder, reembed)
 
 
-def _opened(directory: Path, snapshot: Snapshot, encoder: str, reembed: bool) -> RoutingEngine:
+def _model(encoder: str | Encoder) -> Encoder:
+    return timed_encoder(encoder)[0] if isinstance(encoder, str) else encoder
+
+
+def _opened(
+    directory: Path, snapshot: Snapshot, encoder: str | Encoder, reembed: bool
+) -> RoutingEngine:
     """The engine of a snapshot that can be opened.
 
     Raises:
@@ -222,7 +232,7 @@ def _opened(directory: Path, snapshot: Snapshot, encoder: str, reembed: bool) ->
     """
     from routing_engine.engine import RoutingEngine
 
-    model, _ = timed_encoder(encoder)
+    model = _model(encoder)
     if model.fingerprint == snapshot.encoder_fingerprint:
         return RoutingEngine.load(directory, encoder=model)
     if not reembed:

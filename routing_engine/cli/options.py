@@ -41,7 +41,7 @@ __all__ = [
 EPILOG = """\b
 Exit codes:
     0  done; diff: no difference
-    1  the sheet has errors; check --strict: findings; diff: differences; fit: nothing gained
+    1  the sheet has errors; check --strict: findings; diff, backtest: differences; fit: nothing gained
     2  wrong usage, or cases with errors; diff: also a sheet with errors
     3  unknown location
     4  the snapshot is missing, altered, or of another encoder

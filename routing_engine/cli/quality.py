@@ -10,6 +10,7 @@ import typer
 from routing_engine.cli.opening import (
     check_target,
     open_source,
+    timed_encoder,
 )
 from routing_engine.cli.options import (
     CasesArgument,
@@ -28,15 +29,17 @@ from routing_engine.cli.terminal import (
     emit_json,
     guarded,
     show,
+    stderr,
     working,
 )
 
 if TYPE_CHECKING:
     from routing_engine.engine import RoutingEngine
+    from routing_engine.quality.comparing import Comparison
     from routing_engine.quality.evaluation import Evaluation
     from routing_engine.quality.fitting import Fitting
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["backtest", "evaluate", "fit"]
 
 
 @app.command(
@@ -118,6 +121,54 @@ def fit(
         raise typer.Exit(ExitCode.DIFFERS)
 
 
+@app.command(
+    epilog=examples(
+        "backtest brand new-stores.csv calls.csv",
+        "backtest brand brand-next last-week.parquet --json",
+    )
+)
+@guarded
+def backtest(
+    old: Annotated[
+        Path,
+        typer.Argument(metavar="OLD", exists=True, help="What answers now: snapshot or sheet."),
+    ],
+    new: Annotated[
+        Path,
+        typer.Argument(metavar="NEW", exists=True, help="What may take its place: likewise."),
+    ],
+    calls: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CALLS",
+            exists=True,
+            dir_okay=False,
+            help="Calls: .csv, .xlsx or .parquet with the columns location_id and utterance, and "
+            "label where it is known which rule is right; or .jsonl.",
+        ),
+    ],
+    region: RegionOption = "US",
+    template: TemplateOption = None,
+    json_output: JsonOption = False,
+    encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
+) -> None:
+    """Say which calls would go elsewhere if NEW took the place of OLD.
+
+    From where to where, with what callers said; of calls with a label, how many
+    are gained and lost. Every location counts as open. Writes nothing. The exit
+    code is 1 where a call would go elsewhere.
+    """
+    model, _ = timed_encoder(encoder)
+    first, other = (
+        open_source(source, region, template, model, reembed=reembed) for source in (old, new)
+    )
+    found = first.compare(other, calls, progress=stderr().is_terminal)
+    _report(found, json_output)
+    if found.n_moved:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
 def _check_plot(plot: Path | None) -> None:
     """Fail before the work, not after it, where there is no matplotlib."""
     if plot is not None:
@@ -126,7 +177,7 @@ def _check_plot(plot: Path | None) -> None:
         new_figure(1.0, 1.0)
 
 
-def _report(found: Evaluation | Fitting[RoutingEngine], json_output: bool) -> None:
+def _report(found: Comparison | Evaluation | Fitting[RoutingEngine], json_output: bool) -> None:
     from rich.text import Text
 
     if json_output:

@@ -6,7 +6,7 @@ What fails on the way never drops a call: the answer is then the location's defa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -35,6 +35,7 @@ __all__ = ["CallRouter", "Router"]
 _logger = logging.getLogger(__name__)
 
 History = Iterable[tuple[str, str]]
+Embed = Callable[[Sequence[str]], Mapping[str, npt.NDArray[np.float32] | Exception]]
 
 
 class Router:
@@ -150,11 +151,19 @@ class Router:
             return _failed(question.entry, error)
         return self._scored(state.scores, question, vector)
 
-    def score_many(self, state: State, queries: Iterable[tuple[str, str]]) -> list[Scored]:
-        """Score many pairs of location id and utterance, encoded in batches; in order."""
+    def score_many(
+        self, state: State, queries: Iterable[tuple[str, str]], *, embed: Embed | None = None
+    ) -> list[Scored]:
+        """Score many pairs of location id and utterance, encoded in batches; in order.
+
+        Args:
+            state: the catalog version to answer from.
+            queries: pairs of location id and utterance.
+            embed: distinct texts -> at least their vectors; None for the engine's encoder.
+        """
         asked = [self._question(state, *query) for query in queries]
         texts = dict.fromkeys(item.embedded for item in asked if isinstance(item, Question))
-        vectors = self._vectors(list(texts))
+        vectors = (self._vectors if embed is None else embed)(list(texts))
         return [
             item
             if isinstance(item, Scored)

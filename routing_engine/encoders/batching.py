@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -15,7 +17,9 @@ BATCH_SIZE = 64
 PROGRESS_AFTER_S = 1.0
 
 
-def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = False) -> Vectors:
+def encode_distinct(
+    encoder: Encoder, texts: Sequence[str], *, progress: bool = False, threads: int = 1
+) -> Vectors:
     """Embed texts that are all different, in batches of similar length.
 
     A batch is padded to its longest text, so sorting by length saves most of the padding.
@@ -24,6 +28,7 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = 
         encoder: what embeds.
         texts: distinct texts.
         progress: show a progress bar on stderr once it has taken longer than a second.
+        threads: that embed at a time.
 
     Returns:
         Unit vectors, float32 ``(len(texts), dimension)``, in the order of ``texts``.
@@ -34,18 +39,36 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str], *, progress: bool = 
     vectors = np.empty((len(texts), encoder.dimension), np.float32)
     order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), texts[i]))
     bar = LateBar(len(texts), "embedding texts") if progress else None
+    batches = [order[start : start + BATCH_SIZE] for start in range(0, len(order), BATCH_SIZE)]
+
+    def encode(batch: list[int]) -> int:
+        vectors[batch] = check_vectors(
+            encoder.encode([texts[i] for i in batch]), len(batch), encoder.dimension
+        )
+        return len(batch)
+
     try:
-        for start in range(0, len(order), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
-            vectors[batch] = check_vectors(
-                encoder.encode([texts[i] for i in batch]), len(batch), encoder.dimension
-            )
-            if bar is not None:
-                bar.advance(len(batch))
+        with _workers(min(threads, len(batches))) as pool:
+            for n in (map if pool is None else pool.map)(encode, batches):
+                if bar is not None:
+                    bar.advance(n)
     finally:
         if bar is not None:
             bar.close()
     return vectors
+
+
+@contextmanager
+def _workers(n: int) -> Iterator[ThreadPoolExecutor | None]:
+    """Some threads, which drop what they have not begun where anything is raised; None for one."""
+    if n <= 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(n, "embed")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class LateBar:

@@ -13,17 +13,31 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from routing_engine.errors import InvalidValueError, Problem, SheetError
 
 if TYPE_CHECKING:
     from routing_engine.sheets.reading import RawTable
 
-__all__ = ["MAX_SHOWN", "Case", "CaseSource", "checked_cases", "read_cases"]
+__all__ = [
+    "JSON_SUFFIXES",
+    "MAX_SHOWN",
+    "Case",
+    "CaseSource",
+    "checked_cases",
+    "column_positions",
+    "first_table",
+    "json_lines",
+    "label_problem",
+    "read_cases",
+    "refuse",
+    "sheet_problems",
+]
 
 MAX_SHOWN = 100
 """Problems that one error lists."""
@@ -35,7 +49,7 @@ UTTERANCE = (
 """Headers of the column that holds what the caller said."""
 
 _COLUMNS = ("location_id", "utterance", "label")
-_JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
+JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,43 +140,59 @@ def checked_cases(
             problems += _misplaced(case, known[case.location_id], place)
     if not cases and not problems:
         problems.append(Problem(name, "holds no case"))
+    refuse("cases", problems)
+    return cases
+
+
+def refuse(what: str, problems: Sequence[Problem]) -> None:
+    """Raise what was found to be wrong, the first ``MAX_SHOWN`` of it.
+
+    Raises:
+        InvalidValueError: something was.
+    """
     if problems:
         more = len(problems) - MAX_SHOWN
-        kept = problems[:MAX_SHOWN]
+        kept = list(problems[:MAX_SHOWN])
         if more > 0:
             kept.append(Problem("", f"… and {more:,} more"))
-        raise InvalidValueError(what="cases", problems=kept)
-    return cases
+        raise InvalidValueError(what=what, problems=kept)
 
 
 def _misplaced(case: Case, labels: Collection[str] | None, place: str) -> Iterator[Problem]:
     from routing_engine.reports import shown
-    from routing_engine.sheets.issues import listed
 
     if labels is None:
         yield Problem(f"{place} location_id", f"there is no location {shown(case.location_id)}")
     elif case.label is not None and case.label not in labels:
-        offered = f"it has {listed(sorted(labels))}" if labels else "it has no rules"
-        yield Problem(
-            f"{place} label",
-            f"{shown(case.label)} is no rule of {shown(case.location_id)}; {offered}. "
-            "Leave it empty where no rule is right",
-        )
+        yield label_problem(case.location_id, case.label, labels, place)
+
+
+def label_problem(location_id: str, label: str, labels: Collection[str], place: str) -> Problem:
+    """Say that no rule of a location has this label."""
+    from routing_engine.reports import shown
+    from routing_engine.sheets.issues import listed
+
+    offered = f"it has {listed(sorted(labels))}" if labels else "it has no rules"
+    return Problem(
+        f"{place} label",
+        f"{shown(label)} is no rule of {shown(location_id)}; {offered}. "
+        "Leave it empty where no rule is right",
+    )
 
 
 def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
-    if path.suffix.lower() in _JSON_SUFFIXES:
+    if path.suffix.lower() in JSON_SUFFIXES:
         yield from _json_cases(path, problems)
         return
-    from routing_engine.sheets.issues import IssueLog
-    from routing_engine.sheets.reading import open_tables
+    with sheet_problems(problems):
+        yield from _sheet_cases(first_table(path), problems)
 
-    log = IssueLog(path.name)
+
+@contextmanager
+def sheet_problems(problems: list[Problem]) -> Iterator[None]:
+    """Add what is wrong with a sheet to a list of problems."""
     try:
-        tables = [table for table in open_tables(path, log) if table.header]
-        if not tables:
-            raise log.fatal("empty", "is empty; the first row must name the columns")
-        yield from _sheet_cases(tables[0], problems)
+        yield
     except SheetError as error:
         problems += [
             Problem(str(issue).removesuffix(f": {issue.message}"), issue.message)
@@ -170,29 +200,59 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
         ]
 
 
-def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
-    from routing_engine.sheets.cells import text_of
+def first_table(path: Path) -> RawTable:
+    """The first table of a sheet that has a header.
+
+    Raises:
+        SheetError: it cannot be read, or has none.
+    """
+    from routing_engine.sheets.issues import IssueLog
+    from routing_engine.sheets.reading import open_tables
+
+    log = IssueLog(path.name)
+    for table in open_tables(path, log):
+        if table.header:
+            return table
+    raise log.fatal("empty", "is empty; the first row must name the columns")
+
+
+def column_positions(
+    header: Sequence[str], where: str, problems: list[Problem], *, optional: Collection[str] = ()
+) -> dict[str, int]:
+    """Where the location id, the utterance and the label stand.
+
+    Args:
+        header: of the sheet.
+        where: it stands, for problems.
+        problems: columns that are missing, or there twice, are added here.
+        optional: columns that may be missing.
+    """
     from routing_engine.sheets.headers import field_of, header_key
     from routing_engine.sheets.issues import listed
 
     utterance = set(map(header_key, UTTERANCE))
     places: dict[str, list[int]] = {name: [] for name in _COLUMNS}
-    for at, header in enumerate(table.header):
-        name = "utterance" if header_key(header) in utterance else field_of(header)
+    for at, title in enumerate(header):
+        name = "utterance" if header_key(title) in utterance else field_of(title)
         if name is not None and name in places:
             places[name].append(at)
-    where = f"{table.name}:{table.header_row}"
     for name, positions in places.items():
-        if not positions:
+        if not positions and name not in optional:
             problems.append(
-                Problem(where, f"no column {name} among {listed([h for h in table.header if h])}")
+                Problem(where, f"no column {name} among {listed([h for h in header if h])}")
             )
         elif len(positions) > 1:
-            headers = listed([table.header[at] for at in positions])
+            headers = listed([header[at] for at in positions])
             problems.append(Problem(where, f"{headers} all mean {name}; keep one"))
+    return {name: positions[0] for name, positions in places.items() if positions}
+
+
+def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
+    from routing_engine.sheets.cells import text_of
+
+    position = column_positions(table.header, f"{table.name}:{table.header_row}", problems)
     if problems:
         return
-    position = {name: positions[0] for name, positions in places.items()}
     for first_row, rows in table.rows():
         for row, cells in enumerate(rows, start=first_row):
             values = {
@@ -211,7 +271,8 @@ def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
                 yield Case(values["location_id"], values["utterance"], label, place)
 
 
-def _json_cases(path: Path, problems: list[Problem]) -> Iterator[Case]:
+def json_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    """The values of a file of JSON lines, each with the place that it stands at."""
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -230,6 +291,11 @@ def _json_cases(path: Path, problems: list[Problem]) -> Iterator[Case]:
         except (ValueError, RecursionError):
             problems.append(Problem(place, "is not JSON"))
             continue
+        yield place, body
+
+
+def _json_cases(path: Path, problems: list[Problem]) -> Iterator[Case]:
+    for place, body in json_lines(path, problems):
         queries = body.get("queries") if isinstance(body, dict) else None
         if not isinstance(queries, list):
             problems.append(Problem(place, "is no object with a list 'queries'"))

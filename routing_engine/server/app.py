@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from routing_engine.server.agents import agents
+from routing_engine.server.backtesting import backtesting
 from routing_engine.server.calls import calls
 from routing_engine.server.imports import imports
 from routing_engine.server.keys import keys
@@ -51,7 +52,7 @@ def create_app(plane: ControlPlane) -> FastAPI:
     )
     app.state.plane = plane
     # What is asked most stands first: routes are matched one after the other.
-    for part in (routing, calls, agents, skills, publishing, imports, keys):
+    for part in (routing, calls, agents, skills, publishing, backtesting, imports, keys):
         app.include_router(part)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

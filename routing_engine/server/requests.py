@@ -40,7 +40,16 @@ if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
     from routing_engine.store import Page, Principal
 
-__all__ = ["Endpoint", "answer", "listed", "plane_of", "principal_of", "router", "scope_of"]
+__all__ = [
+    "Endpoint",
+    "answer",
+    "check_scope",
+    "listed",
+    "plane_of",
+    "principal_of",
+    "router",
+    "scope_of",
+]
 
 T = TypeVar("T")
 
@@ -120,6 +129,15 @@ def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
     if wait_s:
         detail = f"rate limit of this key exceeded; retry after {wait_s} s"
         raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
+    check_scope(principal, scope)
+
+
+def check_scope(principal: Principal, scope: str) -> None:
+    """Refuse a key without a scope.
+
+    Raises:
+        ProblemError: 403.
+    """
     if scope not in principal.scopes:
         raise ProblemError(
             403, f"this key lacks the scope {scope}", code="missing_scope", scope=scope

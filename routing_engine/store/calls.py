@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import defer
 
-from routing_engine.errors import NotFoundError
+from routing_engine.errors import NotFoundError, WrongSecretError
 from routing_engine.store.database import Database
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.scoped_session import ScopedSession
@@ -158,6 +159,26 @@ class Calls:
             cursor=cursor,
             newest_first=True,
         )
+
+    def kept(self, agent_id: str, limit: int) -> list[CallRow]:
+        """The last calls that have ended and whose words are kept, newest first.
+
+        One that was sealed with another secret than this store's cannot be read, and is left out.
+        """
+        found = self._session.scalars(
+            select(CallRecord)
+            .where(CallRecord.agent_id == agent_id, CallRecord.record.is_not(None))
+            .where(CallRecord.ended_at.is_not(None))
+            .order_by(CallRecord.opened_at.desc(), CallRecord.id.desc())
+            .limit(limit)
+        )
+        calls = []
+        for row in found:
+            assert row.record is not None
+            place = self._call_place(row.id, "record")
+            with suppress(WrongSecretError):
+                calls.append(_call(row, record=self._transaction.sealer.open(row.record, *place)))
+        return calls
 
     def decisions(
         self, call_id: str, limit: int = 50, cursor: str | None = None

@@ -24,11 +24,11 @@ from routing_engine.encoders.model_files import packaged_model
 from routing_engine.matching.scoring import DEFAULT_THRESHOLD
 from routing_engine.sheets import write_sheet
 from tests.support.decisions import without_id
-from tests.support.labelled import labelled_cases, live_engine, noise_cases
+from tests.support.labelled import labelled_cases, live_engine, locations, noise_cases
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
-    "bench", "serve", "suggest",
+    "bench", "serve", "suggest", "backtest",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 HEADER = [
@@ -806,6 +806,25 @@ def test_evaluate_as_json_is_the_evaluation(business):
     result = with_hashing("evaluate", business / "brand", business / "calls.csv", "--json")
     found = live_engine().evaluate(business / "calls.csv")
     assert json.loads(result.stdout) == json.loads(json.dumps(found.to_dict()))
+
+
+def test_backtest_says_what_would_go_elsewhere(business):
+    sheet, snapshot, calls = business / "brand.csv", business / "brand", business / "calls.csv"
+    same = with_hashing("backtest", snapshot, sheet, calls)
+    assert same.exit_code == ExitCode.OK
+    assert "0 would go elsewhere (0.0%)" in same.stdout
+    fewer = RoutingEngine(
+        [one.model_copy(update={"rules": one.rules[1:]}) for one in locations()],
+        encoder=HashingEncoder(),
+    )
+    write_sheet(fewer.columns, business / "fewer.csv")
+    result = with_hashing("backtest", snapshot, business / "fewer.csv", calls, "--json")
+    assert result.exit_code == ExitCode.DIFFERS
+    told = json.loads(result.stdout)
+    assert told["n_moved"] > 0
+    assert "Billing" in {move["before"] for move in told["moves"]}
+    assert "Billing" not in {move["after"] for move in told["moves"]}
+    assert told["n_labelled"] == told["n"] == 250
 
 
 def test_evaluate_draws_where_it_is_asked_to(business):
