@@ -1,4 +1,4 @@
-"""Decides, mid-call, where a caller should go.
+"""Decide, mid-call, where a caller should go.
 
 from routing_engine import RoutingEngine
 

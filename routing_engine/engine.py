@@ -1,4 +1,4 @@
-"""The facade: build, load, save, route, replace."""
+"""The engine: build, load, save, route, replace."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ __all__ = ["RoutingEngine"]
 
 
 class RoutingEngine:
-    """Decides, for a location and what a caller said, which destination the call goes to.
+    """Decides to which destination a call goes, from its location and the caller's words.
 
     Thread-safe: any number of threads may route while one replaces the catalog.
 
@@ -90,7 +90,7 @@ class RoutingEngine:
         self._state: State = self._builder.build(columns, 1, progress=progress)
 
     def _configure(self, options: EngineOptions, parameters: Parameters) -> None:
-        """Set all but the state."""
+        """Set up everything but the state."""
         self.encoder = options.encoder
         self.policy = options.policy
         self.default_destination = options.default_destination
@@ -212,7 +212,7 @@ class RoutingEngine:
         return engine
 
     def to_frame(self) -> pd.DataFrame:
-        """All locations as a routing sheet in the long layout: a row a rule.
+        """Return all locations as a routing sheet in the long layout, one row per rule.
 
         A location without rules has one row. All columns are strings; what is empty is NA.
         :meth:`from_frame` gives back equal locations, but for rules that a location repeats
@@ -236,7 +236,7 @@ class RoutingEngine:
         max_waiting: int = 1024,
         reembed: bool = False,
     ) -> RoutingEngine:
-        """Open a snapshot.
+        """Load an engine from a snapshot.
 
         Args:
             directory: what :meth:`save` wrote.
@@ -269,7 +269,7 @@ class RoutingEngine:
         return engine
 
     def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write the current catalog as a snapshot; atomic, also where one is there already.
+        """Save the current catalog as a snapshot, atomically replacing one that exists.
 
         Raises:
             SnapshotError: the directory holds something else, or cannot be written.
@@ -291,7 +291,7 @@ class RoutingEngine:
     def replace(
         self, locations: Iterable[Location] | LocationColumns, *, progress: bool = False
     ) -> int:
-        """Build a new catalog aside, then swap it in. Readers never wait and see all or nothing.
+        """Replace all locations. Readers never wait, and see all of the change or none.
 
         Rules that the current catalog has already are not embedded again.
 
@@ -309,7 +309,7 @@ class RoutingEngine:
     def apply(
         self, changes: Iterable[Location] | LocationColumns, *, remove: Iterable[str] = ()
     ) -> int:
-        """Add or change some locations and remove others; as atomic as :meth:`replace`.
+        """Add or change some locations and remove others, as atomically as :meth:`replace`.
 
         Costs as much as there are locations changed since the last full build, not as much as
         the catalog holds; only rules that are new are embedded, in one batch. Once more than
@@ -333,7 +333,7 @@ class RoutingEngine:
             return self._state.version
 
     def follow(self, feed: Feed | Publisher, *, since: int | None = None) -> Following:
-        """Answer from what a store publishes, and keep up with it.
+        """Answer from what a store publishes, and stay up to date.
 
         When this returns the engine has all that is published; what is published later it has
         within two seconds; ten thousand locations at once, beside callers who leave it no time, a
@@ -361,7 +361,7 @@ class RoutingEngine:
         return following.Following(self, feed, since=since)
 
     def evaluate(self, cases: CaseSource) -> Evaluation:
-        """How good the answers to labelled calls are, at locations that are open.
+        """Evaluate decisions on labelled calls, as if locations were open.
 
         Args:
             cases: the calls, or a file of them as :mod:`routing_engine.quality.cases` describes.
@@ -469,7 +469,7 @@ class RoutingEngine:
         )
 
     def _fitted(self, state: State, parameters: Parameters) -> RoutingEngine:
-        """An engine of the same locations that scores by other parameters."""
+        """Return an engine of the same locations with other scoring parameters."""
         policy = self.policy.model_copy(update={"threshold": None, "false_transfer_rate": None})
         engine = type(self).__new__(type(self))
         engine._configure(replace(self._options, policy=policy), parameters)
@@ -485,7 +485,7 @@ class RoutingEngine:
         *,
         progress: bool = False,
     ) -> LintReport:
-        """Measure the wording of rules: which callers cannot tell apart, or cannot reach at all.
+        """Measure the wording of rules: which overlap, and which no caller can reach.
 
         Embeds each distinct text once and costs as much as there are distinct rule tables,
         however many locations share them. Publishes nothing.
@@ -513,7 +513,7 @@ class RoutingEngine:
     def suggest(
         self, location_id: str, *, per_rule: int = 8, source: Source | None = None
     ) -> Suggestions:
-        """Propose examples for the rules of a location; nothing is changed, nothing is sent.
+        """Propose examples for the rules of a location. Nothing is changed or sent.
 
         They are what callers of other businesses said in the nearest situations. None is one
         that another rule of the location would take.
@@ -551,7 +551,7 @@ class RoutingEngine:
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
-        """A live conversation with a caller of a location.
+        """Open a live call at a location.
 
         Args:
             location_id: who was called.
@@ -575,7 +575,7 @@ class RoutingEngine:
         )
 
     def resume_call(self, record: str | bytes) -> Call:
-        """A call of another process, from what its ``to_json`` gave; by the present catalog.
+        """Resume a call of another process from its ``to_json``, on the current catalog.
 
         Raises:
             UnknownLocationError: no such location.
@@ -593,7 +593,7 @@ class RoutingEngine:
         secret: bytes | None = None,
         lifetime_s: float = 120.0,
     ) -> Skill:
-        """The tool that a language-model agent calls mid-conversation.
+        """Return the tool that a language-model agent calls mid-conversation.
 
         It is told what the caller said and answers what to do, what to say and an opaque id of
         whom to dial, which ``skill.resolve`` turns into a destination outside the model's sight.
@@ -627,7 +627,7 @@ class RoutingEngine:
 
     @property
     def catalog_version(self) -> int:
-        """Version of the catalog that answers now."""
+        """Version of the catalog in use."""
         return self._state.version
 
     @property
@@ -643,7 +643,7 @@ class RoutingEngine:
         return isinstance(location_id, str) and self._state.find(location_id)[1] >= 0
 
     def location(self, location_id: str) -> Location:
-        """One location, as it was given.
+        """Return one location, as it was given.
 
         Raises:
             UnknownLocationError: no such location in the current catalog.
@@ -651,7 +651,7 @@ class RoutingEngine:
         return self._state.location(location_id)
 
     def location_ids(self) -> tuple[str, ...]:
-        """Ids of all locations, in the order they were given; changed ones come last."""
+        """Return the ids of all locations in the order they were given; changed ones come last."""
         return tuple(self._state.columns().ids)
 
     def route(
@@ -665,7 +665,7 @@ class RoutingEngine:
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
     ) -> Decision:
-        """Decide where a caller goes who needs a person.
+        """Decide where a caller who needs a person goes.
 
         An utterance without a letter or digit in it (empty, white space, emoji) goes to the
         default with ``Reason.EMPTY_UTTERANCE``. Of a long one the first 2,000 characters are
@@ -720,7 +720,7 @@ class RoutingEngine:
     def route_many(
         self, queries: Iterable[tuple[str, str]], *, now: datetime | None = None
     ) -> list[Decision]:
-        """Route many utterances, embedded in batches; all by one catalog version.
+        """Route many utterances, embedded in batches, on one catalog version.
 
         Args:
             queries: pairs of location id and utterance.
@@ -745,7 +745,7 @@ class RoutingEngine:
         now: datetime | None = None,
         progress: bool = False,
     ) -> pd.DataFrame:
-        """Route each row of a pandas DataFrame, embedded in batches; all by one catalog version.
+        """Route each row of a pandas DataFrame, embedded in batches, on one catalog version.
 
         Args:
             frame: a row a call.

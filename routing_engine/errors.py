@@ -1,4 +1,4 @@
-"""Everything raised for the user.
+"""All errors that this library raises for its user.
 
     RoutingError
     ├── InvalidValueError (ValueError)      a constructor argument or an option is wrong
@@ -53,7 +53,7 @@ __all__ = [
 
 
 def mask(value: str) -> str:
-    """Hide every digit of a value but its last two, so that it may be logged.
+    """Hide all digits of a value but the last two, for logs.
 
     A text with fewer than five digits is no phone number and is returned as it is.
     """
@@ -77,7 +77,7 @@ class RoutingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one argument.
+    """One problem with one argument.
 
     Attributes:
         path: where it is, dotted: ``"rules.3.destination"``; empty for the whole value.
@@ -92,7 +92,7 @@ class Problem:
 
 
 class InvalidValueError(RoutingError, ValueError):
-    """One or more arguments are wrong; lists them all.
+    """One or more arguments are invalid; all are listed.
 
     Attributes:
         what: what was being made, for example ``"Location"``.
@@ -171,7 +171,7 @@ class SnapshotError(RoutingError):
 
 
 class StoreError(RoutingError):
-    """The store cannot do what it was asked to."""
+    """The store cannot do what was asked."""
 
 
 class NotFoundError(StoreError):
@@ -192,11 +192,11 @@ class NotFoundError(StoreError):
 
 
 class ConflictError(StoreError):
-    """What must be unique is there already."""
+    """A value that must be unique exists already."""
 
 
 class PreconditionFailedError(StoreError):
-    """A draft was changed since it was read; read it again, and change that.
+    """A draft was changed since it was read; read it again and repeat the change.
 
     Attributes:
         current: its etag now.
@@ -212,11 +212,11 @@ class PreconditionFailedError(StoreError):
 
 
 class IdempotencyConflictError(StoreError):
-    """An idempotency key came again, with another request."""
+    """An idempotency key was reused for another request."""
 
 
 class WrongSecretError(StoreError):
-    """What is sealed cannot be opened: another secret sealed it, or it was altered or moved."""
+    """Encrypted data cannot be decrypted: another secret, or it was altered or moved."""
 
 
 class StoreUnavailableError(StoreError):

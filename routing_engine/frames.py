@@ -1,4 +1,4 @@
-"""Route a DataFrame of calls: from its columns to queries, from decisions to a DataFrame.
+"""Route a DataFrame of calls, and return the decisions as a DataFrame.
 
 Internal: use :meth:`routing_engine.RoutingEngine.route_frame`.
 """
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["route_frame"]
 
 ROWS_PER_CHUNK = 4096
-"""Rows whose decisions are held at once; a decision becomes six values of the answer."""
+"""Rows routed at once: their decisions are in memory until written as columns."""
 
 Query = tuple[str, str]
 
 
 @dataclass(slots=True)
 class _Answers:
-    """The values of the answer, column by column."""
+    """Columns of the answer."""
 
     outcome: list[str] = field(default_factory=list)
     reason: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ def route_frame(
     route: Callable[[Sequence[Query]], list[Decision]],
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Route each row of a frame, 4,096 rows after another.
+    """Route each row of a frame, in chunks of 4,096 rows.
 
     Args:
         frame: a row a call.

@@ -1,4 +1,4 @@
-"""What was read from a sheet, what was wrong with it, and what was done about that."""
+"""The report on reading a sheet: issues, repairs, and what was left out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["MAX_KEPT", "ImportReport", "Severity", "SheetIssue", "shown"]
 
 MAX_KEPT = 10_000
-"""Issues of one kind (severity and code) that a report keeps; all are counted."""
+"""Most issues of one kind (severity and code) that a report keeps; all are counted."""
 
 MAX_SHOWN = 5
-"""Issues of one kind that a summary prints."""
+"""Most issues of one kind that a summary prints."""
 
 MAX_VALUE_LENGTH = 60
 
@@ -40,11 +40,11 @@ _STEPS = {
     "bad_business_hours": "write the hours as Mon-Fri 09:00-17:00; Sat 10:00-14:00",
     "bad_timezone": "name the place, such as America/New_York or Europe/Berlin",
 }
-"""What to do about the most frequent kind of error."""
+"""Advice for the most frequent kind of error."""
 
 
 def shown(value: str) -> str:
-    """A value as a message may show it: at most 60 characters, quoted."""
+    """Quote a value for a message, at most 60 characters."""
     kept = value if len(value) <= MAX_VALUE_LENGTH else value[: MAX_VALUE_LENGTH - 1] + "…"
     return repr(kept)
 
@@ -80,7 +80,7 @@ class SheetIssue:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What reading one sheet found. Prints as a readable summary.
+    """The report on reading one sheet. Prints as a readable summary.
 
     Counts are of what is right, which is what is loaded. Of each kind of issue at most 10,000
     are kept; ``totals`` has the true numbers.
@@ -145,7 +145,7 @@ class ImportReport:
 
     @property
     def next_step(self) -> str | None:
-        """The one thing to do next about the errors; None where there are none."""
+        """The next step to repair the errors; None if there are none."""
         kinds = [kind.partition(":")[2] for kind in self.totals if kind.startswith("error:")]
         if not kinds:
             return None
@@ -155,7 +155,7 @@ class ImportReport:
     def _sections(
         self, n_each: int | None = MAX_SHOWN
     ) -> Iterable[tuple[Severity, str, list[str]]]:
-        """Heading and lines of each severity that occurs, at most ``n_each`` of a kind."""
+        """Yield heading and lines of each severity, at most ``n_each`` of a kind."""
         groups: tuple[tuple[Severity, tuple[SheetIssue, ...]], ...] = (
             ("error", self.errors),
             ("warning", self.warnings),
@@ -180,7 +180,7 @@ class ImportReport:
             yield severity, heading, lines
 
     def summary(self, n_each: int | None = MAX_SHOWN) -> str:
-        """Plain text: the counts, then the first issues of each kind and how many more.
+        """Return plain text: counts, then the first issues of each kind and how many more.
 
         Args:
             n_each: issues of one kind that are written; None for all that are kept.
@@ -195,11 +195,11 @@ class ImportReport:
         return self.summary()
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-able values."""
+        """Return the report as JSON-able values."""
         return asdict(self)
 
     def to_frame(self) -> pd.DataFrame:
-        """All issues as a DataFrame, a row an issue: errors, warnings, repairs, what was left out.
+        """Return all issues as a DataFrame: errors, warnings, repairs, rows left out.
 
         The columns are the attributes of :class:`SheetIssue`; ``row`` is a nullable integer.
         """

@@ -1,4 +1,4 @@
-"""What every value that is checked at the edge has in common: frozen, and with our own error."""
+"""Base of validated values: frozen, and raising this library's errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER: Final = re.compile(
 
 
 def shown(value: object, length: int = 80) -> str:
-    """A wrong value as a message may show it: short, and no phone number (a shifted column)."""
+    """Quote a wrong value for a message: short, phone numbers masked."""
     text = repr(value)
     text = text if len(text) <= length else text[: length - 1] + "…"
     return _NUMBER.sub(lambda match: mask(match[0]), text)
@@ -37,7 +37,7 @@ def problems_of(
     nests_paths: bool = False,
     shows_values: bool = False,
 ) -> Iterator[Problem]:
-    """Turn pydantic's error details into problems.
+    """Convert pydantic's error details to problems.
 
     Args:
         details: as ``ValidationError.errors()`` returns them.
@@ -64,7 +64,7 @@ def problems_of(
 
 
 def invalid(what: str, error: pydantic.ValidationError, *, is_private: bool) -> InvalidValueError:
-    """Pydantic's error as ours; of what is private it does not show the values."""
+    """Convert pydantic's error to ours; values of private models are not shown."""
     details = error.errors(include_url=False)
     problems = problems_of(details, nests_paths=True, shows_values=not is_private)
     return InvalidValueError(what=what, problems=problems)
@@ -76,7 +76,7 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
     is_private: ClassVar[bool] = False
-    """Holds what callers said, so that an error does not show what was wrong."""
+    """Whether the model holds what callers said, so that errors must not quote values."""
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -103,7 +103,7 @@ class Value(BaseModel):
 
     @classmethod
     def _trusted(cls, fields: dict[str, Any]) -> Self:
-        """Make one of all its fields, which a constructor has accepted before.
+        """Build an instance from fields that were validated before.
 
         As ``model_construct``, which looks for defaults and aliases and takes ten times as long.
         """

@@ -1,4 +1,4 @@
-"""Locations as arrays: what a sheet yields, a catalog holds and a snapshot stores.
+"""Locations as arrays: the form in sheets, catalogs and snapshots.
 
 A million locations of ten rules are ten million numbers and a few thousand texts. Numbers stand
 in ``uint64`` arrays; everything that locations share (rule texts, time zones, business hours) is
@@ -52,7 +52,7 @@ def _offsets(lengths: npt.NDArray[np.int64]) -> Offsets:
 
 
 def _recoded(column: Codes, special: Codes) -> Codes:
-    """A copy, with another code in place of each special destination."""
+    """Return a copy with new codes of the special destinations."""
     changed = np.array(column, np.uint64)
     at = changed >= np.uint64(SPECIAL)
     changed[at] = special[(changed[at] - np.uint64(SPECIAL)).astype(np.intp)]
@@ -94,20 +94,20 @@ class StringColumn:
         return len(self.offsets) - 1
 
     def is_sound(self) -> bool:
-        """Whether the offsets ascend from 0 to the end of the blob."""
+        """Whether the offsets are consistent with the blob."""
         return _are_offsets(self.offsets, len(self), len(self.blob))
 
     def raw(self, i: int) -> bytes:
-        """String ``i`` as UTF-8."""
+        """Return string ``i`` as UTF-8."""
         return self.blob[self.offsets[i] : self.offsets[i + 1]].tobytes()
 
     def where(self, keep: npt.NDArray[np.bool_]) -> StringColumn:
-        """The strings that a mask keeps."""
+        """Return the strings that a mask selects."""
         lengths = np.diff(self.offsets)
         return StringColumn(self.blob[np.repeat(keep, lengths)], _offsets(lengths[keep]))
 
     def joined(self, other: StringColumn) -> StringColumn:
-        """These strings, then others."""
+        """Return these strings followed by others."""
         return StringColumn(
             np.concatenate([self.blob, other.blob]),
             np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
@@ -125,7 +125,7 @@ class StringColumn:
 
 @dataclass(frozen=True, slots=True)
 class SharedSettings:
-    """Settings other than rules that many locations share.
+    """Settings, other than rules, that many locations share.
 
     Attributes:
         timezone: IANA name, or None.
@@ -140,21 +140,21 @@ class SharedSettings:
 
 @dataclass(slots=True)
 class DestinationCodes:
-    """Destinations to codes, interning those that are not a plain number."""
+    """Encode destinations as integers; those other than plain numbers are interned."""
 
     specials: list[Destination] = field(default_factory=list)
     _known: dict[Destination, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, specials: Iterable[Destination]) -> DestinationCodes:
-        """Codes that go on from these specials."""
+        """Build an encoder that continues after these special destinations."""
         codes = cls()
         for special in specials:
             codes.encode(special)
         return codes
 
     def encode(self, destination: Destination | None) -> int:
-        """The code of a destination."""
+        """Return the code of a destination."""
         if destination is None:
             return NO_DESTINATION
         if destination.number is not None and destination.extension is None:
@@ -175,7 +175,7 @@ class Interner(Generic[T]):
             self.add(value)
 
     def add(self, value: T) -> int:
-        """The number of this value."""
+        """Return the number of a value, adding it if it is new."""
         return self._numbers.setdefault(value, len(self._numbers))
 
     @property
@@ -184,7 +184,7 @@ class Interner(Generic[T]):
 
 
 class CompiledLocation(NamedTuple):
-    """A location as columns hold it, but for its id.
+    """A compiled location without its id.
 
     Attributes:
         name: empty for None.
@@ -204,7 +204,7 @@ class CompiledLocation(NamedTuple):
 
 
 class ColumnsBuilder:
-    """Compiles locations one by one. Whether an id comes twice, nobody looks."""
+    """Compile locations one by one. Does not check for duplicate ids."""
 
     def __init__(self) -> None:
         self._codes = DestinationCodes()
@@ -223,7 +223,7 @@ class ColumnsBuilder:
         self._fallback_codes: list[int] = []
 
     def compiled(self, location: Location) -> CompiledLocation:
-        """A location, to be added here."""
+        """Compile a location for :meth:`add`."""
         encode, rules = self._codes.encode, location.rules
         site = SharedSettings(location.timezone, location.threshold, location.business_hours)
         return CompiledLocation(
@@ -257,7 +257,7 @@ class ColumnsBuilder:
         self._first_slot.append(len(self._destinations))
 
     def columns(self) -> LocationColumns:
-        """All that were added."""
+        """Return the added locations as columns."""
         return LocationColumns(
             ids=StringColumn.from_strings(self._ids),
             names=StringColumn.from_strings(self._names),
@@ -318,7 +318,7 @@ class LocationColumns:
         return len(self.table)
 
     def check(self) -> None:
-        """Check that arrays which come from outside fit one another.
+        """Check that arrays from outside are consistent.
 
         Raises:
             InvalidValueError: names the first that does not.
@@ -351,7 +351,7 @@ class LocationColumns:
 
     @property
     def n_rules(self) -> int:
-        """Rules of all locations together."""
+        """Number of rules of all locations."""
         return len(self.destinations)
 
     @classmethod
@@ -383,7 +383,7 @@ class LocationColumns:
         return builder.columns()
 
     def decode(self, code: int) -> Destination | None:
-        """The destination that a code stands for."""
+        """Return the destination of a code."""
         if code == NO_DESTINATION:
             return None
         if code >= SPECIAL:
@@ -391,7 +391,7 @@ class LocationColumns:
         return Destination._trusted(f"+{code}")
 
     def fallback(self, slot: int) -> tuple[Destination, ...]:
-        """The fallback chain of one rule of one location."""
+        """Return the fallback chain of a rule slot."""
         m = len(self.fallback_slots)
         at = int(np.searchsorted(self.fallback_slots, slot)) if m else 0
         if at == m or self.fallback_slots[at] != slot:
@@ -400,7 +400,7 @@ class LocationColumns:
         return tuple(filter(None, map(self.decode, chain.tolist())))
 
     def rule(self, i: int, rule: int) -> ContextRule:
-        """Rule ``rule`` of location ``i``."""
+        """Return rule ``rule`` of location ``i``."""
         slot = int(self.first_slot[i]) + rule
         text = self.tables[self.table[i]][rule]
         return ContextRule._trusted(
@@ -412,7 +412,7 @@ class LocationColumns:
         )
 
     def location(self, i: int) -> Location:
-        """Location ``i`` as a model; equal to the one it was compiled from."""
+        """Return location ``i`` as a model, equal to the one that was compiled."""
         site = self.sites[self.site[i]]
         default = self.decode(int(self.defaults[i]))
         assert default is not None
@@ -430,7 +430,7 @@ class LocationColumns:
         )
 
     def without(self, gone: frozenset[int]) -> LocationColumns:
-        """The same locations but these."""
+        """Return the columns without some locations."""
         if not gone:
             return self
         keep = np.ones(len(self), np.bool_)
@@ -459,7 +459,7 @@ class LocationColumns:
         )
 
     def joined(self, other: LocationColumns) -> LocationColumns:
-        """These locations, then others; their ids must be different."""
+        """Return these locations followed by others, with different ids."""
         sites: Interner[SharedSettings] = Interner(self.sites)
         tables: Interner[tuple[RuleText, ...]] = Interner(self.tables)
         codes = DestinationCodes.of(self.specials)
@@ -490,7 +490,7 @@ class LocationColumns:
         )
 
     def pruned(self) -> LocationColumns:
-        """The same locations, without sites, rule tables and specials that none of them has."""
+        """Return the same locations without unused settings, rule tables and specials."""
         sites, site = np.unique(self.site, return_inverse=True)
         tables, table = np.unique(self.table, return_inverse=True)
         made = self
@@ -528,5 +528,5 @@ class LocationColumns:
         return self.locations()
 
     def locations(self) -> Iterator[Location]:
-        """Every location as a model, in order."""
+        """Yield every location as a model, in order."""
         return map(self.location, range(len(self)))

@@ -1,4 +1,4 @@
-"""An engine that answers from what is published elsewhere, and keeps up with it.
+"""Keep an engine up to date with what a store publishes.
 
 Where from, is a :class:`Feed`: a store, or anything else with these three methods.
 """
@@ -21,63 +21,63 @@ __all__ = ["Changes", "Feed", "Following", "Publisher"]
 WAIT_S: Final = 0.5
 RETRY_S: Final = 1.0
 LATE_S: Final = 5.0
-"""After so long without an answer of the feed, an engine may be behind."""
+"""Seconds without an answer of the feed after which an engine may be out of date."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Changes(Protocol):
-    """What was published since a position."""
+    """Locations published since a position of the feed."""
 
     @property
     def position(self) -> int:
-        """Where the next question goes on."""
+        """Position to ask from next time."""
         ...
 
     @property
     def locations(self) -> Sequence[Location] | LocationColumns:
-        """Those that are new or changed."""
+        """New and changed locations."""
         ...
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """Ids of those that are published no more."""
+        """Ids of locations that are no longer published."""
         ...
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """Ids of those that cannot be read; what was known of them before goes on."""
+        """Ids of locations that cannot be read; their earlier version stays."""
         ...
 
 
 @runtime_checkable
 class Feed(Protocol):
-    """What is published, for one reader; any of these may raise where it cannot be had."""
+    """The published locations, for one reader; any method may raise if they are unavailable."""
 
     def changes(self, since: int = 0) -> Changes:
-        """What was published after a position; 0 for all there is."""
+        """Return what was published after a position; 0 for everything."""
         ...
 
     def wait(self, since: int, timeout_s: float) -> bool:
-        """Wait until the position is another than this; False where time is up first."""
+        """Wait until the position changes from this; False after the timeout."""
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release the feed's resources."""
         ...
 
 
 @runtime_checkable
 class Publisher(Protocol):
-    """What gives out feeds: a store."""
+    """A source of feeds, such as a store."""
 
     def feed(self) -> Feed:
-        """A feed of all there is."""
+        """Open a feed of everything published."""
         ...
 
 
 class Follower(Protocol):
-    """An engine, as far as following a feed concerns it."""
+    """What following needs of an engine."""
 
     def replace(self, locations: Iterable[Location] | LocationColumns) -> int:
         """As :meth:`routing_engine.RoutingEngine.replace`."""
@@ -90,12 +90,12 @@ class Follower(Protocol):
         ...
 
     def __contains__(self, location_id: object) -> bool:
-        """Whether the engine has a location of this id."""
+        """Whether the engine has a location."""
         ...
 
 
 class Following:
-    """Keeps an engine up with a feed; made by ``engine.follow``.
+    """Keep an engine up to date with a feed. Made by ``engine.follow``.
 
     A thread waits for publications and applies them. While the feed cannot be read the engine
     answers from what it has, and the thread tries again every second. A context manager that
@@ -123,31 +123,31 @@ class Following:
 
     @property
     def position(self) -> int:
-        """Up to where the engine has what was published."""
+        """Position of the feed that the engine has reached."""
         return self._position
 
     @property
     def error(self) -> Exception | None:
-        """Why the feed cannot be followed at present, or None."""
+        """Why the feed cannot be read at present, or None."""
         return self._error
 
     @property
     def lag_s(self) -> float:
-        """Seconds since the engine was known to have all that is published."""
+        """Seconds since the engine was last known to be up to date."""
         return time.monotonic() - self._heard_at
 
     @property
     def is_current(self) -> bool:
-        """Whether the engine has all that was published until some seconds ago."""
+        """Whether the engine was up to date some seconds ago."""
         return self._error is None and self.lag_s < LATE_S
 
     @property
     def skipped(self) -> frozenset[str]:
-        """Ids of locations whose newest publication cannot be loaded."""
+        """Ids of locations whose newest version cannot be loaded."""
         return frozenset(self._skipped)
 
     def close(self) -> None:
-        """Stop following; the engine goes on with what it has."""
+        """Stop following; the engine keeps what it has."""
         self._closing.set()
         self._thread.join()
 

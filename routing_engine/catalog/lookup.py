@@ -33,7 +33,7 @@ def _view(array: npt.NDArray[Any]) -> memoryview[int]:
 
 
 def id_hashes(columns: LocationColumns) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Hashes of all location ids, ascending, and the location that each belongs to."""
+    """Return hashes of all location ids, ascending, and the location of each."""
     blob = columns.ids.blob.tobytes()
     offsets = columns.ids.offsets.tolist()
     hashes = np.fromiter(
@@ -47,7 +47,7 @@ def id_hashes(columns: LocationColumns) -> tuple[npt.NDArray[np.uint64], npt.NDA
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One distinct rule table, ready to decide by.
+    """One distinct rule table, with what a decision needs.
 
     Attributes:
         rules: the rules without their numbers.
@@ -106,7 +106,7 @@ class Catalog:
         return len(self.columns)
 
     def find(self, location_id: str) -> int:
-        """The number of a location, or -1. A hash finds it; its id, compared whole, decides."""
+        """Return the number of a location, or -1. Found by hash, then its whole id is compared."""
         if not isinstance(location_id, str):
             raise InvalidValueError(f"a location id is a str, not {type(location_id).__name__}")
         raw = location_id.encode("utf-8", "surrogatepass")
@@ -121,32 +121,32 @@ class Catalog:
         return -1
 
     def table(self, i: int) -> Table:
-        """The rule table of a location."""
+        """Return the rule table of a location."""
         return self.tables[self._table[i]]
 
     def threshold(self, i: int) -> float | None:
-        """A location's own least confidence."""
+        """Return a location's own threshold, or None."""
         return self.columns.sites[self._site[i]].threshold
 
     def hours(self, i: int) -> BusinessHours | None:
-        """When a location is open; None for always."""
+        """Return the business hours of a location; None for always open."""
         return self.columns.sites[self._site[i]].hours
 
     def default(self, i: int) -> int:
-        """The code of a location's default destination."""
+        """Return the code of a location's default destination."""
         return self._defaults[i]
 
     def after_hours(self, i: int) -> int:
-        """The code of where a location's calls go while it is closed."""
+        """Return the code of a location's after-hours destination."""
         return self._after_hours[i]
 
     def destinations(self, i: int) -> list[int]:
-        """The code of each rule's destination."""
+        """Return the destination code of each rule of a location."""
         slots = self._first_slot
         return self._destinations[slots[i] : slots[i + 1]].tolist()
 
     def texts(self) -> tuple[str, ...]:
-        """Every distinct text that is embedded, in order of first appearance."""
+        """Return every distinct text to embed, in order of first appearance."""
         return tuple(
             dict.fromkeys(text for profile in self.profiles for rule in profile for text in rule)
         )

@@ -1,4 +1,4 @@
-"""A catalog and its index as a directory: checksummed, memory-mapped, replaced atomically.
+"""Save a catalog and its index as a directory: checksummed, mapped, replaced atomically.
 
     manifest.json               format, encoder, catalog version; parameters where they were fitted,
                                 the dial policy where all destinations passed one; name, size and
@@ -69,13 +69,13 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 _OPTIONAL = "after_hours"
 _OLD_RULE = {"hours": "always"}
-"""What a rule says that was saved before there were business hours."""
+"""Fields of a rule that was saved before business hours existed."""
 _MATRICES = ("background_rows", "background_description_means")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot holds.
+    """The contents of a snapshot.
 
     Attributes:
         catalog: the locations.
@@ -91,7 +91,7 @@ class Snapshot:
 
 
 def save_snapshot(snapshot: Snapshot, directory: str | os.PathLike[str]) -> None:
-    """Write a snapshot; readers see the old one or the new one, also after a power cut.
+    """Write a snapshot. Readers see the old or the new one, even after a power cut.
 
     Raises:
         SnapshotError: the directory holds something else, or cannot be written.
@@ -112,7 +112,7 @@ def save_snapshot(snapshot: Snapshot, directory: str | os.PathLike[str]) -> None
 
 
 def _foreign(folder: Path) -> str | None:
-    """The name of something that a save must not write beside or over, or None."""
+    """Return the name of a file that does not belong to a snapshot, or None."""
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     others = [name for name in names if name != MANIFEST and not _OURS.fullmatch(name)]
     if MANIFEST not in names:
@@ -203,7 +203,7 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
 
 
 def _plain_site(site: SharedSettings, hours: Interner[BusinessHours]) -> dict[str, Any]:
-    """A site as JSON; its hours, if it has any, as their number."""
+    """Return shared settings as JSON, with the number of their hours."""
     plain: dict[str, Any] = {"timezone": site.timezone, "threshold": site.threshold}
     if site.hours is not None:
         plain["hours"] = hours.add(site.hours)
@@ -220,7 +220,7 @@ def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
 
 
 def _store(folder: Path, name: str, suffix: str, write: Callable[[Any], object]) -> dict[str, Any]:
-    """Write one file under the name of its own hash; returns its entry in the manifest."""
+    """Write one file, named by its hash; return its entry in the manifest."""
     writing = folder / f".writing-{secrets.token_hex(8)}"
     if suffix == "faiss":
         write(writing)
@@ -259,7 +259,7 @@ def _digest(manifest: dict[str, Any]) -> str:
 
 
 class _VanishedError(SnapshotError):
-    """A file that the manifest names is not there, or not any more."""
+    """A file that the manifest names is missing."""
 
 
 def load_snapshot(directory: str | os.PathLike[str]) -> Snapshot:
@@ -404,7 +404,7 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
 
 
 def _permuted(order: npt.NDArray[np.int64]) -> int:
-    """``n`` if the array is a permutation of ``range(n)``, else -1."""
+    """Return ``n`` if the array is a permutation of ``range(n)``, else -1."""
     n = len(order)
     if n and (int(order.min()) < 0 or int(order.max()) >= n):
         return -1
@@ -422,7 +422,7 @@ _NPY_LONGEST = 128
 
 
 def _map(path: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    """An array file, mapped.
+    """Map an array file into memory.
 
     The header is read by a pattern of the one form that is written: numpy's own reader parses it
     as Python, which several threads must not do at a time (CPython 3.11, ast recursion depth).

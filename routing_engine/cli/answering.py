@@ -1,4 +1,4 @@
-"""Decisions on the terminal, and the session of a repl."""
+"""Show decisions on the terminal; the sessions of ``repl`` and ``call``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["CallSession", "Session", "show_decision", "typed_lines"]
 
 
 def show_decision(engine: RoutingEngine, decision: Decision, *, explain: bool) -> None:
-    """Print a decision as one line, and below it why, and how every rule scored, on request."""
+    """Print a decision on one line; on request also its reason and the score of every rule."""
     rule = decision.rule
     fields = (
         decision.outcome.value,
@@ -71,7 +71,7 @@ def _explain(engine: RoutingEngine, decision: Decision) -> None:
 
 
 def typed_lines(prompt: Callable[[], str]) -> Iterator[str]:
-    """Lines of stdin that are not blank, with a prompt where a person types them."""
+    """Yield lines of stdin that are not blank, with a prompt on a terminal."""
     if not sys.stdin.isatty():
         yield from filter(None, map(str.strip, sys.stdin))
         return
@@ -90,7 +90,7 @@ def typed_lines(prompt: Callable[[], str]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Session:
-    """What a repl remembers from line to line."""
+    """State of a repl from line to line."""
 
     engine: RoutingEngine
     location: str
@@ -107,7 +107,7 @@ class Session:
             typer.echo(f"  ask: {plain(decision.question)}")
 
     def obey(self, name: str = "", rest: str = "") -> bool:
-        """Carry out one command; whether to go on."""
+        """Carry out one command; return whether to go on."""
         if name in ("quit", "q", "exit"):
             return False
         if name == "location" and rest:
@@ -135,7 +135,7 @@ CALL_COMMANDS = (
 
 @dataclass(slots=True)
 class CallSession:
-    """A call that is played in a terminal, or from a script.
+    """A call played in a terminal or from a script.
 
     Attributes:
         engine: that decides.
@@ -157,11 +157,11 @@ class CallSession:
 
     @property
     def handoff(self) -> Handoff | None:
-        """What the person who was dialled last gets, as the call stands now."""
+        """Return the handoff to the person who was dialled last."""
         return None if self.dialled is None else self.call.handoff(self.dialled)
 
     def play(self, line: str) -> bool:
-        """One line: the caller's words, a command or a comment; whether to go on.
+        """Play one line: the caller's words, a command or a comment; return whether to go on.
 
         Raises:
             InvalidValueError: no such command, or not now.
@@ -239,7 +239,7 @@ class CallSession:
             typer.echo(f"  ask for: {plain(', '.join(decision.missing))}")
 
     def show_handoff(self) -> None:
-        """Print what the person who was dialled last gets, if anybody was."""
+        """Print the handoff to the person who was dialled last, if anybody was."""
         handoff = self.handoff
         if handoff is not None:
             typer.echo("\nhandoff")

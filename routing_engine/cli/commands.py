@@ -1,4 +1,4 @@
-"""The command line. Whatever is heavy is imported by the command that needs it."""
+"""The command line. Heavy modules are imported by the commands that need them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first look: the sample sheet, a dozen callers, one table."""
+"""The demo: the sample sheet, a dozen callers, one table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CALLS: tuple[tuple[str, str], ...] = (
     ("store-0042", "do you know a good pizza place around here"),
     ("store-0107", "🤷"),
 )
-"""Location and what the caller said, for the sample sheet."""
+"""Location and words of each caller of the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ class Answer:
 
 
 def source_folders() -> tuple[Path, ...]:
-    """Where the source repository may be: the current folder, and the one around this package."""
+    """Folders where the source repository may be: the current one, and the package's parent."""
     return Path.cwd(), Path(__file__).resolve().parents[2]
 
 
 def find_sheet() -> Path | None:
-    """The sample sheet, or None where the source repository is not at hand."""
+    """Find the sample sheet; None without the source repository."""
     if SAMPLE.is_file():
         return SAMPLE
     candidates = (folder / SAMPLE for folder in source_folders())
@@ -72,7 +72,7 @@ def find_sheet() -> Path | None:
 
 
 def answers(engine: RoutingEngine, calls: Iterable[tuple[str, str]] = CALLS) -> Iterator[Answer]:
-    """Route each call; one at a location that the engine lacks goes to one that it has."""
+    """Route each call; an unknown location is replaced by one that the engine has."""
     location_ids = engine.location_ids()
     if not location_ids:
         return
@@ -88,7 +88,7 @@ def answers(engine: RoutingEngine, calls: Iterable[tuple[str, str]] = CALLS) -> 
 
 
 def table(found: Iterable[Answer], *, width: int) -> Table:
-    """The answers as a table of at most this many columns of the terminal."""
+    """Format the answers as a table, at most this many characters wide."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""What commands work on: sheets, snapshots, encoders and engines, opened with a word about it."""
+"""Open the sheets, snapshots, encoders and engines of commands, reporting progress."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MAX_SUGGESTED_FROM = 20_000
-"""Locations among which a mistyped id is looked for; more would take longer than a second."""
+"""Most locations searched for ids like a mistyped one; more would take over a second."""
 
 
 def open_sheet(
@@ -41,7 +41,7 @@ def open_sheet(
     skip_errors: bool,
     settings: SheetSettings | None = None,
 ) -> Sheet:
-    """Read a sheet, saying how far it is.
+    """Read a sheet, showing progress.
 
     Raises:
         SheetError: it has errors, and they are not to be skipped.
@@ -70,7 +70,7 @@ def open_sheet(
 
 
 def check_target(directory: Path) -> None:
-    """Refuse now what saving would refuse after minutes of embedding."""
+    """Refuse a target before minutes of embedding, not after them."""
     from routing_engine.catalog.snapshot import MANIFEST
 
     if not directory.is_dir() or (directory / MANIFEST).exists():
@@ -84,7 +84,7 @@ def check_target(directory: Path) -> None:
 
 
 def timed_encoder(name: str) -> tuple[Encoder, float]:
-    """The encoder of this name, and how many seconds loading it took."""
+    """Load an encoder by name; also return how many seconds that took."""
     from routing_engine.encoders import encoder_named
 
     started_s = time.perf_counter()
@@ -96,7 +96,7 @@ def timed_encoder(name: str) -> tuple[Encoder, float]:
 
 
 def wording(columns: LocationColumns, encoder: str) -> LintReport:
-    """What is wrong with the wording of rules.
+    """Measure the wording of rules.
 
     Raises:
         EncoderError, MissingExtraError: the encoder cannot be loaded, or failed.
@@ -109,7 +109,7 @@ def wording(columns: LocationColumns, encoder: str) -> LintReport:
 
 
 def compiled_encoder(name: str) -> CompiledEncoder:
-    """The compiled encoder of a model, compiled now if it has not been; no falling back."""
+    """Open the compiled encoder of a model, compiling it if needed; without fallback."""
     from routing_engine.encoders import CompiledEncoder
 
     with working("loading the encoder") as show:
@@ -119,7 +119,7 @@ def compiled_encoder(name: str) -> CompiledEncoder:
 def built(
     columns: LocationColumns, directory: Path, encoder: Encoder, max_removed: float = 1.0
 ) -> tuple[RoutingEngine, bool]:
-    """An engine for these locations, on top of the snapshot there; and whether it is another.
+    """Build an engine, reusing a snapshot; also return whether anything changed.
 
     Ends the command where more than a share ``max_removed`` of the locations would go.
     """
@@ -145,7 +145,7 @@ def built(
 def _check_removed(
     directory: Path, old: LocationColumns, new: LocationColumns, max_removed: float
 ) -> None:
-    """Say how many locations go, and stop where it is more than was meant."""
+    """Report how many locations would be removed, and stop if that is too many."""
     n_removed = len(set(old.ids) - set(new.ids))
     if n_removed > max_removed * len(old):
         fail(
@@ -159,7 +159,7 @@ def _check_removed(
 
 
 def open_columns(directory: Path) -> LocationColumns:
-    """The locations of a snapshot; no encoder is loaded."""
+    """Read the locations of a snapshot, without loading an encoder."""
     from routing_engine.catalog.snapshot import load_snapshot
 
     with working(f"opening {directory}"):
@@ -169,7 +169,7 @@ def open_columns(directory: Path) -> LocationColumns:
 def open_engine(
     directory: Path, encoder: str, location_id: str, *, reembed: bool = False
 ) -> RoutingEngine:
-    """The engine of a snapshot; the location is looked up before the encoder is loaded.
+    """Load the engine of a snapshot; look the location up before loading the encoder.
 
     Args:
         directory: of the snapshot.
@@ -196,7 +196,7 @@ def open_source(
     *,
     reembed: bool = False,
 ) -> RoutingEngine:
-    """The engine of a snapshot or of a sheet.
+    """Open the engine of a snapshot or a sheet.
 
     Args:
         source: a snapshot's directory, or a sheet.
@@ -225,7 +225,7 @@ def _model(encoder: str | Encoder) -> Encoder:
 def _opened(
     directory: Path, snapshot: Snapshot, encoder: str | Encoder, reembed: bool
 ) -> RoutingEngine:
-    """The engine of a snapshot that can be opened.
+    """Load the engine of a snapshot.
 
     Raises:
         SnapshotError: it was imported with another encoder, and is not to be embedded again.
@@ -249,7 +249,7 @@ def _opened(
 
 
 def no_location(location_id: str, columns: LocationColumns) -> str:
-    """What to say about a location that is not there, with ids that look like it."""
+    """Return the error for an unknown location, with similar ids."""
     from difflib import get_close_matches
 
     message = f"there is no location {location_id!r}"

@@ -68,7 +68,7 @@ app = typer.Typer(
 
 
 class Layout(StrEnum):
-    """How a sheet is laid out."""
+    """Layout of a sheet."""
 
     LONG = "long"
     WIDE = "wide"

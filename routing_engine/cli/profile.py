@@ -1,4 +1,4 @@
-"""How a sheet is read: options of the command line, and the profile that remembers them."""
+"""Options for reading a sheet, and the profile file that stores them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES = frozenset(("map", "pbx", "timezone", "allow", "countries"))
 
 @dataclass(frozen=True, slots=True)
 class SheetSettings:
-    """What :func:`read_sheet` is told beside region and template."""
+    """Arguments of :func:`read_sheet`, other than region and template."""
 
     columns: dict[str, str] = field(default_factory=dict)
     pbx: str | None = None
@@ -35,7 +35,7 @@ def settings_of(
     allow: Sequence[str] = (),
     countries: str | None = None,
 ) -> SheetSettings:
-    """Put options and a profile together; an option wins, and is kept in the profile.
+    """Merge options into a profile; an option wins, and is stored in the profile.
 
     Args:
         profile: a JSON file with the keys map, pbx, timezone, allow and countries. It is written

@@ -170,7 +170,7 @@ def backtest(
 
 
 def _check_plot(plot: Path | None) -> None:
-    """Fail before the work, not after it, where there is no matplotlib."""
+    """Fail before the work, not after it, if matplotlib is missing."""
     if plot is not None:
         from routing_engine.quality.plots import new_figure
 

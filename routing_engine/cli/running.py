@@ -1,4 +1,4 @@
-"""Commands that run something else: the demo, the server, a compilation, the benchmarks."""
+"""Commands that run the demo, the server, the compiler and the benchmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``suggest``: proposed examples for the rules of a sheet or snapshot."""
+"""``suggest``: propose examples for the rules of a sheet or snapshot."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ _Found = dict[_Key, tuple[list[str], "Suggestions"]]
 
 
 def _key(location: Location) -> _Key:
-    """What proposals depend on: locations of one brand share them."""
+    """Key of what proposals depend on: locations of one brand share it."""
     from routing_engine.model.rules import RuleText
 
     fields = set(RuleText.model_fields)

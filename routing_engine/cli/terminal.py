@@ -1,4 +1,4 @@
-"""What all commands share: output that is safe to look at, errors and exit codes."""
+"""What all commands share: safe terminal output, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 
 class ExitCode(IntEnum):
-    """What the process answers; the package's docstring explains them."""
+    """Exit codes; the package's docstring explains them."""
 
     OK = 0
     DIFFERS = 1
@@ -88,12 +88,12 @@ _UNPRINTABLE = re.compile(
 
 
 def plain(text: str) -> str:
-    """One line of text that is safe to print: what is not printable becomes ``\ufffd``."""
+    """Make text safe to print on one line: unprintable characters become ``\ufffd``."""
     return _UNPRINTABLE.sub("\ufffd", text).replace("\n", " ")
 
 
 def printable(text: Text) -> Text:
-    """The same styled text, safe to print; line breaks stay."""
+    """Make styled text safe to print; line breaks stay."""
     safe = text.copy()
     # One character for one, so that styles stay where they are.
     safe.plain = _UNPRINTABLE.sub("\ufffd", safe.plain)
@@ -101,21 +101,21 @@ def printable(text: Text) -> Text:
 
 
 def stdout() -> Console:
-    """Where results go. Strings are printed as they are, never as markup."""
+    """Return the console for results. Strings are printed as they are, never as markup."""
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False)
 
 
 def stderr() -> Console:
-    """Where errors, notes and progress go."""
+    """Return the console for errors, notes and progress."""
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def show(renderable: RenderableType, *, console: Console | None = None) -> None:
-    """Print a report; its lines are wrapped only where a person looks at them."""
+    """Print a report; lines are wrapped only on a terminal."""
     from rich.text import Text
 
     target = stdout() if console is None else console
@@ -133,7 +133,7 @@ def emit_json(value: Any) -> None:
 
 
 def note(message: str, *, style: str = "dim") -> None:
-    """Say something beside the result, on stderr."""
+    """Print a note on stderr."""
     stderr().print(message, style=style, soft_wrap=True)
 
 
@@ -153,7 +153,7 @@ def complain(message: str) -> None:
 
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Callable[[str], None]]:
-    """Show on stderr that something takes time, if anybody is looking.
+    """Show a spinner on stderr, if that is a terminal.
 
     Yields:
         A function that changes what is shown.
@@ -169,7 +169,7 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what a command raises into one message on stderr and an exit code."""
+    """Turn exceptions of a command into one message on stderr and an exit code."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -199,7 +199,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def exit_code(error: RoutingError) -> ExitCode:
-    """The exit code that belongs to an error."""
+    """Return the exit code of an error."""
     for kind, code in _EXIT_CODES:
         if isinstance(error, kind):
             return code
@@ -212,6 +212,6 @@ def _trace() -> None:
 
 
 def _close_stdout() -> None:
-    """Point stdout at nothing, or the interpreter complains when it flushes it at exit."""
+    """Redirect a broken stdout to null, so that the flush at exit does not fail."""
     with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""From confidences to a decision.
+"""Score an utterance, and decide.
 
 Internal: may change in any release. Use what ``routing_engine`` exports.
 """

@@ -1,4 +1,4 @@
-"""Build the states of an engine: a first one, a whole new one, or one with a few changes."""
+"""Build the states of an engine: the first, a replacement, or one with some changes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from routing_engine.matching.scoring import least_confidence
 __all__ = ["MAX_CHANGED", "StateBuilder", "removed_ids"]
 
 MAX_CHANGED = 1000
-"""Locations changed by ``RoutingEngine.apply`` that are held beside the catalog."""
+"""Most locations changed by ``RoutingEngine.apply`` before they are merged."""
 
 
 def removed_ids(remove: Iterable[str], changes: LocationColumns) -> set[str]:
-    """Check the ids of locations that are to be taken out, and return them.
+    """Check the ids of locations to remove, and return them.
 
     Args:
         remove: the ids.
@@ -43,7 +43,7 @@ def removed_ids(remove: Iterable[str], changes: LocationColumns) -> set[str]:
 
 
 class StateBuilder:
-    """Builds the states of one engine. Not thread-safe: one writer at a time.
+    """Build the states of one engine. Not thread-safe: one writer at a time.
 
     Args:
         options: of the engine.
@@ -69,7 +69,7 @@ class StateBuilder:
         background: Background | None = None,
         progress: bool = False,
     ) -> State:
-        """Build a catalog of its own.
+        """Build the first state, from locations.
 
         Args:
             columns: the locations.
@@ -83,22 +83,22 @@ class StateBuilder:
         return self._whole(part, version)
 
     def replaced(self, state: State, columns: LocationColumns, *, progress: bool) -> State:
-        """Build the next version, of other locations; rules of the present one are reused."""
+        """Build the next version from other locations, reusing embedded rules."""
         embedded = self._embedded_rules(state)
         return self.build(columns, state.version + 1, embedded=embedded, progress=progress)
 
     def opened(self, catalog: Catalog, profiles: Profiles) -> State:
-        """Take over a catalog that was built before with the same encoder and parameters."""
+        """Build a state from a catalog that was built with the same encoder and parameters."""
         return self._whole(
             Part(catalog, profiles, self._settings(catalog.columns)), catalog.version
         )
 
     def merged(self, state: State) -> State:
-        """Build the changes of a state into its base: the same locations and version."""
+        """Merge the changes of a state into its base: same locations, same version."""
         return self.build(state.columns(), state.version, embedded=self._embedded_rules(state))
 
     def applied(self, state: State, columns: LocationColumns, removed: set[str]) -> State:
-        """Build the next version, in which some locations are changed, added or removed.
+        """Build the next version with some locations changed, added or removed.
 
         Args:
             state: the present version.
@@ -140,7 +140,7 @@ class StateBuilder:
         return State(version, part, None, frozenset(), ScoreCache(self._options.cache_size))
 
     def _embedded_rules(self, state: State) -> EmbeddedRules:
-        """Rules that need not be embedded again; those of the base are looked up once."""
+        """Return embedded rules to reuse; those of the base are looked up once."""
         if self._embedded[0] is not state.base:
             self._embedded = state.base, state.base.embedded_rules()
         embedded = self._embedded[1]

@@ -20,7 +20,7 @@ Kept = TypeVar("Kept")
 
 
 class ScoreCache(Generic[Kept]):
-    """The scores of one catalog version that were asked for last. Thread-safe.
+    """Cache of the last used scores of one catalog version. Thread-safe.
 
     Scores depend on the location and the words alone. Hours, verification, confirmation and a
     call's terms are asked for at the gates, which run anew for every decision.
@@ -44,7 +44,7 @@ class ScoreCache(Generic[Kept]):
 
     @staticmethod
     def key(location: int, *, is_changed: bool, embedded: str, said: str) -> bytes:
-        """Hash what scores depend on: 16 bytes, from which no word can be had back.
+        """Hash what scores depend on to 16 bytes, from which no word can be recovered.
 
         Every field but the last is written with its length, so that no two questions share the
         bytes that are hashed, whatever characters they hold.
@@ -65,7 +65,7 @@ class ScoreCache(Generic[Kept]):
         return digest.digest()
 
     def get(self, key: bytes) -> Kept | None:
-        """Return the scores kept under a key, or None."""
+        """Return the cached scores of a key, or None."""
         with self._lock:
             scored = self._scores.get(key)
             if scored is not None:
@@ -73,7 +73,7 @@ class ScoreCache(Generic[Kept]):
             return scored
 
     def put(self, key: bytes, scored: Kept) -> None:
-        """Keep scores under a key; the ones not asked for longest make room."""
+        """Cache scores under a key; the least recently used ones are dropped."""
         with self._lock:
             self._scores[key] = scored
             if len(self._scores) > self.size:

@@ -1,4 +1,4 @@
-"""From scores to a decision: the one place where outcomes are made.
+"""Turn scores into a decision: the one place where outcomes are chosen.
 
 Pure: no clock, no I/O, no globals. What counts comes in as arguments: the scores, what the caller
 has verified and confirmed, the terms of the call, the moment.
@@ -32,19 +32,19 @@ __all__ = [
 MORE_LIKELY_THAN_NOT = 0.5
 
 FAILURES = frozenset((Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED))
-"""Reasons that nothing was scored, at any hour: a rule might have taken the call."""
+"""Reasons why nothing was scored although a rule might have matched."""
 
 _UNMATCHED = (Outcome.DEFAULT, Outcome.CLOSED)
 
 Verified = bool | Collection[str]
-"""Whether the caller's identity is verified, by whatever means; or by which methods it is."""
+"""Whether the caller is verified by any method; or the methods by which they are."""
 
 Confirmed = bool | Mapping[str, bool]
-"""Whether the caller has said yes to a transfer; or what they said, by the label of the rule."""
+"""Whether the caller agreed to a transfer; or their answers by the rule's label."""
 
 
 class Verdict(NamedTuple):
-    """What was decided about the rules of one location.
+    """The result of the gates on the rules of one location.
 
     Attributes:
         outcome, reason: as in :class:`~routing_engine.model.decisions.Decision`.
@@ -61,7 +61,7 @@ class Verdict(NamedTuple):
 
 
 class CallTerms(NamedTuple):
-    """What a live call asks of a decision, besides what the caller has verified and confirmed.
+    """Terms of a live call's decision, other than verification and confirmation.
 
     In a call a person is needed only where a rule takes the caller, or the caller, or the agent,
     wants one: otherwise the decision is ``CONTAIN``.
@@ -253,7 +253,7 @@ def default(
     terms: CallTerms | None = None,
     serial: int = 0,
 ) -> Decision:
-    """Decide for a caller whom no rule takes: where they go at this hour.
+    """Decide for an unmatched caller: where they go at this hour.
 
     Args:
         entry: the location.
@@ -272,7 +272,7 @@ def default(
 def next_in_line(
     entry: CatalogEntry, rule: ContextRule | None, now: datetime, terms: CallTerms
 ) -> Decision:
-    """Decide whom to try next, once a transfer of a call has failed.
+    """Decide whom to try after a transfer has failed.
 
     Args:
         entry: the location.
@@ -303,7 +303,7 @@ def _verdict(
     confirmed: Confirmed,
     terms: CallTerms | None,
 ) -> Verdict:
-    """What the rules come to; no rule where none was scored."""
+    """Run the gates on scored rules; the verdict has no rule if nothing was scored."""
     if scored.reason is not None:
         if opening.is_now:
             return Verdict(Outcome.DEFAULT, scored.reason, None, None, None)
@@ -333,7 +333,7 @@ def _verdict(
 def _unmatched(
     entry: CatalogEntry, opening: Opening, reason: Reason
 ) -> tuple[Outcome, Reason, Destination | None]:
-    """Where a caller goes whom no rule takes: the default, at this hour, or nowhere."""
+    """Return where an unmatched caller goes: the default, after hours, or nowhere."""
     destination = entry.unmatched(is_open_now=opening.is_now)
     if destination is None:
         return Outcome.CLOSED, reason, None
@@ -349,7 +349,7 @@ def _of_the_call(
     destination: Destination | None,
     wish: Reason | None,
 ) -> tuple[Outcome, Reason]:
-    """Whether a caller whom no rule takes is to have a person, or stays with the agent."""
+    """Decide whether an unmatched caller of a call gets a person or stays with the agent."""
     if reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
         return outcome, reason
     if reason is Reason.DESTINATION_REFUSED:
@@ -368,7 +368,7 @@ def _give_up(
     terms: CallTerms,
     concerns: ContextRule | None = None,
 ) -> Decision:
-    """The default for a caller of a call, whatever the rules say."""
+    """Send a caller of a call to the default, whatever the rules say."""
     outcome, reason, destination = _unmatched(entry, opening, reason)
     if _is_in_vain(destination, terms):
         return _nobody(entry, None, terms)
@@ -380,7 +380,7 @@ def _give_up(
 def _nobody(
     entry: CatalogEntry, rule: ContextRule | None, terms: CallTerms, *, is_chain: bool = False
 ) -> Decision:
-    """Back to the agent: whoever could be dialled was, in vain."""
+    """Return the call to the agent: nobody who could be dialled has answered."""
     return Decision(
         Outcome.CONTAIN,
         Reason.NOBODY_ANSWERED,
@@ -397,7 +397,7 @@ def _nobody(
 def _next(
     entry: CatalogEntry, rule: ContextRule | None, opening: Opening, terms: CallTerms
 ) -> Decision:
-    """The first of a chain that was not dialled yet; the agent, where all were."""
+    """Choose the first destination not yet dialled; the agent if all were."""
     usual_s, tried = terms.facts.ring_timeout_s, terms.facts.tried
     chain: list[tuple[Destination, int]] = []
     for position, destination in enumerate(() if rule is None else rule.chain):
@@ -437,7 +437,7 @@ def _plain(
     serial: int,
     concerns: ContextRule | None = None,
 ) -> Decision:
-    """A decision that no scores are behind."""
+    """Build a decision without scores."""
     return Decision(
         outcome,
         reason,
@@ -457,7 +457,7 @@ def _allowed(entry: CatalogEntry, destination: Destination | None) -> Destinatio
 
 
 def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
-    """Whether a destination was dialled before, and is not being dialled now."""
+    """Whether a destination was dialled before without success."""
     if destination is None or not terms.facts.tried:
         return False
     # Who goes on talking while it rings, or before, is still on the way to that number.
@@ -466,7 +466,7 @@ def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
 
 
 def _odds(scored: Scored) -> float:
-    """The odds of the best rule."""
+    """Return the odds of the best rule."""
     top = max(scored.confidences)
     return top / max(1.0 - top, 1e-9)
 
@@ -486,7 +486,7 @@ def _is_confirmed(rule: RuleText, confirmed: Confirmed) -> bool:
 def _question(
     outcome: Outcome, number: int | None, rival: int | None, rules: Sequence[RuleText]
 ) -> str | None:
-    """What the agent may ask."""
+    """Return the question that the agent may ask, or None."""
     if outcome is Outcome.CLARIFY and number is not None and rival is not None:
         return f"Is this about {rules[number].label} or {rules[rival].label}?"
     if outcome is Outcome.CONFIRM and number is not None:
@@ -495,7 +495,7 @@ def _question(
 
 
 def _applies(rule: RuleText, *, open_now: bool) -> bool:
-    """Whether a rule is for the hour it is."""
+    """Whether a rule applies at this hour."""
     if rule.hours is None:
         return open_now or rule.action == "contain"
     return rule.hours == "always" or (rule.hours == "open") is open_now
@@ -509,7 +509,7 @@ def _rival(
     margin: float,
     least: float,
 ) -> int | None:
-    """The most confident other rule that leads elsewhere and is too close to the best.
+    """Find the most confident rule with another destination that is too close to the best.
 
     It is closer than ``margin``, and the two together are confident enough, and more likely meant
     than not.

@@ -14,7 +14,7 @@ __all__ = ["EngineOptions"]
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """What an engine is made with, besides its locations.
+    """Options of an engine, apart from its locations.
 
     Attributes:
         encoder: embeds rules and utterances.

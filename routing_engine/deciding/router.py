@@ -1,4 +1,4 @@
-"""Score an utterance with the encoder, then gate it at the moment that counts.
+"""Score an utterance with the encoder, then apply the gates at the given time.
 
 What fails on the way never drops a call: the answer is then the location's default.
 """
@@ -39,7 +39,7 @@ Embed = Callable[[Sequence[str]], Mapping[str, npt.NDArray[np.float32] | Excepti
 
 
 class Router:
-    """Scores and gates by any state of one engine. Thread-safe.
+    """Score and gate by any state of one engine. Thread-safe.
 
     Args:
         options: of the engine.
@@ -85,7 +85,7 @@ class Router:
     def score_turn(
         self, state: State, location_id: str, utterance: str, history: Sequence[tuple[str, str]]
     ) -> Scored:
-        """Score a turn of a call by the conversation, and beside it by its own words alone.
+        """Score a turn of a call twice: by the whole conversation, and by its words alone.
 
         One call of the encoder, of at most two texts.
 
@@ -211,7 +211,7 @@ class Router:
     def _question(
         self, state: State, location_id: str, utterance: str, history: History = ()
     ) -> Scored | Question:
-        """All that comes before encoding; scores where nothing need be encoded."""
+        """Prepare an utterance for encoding; return scores if nothing need be encoded."""
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         entry, part = state.entry(location_id)
@@ -251,7 +251,7 @@ class Router:
         return scored
 
     def _vectors(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32] | Exception]:
-        """The vector of each text, or what went wrong with that one."""
+        """Return the vector of each text, or its error."""
         try:
             return dict(zip(texts, encode_distinct(self._encoder, texts), strict=True))
         except Exception as error:  # noqa: BLE001  a call must not be dropped
@@ -261,7 +261,7 @@ class Router:
 
 
 class CallRouter:
-    """A router as a call asks it: by one version of the catalog, or always by the newest.
+    """A router for one call: fixed to a catalog version, or always on the newest.
 
     Args:
         router: that scores and gates.
@@ -278,7 +278,7 @@ class CallRouter:
 
     @property
     def catalog_version(self) -> int:
-        """Version of the catalog that answers."""
+        """Version of the catalog in use."""
         return self._state().version
 
     def location(self, location_id: str) -> Location:
@@ -286,7 +286,7 @@ class CallRouter:
         return self._state().location(location_id)
 
     def location_name(self, location_id: str) -> str:
-        """Return the name of a location; empty where it has none.
+        """Return the name of a location; empty if it has none.
 
         Raises:
             UnknownLocationError: no such location.
@@ -298,7 +298,7 @@ class CallRouter:
         return part.catalog.columns.names[i]
 
     def rule(self, location_id: str, label: str) -> ContextRule | None:
-        """Return a location's rule of this label; None where it, or the location, is not there."""
+        """Return a location's rule by its label; None if there is no such rule or location."""
         part, i = self._state().find(location_id)
         if i < 0:
             return None
@@ -307,7 +307,7 @@ class CallRouter:
         return None if number is None else part.catalog.columns.rule(i, number)
 
     def is_current(self, scored: Scored) -> bool:
-        """Whether scores are of the version that answers now."""
+        """Whether scores come from the catalog version in use."""
         return scored.entry.version == self._state().version
 
     def score(self, location_id: str, utterance: str, history: Sequence[tuple[str, str]]) -> Scored:
@@ -334,7 +334,7 @@ class CallRouter:
 
 
 def _failed(entry: CatalogEntry, error: Exception) -> Scored:
-    """No scores, because of an error."""
+    """Return empty scores with the reason for an error."""
     if isinstance(error, OverloadedError):
         reason = Reason.OVERLOADED
     elif isinstance(error, DeadlineExceededError):

@@ -1,4 +1,4 @@
-"""Score an utterance against the rules of a location: what the gates decide on, and no more.
+"""Score an utterance against the rules of a location, as input to the gates.
 
 A :class:`Scored` depends on the location, the words and the conversation before them, and on
 nothing else: not on the hour, nor on what the caller has verified or confirmed. So it is computed
@@ -28,7 +28,7 @@ from routing_engine.text.history import drop_denials, summarise_history
 __all__ = ["MAX_UTTERANCE_LENGTH", "Question", "Scored", "read", "score_vector", "text_to_embed"]
 
 MAX_UTTERANCE_LENGTH = 2000
-"""Characters of an utterance that are read; the default encoder sees about the first 1,000."""
+"""Most characters of an utterance that are read; the default encoder sees about 1,000."""
 
 
 class Question(NamedTuple):
@@ -52,7 +52,7 @@ class Question(NamedTuple):
 
 
 class Scored:
-    """The rules of a location, scored against an utterance. Immutable, as seen from outside.
+    """The rules of a location, scored against an utterance. Immutable from outside.
 
     It is the evidence of every decision that is made from it, see
     :class:`~routing_engine.model.decisions.Evidence`.
@@ -106,7 +106,7 @@ class Scored:
         self._last_rule: tuple[int, ContextRule] | None = None
 
     def choosing(self, label: str) -> Scored:
-        """Return the same scores, with certainty for the rule that the caller has named."""
+        """Return these scores with certainty for the rule that the caller named."""
         confidences = [float(rule.label == label) for rule in self.rules]
         return Scored(
             self.entry,
@@ -120,7 +120,7 @@ class Scored:
         )
 
     def beside(self, alone: Scored) -> Scored:
-        """Return the same scores of a conversation, with those of its last turn alone."""
+        """Return these scores of a conversation, with those of its last turn alone attached."""
         return Scored(
             self.entry,
             self.reason,
@@ -150,7 +150,7 @@ class Scored:
         return last[1]
 
     def unmatched(self, *, is_open_now: bool) -> Destination | None:
-        """Return where a caller goes whom no rule takes; None for nowhere."""
+        """Return where an unmatched caller goes; None for nowhere."""
         return self.entry.unmatched(is_open_now=is_open_now)
 
     def may_dial(self, destination: Destination) -> bool:
@@ -204,7 +204,7 @@ class Scored:
         )  # fmt: skip
 
     def _nearest(self) -> list[float]:
-        """Cosine of each rule's nearest text, ``(n_rules,)``."""
+        """Compute the cosine of each rule's nearest text, ``(n_rules,)``."""
         if self._similarities is None or self._layout is None or self._utterance is None:
             return []
         nearest: list[float] = scoring.rule_similarities(
@@ -252,7 +252,7 @@ def score_vector(
 
 
 def read(utterance: str) -> str | None:
-    """Return the part of an utterance that is read, or None where it has no letter or digit."""
+    """Return the part of an utterance that is read, or None if it has no letter or digit."""
     said = utterance[:MAX_UTTERANCE_LENGTH].strip()
     if not any(map(str.isalnum, said)):
         return None
@@ -264,7 +264,7 @@ def read(utterance: str) -> str | None:
 
 
 def text_to_embed(said: str, history: Iterable[tuple[str, str]]) -> str:
-    """Return the text that stands for what a caller means by now.
+    """Return the text to embed: the utterance, or a summary of the conversation.
 
     Args:
         said: the utterance as it is read.

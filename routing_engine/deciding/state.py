@@ -1,4 +1,4 @@
-"""What one catalog version answers from, behind one reference."""
+"""State of one catalog version, behind one reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["OPEN", "CatalogEntry", "GateSettings", "Opening", "Part", "State"]
 
 
 class Opening(NamedTuple):
-    """Whether a location is open, and where it is not, when it opens."""
+    """Whether a location is open, and if not, when it opens."""
 
     is_now: bool
     next: datetime | None
@@ -29,7 +29,7 @@ OPEN = Opening(True, None)
 
 
 class GateSettings(NamedTuple):
-    """The engine's options that the gates read.
+    """Options of the engine that the gates use.
 
     Attributes:
         policy: margin, and what to do about ambiguity.
@@ -45,7 +45,7 @@ class GateSettings(NamedTuple):
 
 
 class CatalogEntry(NamedTuple):
-    """One location, as one catalog version has it.
+    """One location in one catalog version.
 
     Attributes:
         catalog: that holds it.
@@ -81,7 +81,7 @@ class CatalogEntry(NamedTuple):
         return Opening(False, next_opening(hours, now))
 
     def unmatched(self, *, is_open_now: bool) -> Destination | None:
-        """Return where a caller goes whom no rule takes; None for nowhere."""
+        """Return where an unmatched caller goes; None for nowhere."""
         if self.number < 0:
             return self.settings.default_destination
         catalog = self.catalog
@@ -101,7 +101,7 @@ class CatalogEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Locations of one build: all of them, or those that were changed since.
+    """Locations of one build: all, or those changed since.
 
     Attributes:
         catalog: the locations.
@@ -114,13 +114,13 @@ class Part:
     settings: GateSettings
 
     def embedded_rules(self) -> EmbeddedRules:
-        """Return its rules, to be used again."""
+        """Return the embedded rules, for reuse."""
         return EmbeddedRules((self.catalog.profiles, self.profiles))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """All that one catalog version needs, behind one reference.
+    """Everything one catalog version needs, behind one reference.
 
     Attributes:
         version: catalog version.
@@ -142,7 +142,7 @@ class State:
         return len(self.base.catalog) - len(self.gone) + n_changed
 
     def find(self, location_id: str) -> tuple[Part, int]:
-        """Return the part that a location is in and its number there; -1 where there is none."""
+        """Return the part that holds a location, and its number there; -1 if there is none."""
         if self.changed is not None:
             i = self.changed.catalog.find(location_id)
             if i >= 0:
@@ -164,7 +164,7 @@ class State:
         return CatalogEntry(part.catalog, i, location_id, self.version, part.settings), part
 
     def location(self, location_id: str) -> Location:
-        """Return one location, as it was given.
+        """Return one location as a model.
 
         Raises:
             UnknownLocationError: no such location.
@@ -175,7 +175,7 @@ class State:
         return part.catalog.columns.location(i)
 
     def labels(self, location_id: str) -> frozenset[str] | None:
-        """Return the labels of a location's rules; None where there is no such location."""
+        """Return the labels of a location's rules; None if there is no such location."""
         part, i = self.find(location_id)
         if i < 0:
             return None
@@ -183,7 +183,7 @@ class State:
         return frozenset(rule.label for rule in rules)
 
     def columns(self) -> LocationColumns:
-        """Return all locations as arrays; merged where there are changes."""
+        """Return all locations as arrays, changes merged."""
         base = self.base.catalog.columns
         if self.changed is None and not self.gone:
             return base

@@ -1,4 +1,4 @@
-"""Texts to unit vectors: a structural protocol, the real encoder, and a fake for tests.
+"""Encode texts as unit vectors: the protocol, the real encoders, and a fake for tests.
 
 Internal: may change in any release. Use what ``routing_engine`` exports.
 """

@@ -1,4 +1,4 @@
-"""What callers in general say: the model that a rule's own text is compared with.
+"""Background model of what callers in general say, against which rules are scored.
 
 Fitted from embeddings of ``resources/background.txt`` (utterances of callers of any business) and
 ``resources/descriptions.txt`` (labels and situations as managers write them), both written for
@@ -41,7 +41,7 @@ MAX_AXES = 64
 RIDGE = 0.1
 TYPICAL_GENERICNESS = 0.40
 TYPICAL_CLOSENESS = 0.30
-"""Of a telephone utterance to the background under the default encoder; for ones without one."""
+"""Closeness of a typical utterance to the background, for encoders without one."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -101,7 +101,7 @@ class Background:
         return mean
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The parts by name, to be stored."""
+        """Return the arrays by name, for a snapshot."""
         return {
             "rows": self.rows,
             "axis_means": self.axis_means,
@@ -113,7 +113,7 @@ class Background:
 
     @classmethod
     def of(cls, arrays: dict[str, npt.NDArray[Any]]) -> Background:
-        """The inverse of :meth:`arrays`."""
+        """Build from the arrays that :meth:`arrays` returned."""
         parts = {name: np.asarray(arrays[name], np.float32) for name in PARTS}
         n_axes = len(parts["rows"]) - 1
         per_axis = ("axis_means", "linear", "quadratic")
@@ -127,7 +127,7 @@ PARTS = ("rows", "axis_means", "linear", "quadratic", "constant", "description_m
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Rows (or the one vector) at unit length, float64; zeros stay zeros."""
+    """Scale rows (or one vector) to unit length, float64; zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     scaled: npt.NDArray[np.float64] = vectors / np.maximum(lengths, 1e-9)
     return scaled
@@ -136,7 +136,7 @@ def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 def fit_background(
     utterances: npt.NDArray[np.floating], descriptions: npt.NDArray[np.floating]
 ) -> Background:
-    """Fit a background.
+    """Fit a background to an encoder.
 
     Args:
         utterances: unit vectors of generic utterances, ``(n, d)``, n at least 2.
@@ -167,7 +167,7 @@ def fit_background(
 
 
 def neutral_background(dimension: int, n_kinds: int) -> Background:
-    """A background that takes every text to be equally generic; for encoders without a model."""
+    """Return a background that treats every text as equally generic."""
     return Background(
         rows=np.zeros((1, dimension), np.float32),
         axis_means=np.zeros(0, np.float32),
@@ -183,18 +183,18 @@ def _resource(name: str) -> Path:
 
 
 def background_texts() -> list[str]:
-    """What callers say, of any business: 3,400 utterances written for this project."""
+    """Return 3,400 utterances of callers of any business, written for this project."""
     return _resource("background.txt").read_text(encoding="utf-8").splitlines()
 
 
 def described_rules() -> list[tuple[str, str]]:
-    """Label and ``when`` of 240 rules of any business, written for this project."""
+    """Return label and ``when`` of 240 rules of any business, written for this project."""
     lines = _resource("descriptions.txt").read_text(encoding="utf-8").splitlines()
     return [(label.strip(), when.strip()) for label, _, when in (x.partition("|") for x in lines)]
 
 
 def shipped_background(fingerprint: str) -> Background | None:
-    """The background that ships, or None where it is of another encoder."""
+    """Return the packaged background, or None for another encoder."""
     path = _resource("background.npz")
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""Embedding many distinct texts at once."""
+"""Embed many distinct texts in batches."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _workers(n: int) -> Iterator[ThreadPoolExecutor | None]:
 
 
 class LateBar:
-    """A progress bar on stderr that appears only once the work turns out to be long.
+    """A progress bar on stderr that appears only once the work takes long.
 
     Args:
         total: steps in all.
@@ -100,7 +100,7 @@ class LateBar:
             self._progress.update(self._task, completed=self._done)
 
     def close(self) -> None:
-        """Take the bar off the screen."""
+        """Remove the bar from the screen."""
         from rich.progress import Progress
 
         if isinstance(self._progress, Progress):

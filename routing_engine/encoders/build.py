@@ -1,4 +1,4 @@
-"""Builds the encoder that ships: ``python -m routing_engine.encoders.build MODEL``.
+"""Build the packaged encoder: ``python -m routing_engine.encoders.build MODEL``.
 
 Compiles a sentence-transformers model into ``routing_engine/resources/encoder``. On one machine
 the same model gives the same bytes each time; on another, scales may differ in the last bit, for
@@ -30,7 +30,7 @@ from routing_engine.errors import EncoderError, RoutingError
 __all__ = ["MAX_BYTES", "build", "main"]
 
 MAX_BYTES = 25_000_000
-"""Most that graph and tokenizer may take in the package."""
+"""Most bytes of graph and tokenizer in the package."""
 _COMPILERS = ("onnx", "onnxruntime", "sentence-transformers", "torch", "transformers")
 
 
@@ -43,7 +43,7 @@ def build(
     max_bytes: int = MAX_BYTES,
     step: Callable[[str], None] = lambda _: None,
 ) -> ModelFiles:
-    """Compile a model into a folder, in the form in which the package holds its own.
+    """Compile a model into a folder, in the layout of the packaged one.
 
     Args:
         model: as :func:`~routing_engine.encoders.source.find_model` takes it.
@@ -87,7 +87,7 @@ def build(
 
 
 def _weights(source: ModelSource) -> str | None:
-    """SHA-256 of a model's weights; None where they are not in one file of safetensors."""
+    """Return the SHA-256 of a model's weights; None if they are not one safetensors file."""
     path = source.folder / "model.safetensors"
     return sha256_of(path) if path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""A compiled model: the packaged one, or found in the cache or made; run by ONNX Runtime."""
+"""Compiled models, run by ONNX Runtime: packaged, cached, or compiled now."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """Where compiled models are kept: ``$ROUTING_ENGINE_CACHE``, or the user's cache folder."""
+    """Return the folder of compiled models: ``$ROUTING_ENGINE_CACHE`` or the user's cache."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
         return Path(named)
@@ -98,11 +98,11 @@ class CompiledEncoder:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the graph and the tokenizer: of their content, whatever they were made from."""
+        """A hash of the content of graph and tokenizer."""
         return self._fingerprint
 
     def _tokenizer(self) -> Tokenizer:
-        """This thread's own tokenizer: one is not safe to share."""
+        """Return this thread's tokenizer: sharing one between threads is not safe."""
         try:
             own: Tokenizer = self._threads.tokenizer
         except AttributeError:
@@ -130,7 +130,7 @@ class CompiledEncoder:
 
 
 def _unit(vectors: npt.NDArray[np.float32]) -> Vectors:
-    """Rows at unit length; a row of zeros stays, for the caller's check to refuse."""
+    """Scale rows to unit length; a row of zeros stays, for a later check to refuse."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     unit: Vectors = vectors / np.maximum(lengths, 1e-12)[:, None]
     return unit
@@ -155,7 +155,7 @@ def _session(path: Path) -> Any:
 
 
 def _cached(folder: Path) -> ModelFiles | None:
-    """A compiled model of the cache; None where it is missing or damaged."""
+    """Open a compiled model of the cache; None if it is missing or damaged."""
     try:
         return open_model(folder)
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def _cached(folder: Path) -> ModelFiles | None:
 
 
 def _compile(source: ModelSource, folder: Path, step: Callable[[str], None]) -> ModelFiles:
-    """Compile aside and rename into place. Of several processes one compiles, the others wait."""
+    """Compile into a temporary folder and rename it. One process compiles, others wait."""
     from filelock import FileLock
 
     try:
@@ -197,7 +197,7 @@ def _announce(step: str) -> None:
 def default_encoder(
     model: str | Path | None = None, *, step: Callable[[str], None] | None = None
 ) -> Encoder:
-    """The compiled encoder of a model, or the reference encoder where it cannot be compiled.
+    """Return a model's compiled encoder, or the reference encoder if it cannot be compiled.
 
     Args:
         model: as for :class:`CompiledEncoder`. The one that ships, None, has no substitute.

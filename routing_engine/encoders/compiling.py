@@ -1,4 +1,4 @@
-"""A sentence-transformers model to one small int8 ONNX graph for single sentences on a CPU.
+"""Compile a sentence-transformers model to a small int8 ONNX graph for a CPU.
 
 1. The module (transformer, pooling, normalisation) is exported by ``torch.onnx.export`` without
    an attention mask: a sentence is encoded alone or with others of exactly its length, so
@@ -47,18 +47,18 @@ __all__ = ["compile_model"]
 INPUT = "input_ids"
 SMOOTHING = 0.85
 PAIR_REACH = 128
-"""Most that two int8 weights, of inputs 2i and 2i + 1, may sum up to, either way.
+"""Largest absolute sum of the int8 weights of inputs 2i and 2i + 1.
 
 x86 processors without VNNI sum the products of two weights and two uint8 activations in 16 bits,
 and saturate (``vpmaddubsw``; others sum in 32). 255 * 128 is still below 2^15: whatever the
 processor, the sums are exact, and the vectors the same.
 """
 WEIGHT_REACHES = np.linspace(0.8, 2.0, 13)
-"""Largest weight an int8 of 127 may stand for, in shares of the largest of an output channel."""
+"""Candidates for the weight that 127 stands for, as shares of a channel's largest one."""
 N_CALIBRATION_TEXTS = 400
 N_CHECK_TEXTS = 100
 MIN_COSINE = 0.97
-"""Least mean cosine with the reference that a compiled model is accepted with."""
+"""Least mean cosine with the reference at which a compiled model is accepted."""
 
 _OPSET = 17
 _CONTRIB = "com.microsoft"
@@ -228,7 +228,7 @@ def _session(model: ModelProto) -> Any:
 
 
 def _settle(model: ModelProto, path: Path) -> None:
-    """Fold constants and write the graph as it is to run.
+    """Fold constants and write the final graph.
 
     The transpose optimiser is left out: it would turn the last sum back to a middle axis.
     """
@@ -249,7 +249,7 @@ def _settle(model: ModelProto, path: Path) -> None:
 def _activations(
     model: ModelProto, names: Sequence[str], tokens: Sequence[npt.NDArray[np.int64]]
 ) -> dict[str, Floats]:
-    """What flows through named edges: float32 ``(n_tokens, width)`` each."""
+    """Record the activations of named edges: float32 ``(n_tokens, width)`` each."""
     import onnx
 
     watched = onnx.ModelProto()
@@ -375,14 +375,14 @@ def _is_table(tensor: Any) -> bool:
 
 
 def _rows(table: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int8], Floats]:
-    """A table as int8, and what one stands for in each row: ``(n_rows, 1)``."""
+    """Quantise a table to int8; also return the scale of each row, ``(n_rows, 1)``."""
     rows = table.astype(np.float32)
     scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / np.float32(127.0)
     return np.clip(np.round(rows / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
 
 
 def _biases(model: ModelProto, products: dict[str, Any]) -> dict[str, str]:
-    """Biases that the node after a product adds, and that the product can add itself."""
+    """Find biases that can move from the following node into the product."""
     consumers: dict[str, list[Any]] = defaultdict(list)
     for node in model.graph.node:
         for name in node.input:
@@ -400,7 +400,7 @@ def _biases(model: ModelProto, products: dict[str, Any]) -> dict[str, str]:
 
 
 def _scales(activation: Floats, weight: Floats) -> dict[str, npt.NDArray[Any]]:
-    """Smoothing vector, activation scale and zero point (uint8), weights (int8) and scales."""
+    """Compute smoothing, activation scale and zero point (uint8), weights (int8) and scales."""
     reach = np.maximum(np.abs(activation).max(axis=0), 1e-5)
     pull = np.maximum(np.abs(weight).max(axis=1), 1e-5)
     smooth = reach**SMOOTHING / pull ** (1.0 - SMOOTHING)
@@ -418,7 +418,7 @@ def _scales(activation: Floats, weight: Floats) -> dict[str, npt.NDArray[Any]]:
 
 
 def _integers(weight: Floats, power: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
-    """Weights as int8, and what one stands for in each output channel.
+    """Quantise weights to int8; also return the scale of each output channel.
 
     Of several scales each channel takes the one with the least mean square error of its output,
     were its inputs uncorrelated.

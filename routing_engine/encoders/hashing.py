@@ -1,4 +1,4 @@
-"""A fake encoder that needs no model."""
+"""A fake encoder for tests, which needs no model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many callers, few cores: one queue in front of an encoder.
+"""Batch the texts of concurrent callers: one queue in front of an encoder.
 
 While a core is free a caller's text is encoded at once, in the caller's own thread: alone, there
 is no queue. When all cores are busy texts wait, and whichever worker is free next takes all that
@@ -26,7 +26,7 @@ __all__ = ["DeadlineExceededError", "MicroBatcher", "OverloadedError"]
 
 
 class OverloadedError(RoutingError):
-    """More texts are waiting than the queue holds."""
+    """The queue of texts is full."""
 
 
 class DeadlineExceededError(RoutingError):
@@ -44,7 +44,7 @@ _cores: weakref.WeakSet[_Core] = weakref.WeakSet()
 
 
 class _Core:
-    """What a batcher shares with its workers, so that they do not keep it alive."""
+    """State that a batcher shares with its workers, which do not keep it alive."""
 
     def __init__(self, encoder: Encoder, max_batch: int, n_slots: int) -> None:
         self.encoder = encoder
@@ -55,7 +55,7 @@ class _Core:
         _cores.add(self)
 
     def reset(self) -> None:
-        """Nothing waits, nothing runs."""
+        """Empty the queue and forget the workers."""
         # Entering a lock costs half of what entering a condition does.
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
@@ -65,7 +65,7 @@ class _Core:
         self.closed = False
 
     def close(self) -> None:
-        """End the workers once they have answered what waits."""
+        """Stop the workers once the queue is empty."""
         with self.changed:
             self.closed = True
             self.changed.notify_all()
@@ -114,7 +114,7 @@ class _Core:
             del batch  # nothing of a caller is held while waiting for the next
 
     def next_batch(self) -> list[_Waiting]:
-        """Those that wait and are still wanted, up to a batch, oldest first."""
+        """Take a batch of queued texts that are still wanted, oldest first."""
         batch: list[_Waiting] = []
         now = time.monotonic()
         while self.waiting and len(batch) < self.max_batch:
@@ -148,7 +148,7 @@ class _Core:
 
 
 def _reset_all() -> None:
-    """Neither threads nor the state of their locks survive a fork."""
+    """Reset all batchers in a forked child: threads and locks do not survive a fork."""
     for core in list(_cores):
         core.reset()
 
@@ -158,7 +158,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _holdable(error: BaseException) -> BaseException:
-    """An error that a future of asyncio can hold: it cannot hold a StopIteration."""
+    """Wrap a StopIteration, which a future of asyncio cannot hold."""
     if isinstance(error, StopIteration):
         wrapped = EncoderError("the encoder raised StopIteration")
         wrapped.__cause__ = error
@@ -167,7 +167,7 @@ def _holdable(error: BaseException) -> BaseException:
 
 
 class MicroBatcher:
-    """Feeds one encoder from any number of threads and event loops. Thread-safe.
+    """Feed one encoder from any number of threads and event loops. Thread-safe.
 
     Args:
         encoder: what embeds; thread-safe.
@@ -201,11 +201,11 @@ class MicroBatcher:
 
     @property
     def n_waiting(self) -> int:
-        """Texts that wait now."""
+        """Number of queued texts."""
         return len(self._core.waiting)
 
     def encode(self, text: str, *, deadline_s: float | None = None) -> Vectors:
-        """The unit vector of one text, float32 ``(dimension,)``.
+        """Return the unit vector of one text, float32 ``(dimension,)``.
 
         Args:
             text: what to embed.
@@ -224,7 +224,7 @@ class MicroBatcher:
         return self._awaited(text, deadline_s)
 
     def encode_pair(self, first: str, second: str) -> tuple[Vectors, Vectors]:
-        """The unit vectors of two different texts, each float32 ``(dimension,)``, in one batch.
+        """Return the unit vectors of two different texts, each float32 ``(dimension,)``, in one batch.
 
         Raises:
             OverloadedError: too many texts wait already.
@@ -269,7 +269,7 @@ class MicroBatcher:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Return the number of cores that this process may use."""
     try:
         return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:  # not on this platform

@@ -28,12 +28,12 @@ GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
 FACTS = "encoder.json"
 RECIPE = "int8-static-3"
-"""Names how :mod:`~routing_engine.encoders.compiling` works and its constants."""
+"""Version of the compiling recipe and its constants."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A compiled model on disk whose files have the hashes they should have.
+    """A compiled model on disk whose hashes were checked.
 
     Attributes:
         folder: holds the files.
@@ -52,17 +52,17 @@ class ModelFiles:
 
     @property
     def graph(self) -> Path:
-        """The graph, in ONNX."""
+        """The ONNX graph."""
         return self.folder / GRAPH
 
     @property
     def tokenizer(self) -> Path:
-        """The tokenizer, as the library ``tokenizers`` stores one."""
+        """The tokenizer, as stored by the library ``tokenizers``."""
         return self.folder / TOKENIZER
 
 
 def open_model(folder: Path) -> ModelFiles:
-    """Check the files of a compiled model by their hashes.
+    """Open a compiled model after checking the hashes of its files.
 
     Raises:
         FileNotFoundError: one of the files is not there.
@@ -88,7 +88,7 @@ def open_model(folder: Path) -> ModelFiles:
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Write the sheet of facts beside a graph and a tokenizer, with their hashes.
+    """Write the facts file, with hashes, beside a graph and a tokenizer.
 
     Args:
         folder: holds graph and tokenizer.
@@ -100,12 +100,12 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def packaged_folder() -> Path:
-    """Where the package keeps its own compiled model."""
+    """Return the folder of the packaged model."""
     return Path(str(resources.files("routing_engine").joinpath("resources", "encoder")))
 
 
 def packaged_model() -> ModelFiles:
-    """The compiled model that ships with the package.
+    """Open the packaged model.
 
     Raises:
         EncoderError: this copy of the package has none.
@@ -128,6 +128,6 @@ def packaged_model() -> ModelFiles:
 
 
 def _fingerprint(hashes: dict[str, str]) -> str:
-    """``onnx-1`` names how a graph is run: what is cut off, how vectors are normalised."""
+    """Build a fingerprint; ``onnx-1`` names how graphs are run (cutting, normalising)."""
     content = "".join(f"{name}:{hashes[name]};" for name in (GRAPH, TOKENIZER))
     return f"onnx-1:{hashlib.sha256(content.encode()).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""Encoders by the name that settings and commands give them."""
+"""Open encoders by the names used in settings and commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["encoder_named"]
 
 
 def encoder_named(name: str, *, step: Callable[[str], None] | None = None) -> Encoder:
-    """Open the encoder of a name.
+    """Open an encoder by its name.
 
     Args:
         name: ``"default"`` for the one that ships; ``"hashing"`` for the fake without a model;

@@ -1,4 +1,4 @@
-"""Who asks for a person, by meaning: a direction in the space of the shipped encoder.
+"""Detect callers who ask for a person by meaning, with a plane in the encoder's space.
 
 People ask for a human being in more ways than patterns hold ("is there anybody there with a
 pulse"). A logistic regression on the vector of a caller's words tells them from callers who only
@@ -19,7 +19,7 @@ __all__ = ["PersonDirection", "shipped_person"]
 
 
 class PersonDirection(NamedTuple):
-    """The plane that parts who asks for a person from who does not.
+    """The plane that separates callers who ask for a person from the others.
 
     Attributes:
         weights: float32 ``(d,)``.
@@ -30,12 +30,12 @@ class PersonDirection(NamedTuple):
     bias: float
 
     def is_asked_for(self, vector: npt.NDArray[np.float32]) -> bool:
-        """Return whether the words of this vector, float32 ``(d,)``, ask for a person."""
+        """Whether the words of a vector, float32 ``(d,)``, ask for a person."""
         return float(self.weights @ vector) + self.bias > 0.0
 
 
 def shipped_person(fingerprint: str) -> PersonDirection | None:
-    """Return the direction that ships, or None where it is of another encoder.
+    """Return the packaged direction, or None for another encoder.
 
     Args:
         fingerprint: of the encoder.

@@ -1,4 +1,4 @@
-"""What an encoder is, and a check that one keeps its promises."""
+"""The protocol of encoders, and checks of what one returns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Names the vector space: equal for two encoders whose vectors may be compared."""
+        """Id of the vector space: equal for encoders whose vectors may be compared."""
         ...
 
     @property
@@ -30,7 +30,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of texts, float32 ``(len(texts), dimension)``. Thread-safe."""
+        """Return unit vectors of texts, float32 ``(len(texts), dimension)``. Thread-safe."""
         ...
 
 
@@ -38,7 +38,7 @@ _FLOAT32 = np.dtype(np.float32)  # compares faster than the type does
 
 
 def check_vectors(vectors: Vectors, n_texts: int, dimension: int) -> Vectors:
-    """The vectors as contiguous float32, if they are what an encoder promises.
+    """Check the vectors of an encoder and return them as contiguous float32.
 
     Raises:
         EncoderError: wrong shape, not finite, or rows that are not of unit length.
@@ -59,7 +59,7 @@ def check_vectors(vectors: Vectors, n_texts: int, dimension: int) -> Vectors:
 
 
 def check_vector(vectors: Vectors, dimension: int) -> Vectors:
-    """The one vector of one text, float32 ``(dimension,)``; as :func:`check_vectors`, faster."""
+    """Check the vector of one text, float32 ``(dimension,)``; a faster :func:`check_vectors`."""
     if (
         type(vectors) is np.ndarray
         and vectors.dtype == _FLOAT32

@@ -1,4 +1,4 @@
-"""An encoder with a cache: a text that was embedded before is not embedded again."""
+"""An encoder with a cache of texts that were embedded before."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RememberingEncoder:
         self._found(texts)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 ``(len(texts), dimension)``."""
+        """Return unit vectors, float32 ``(len(texts), dimension)``."""
         if not self.remembers:
             return self._encoder.encode(texts)
         if len(texts) == 1:
@@ -74,7 +74,7 @@ class RememberingEncoder:
         return np.concatenate([found[text] for text in texts])
 
     def _found(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """Vectors by text, float32 ``(1, dimension)`` each."""
+        """Return cached and new vectors by text, float32 ``(1, dimension)`` each."""
         distinct = dict.fromkeys(texts)
         with self._lock:
             found = {text: self._vectors[text] for text in distinct if text in self._vectors}

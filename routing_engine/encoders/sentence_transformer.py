@@ -20,7 +20,7 @@ __all__ = ["SentenceTransformerEncoder", "load_sentence_transformer"]
 
 
 class SentenceTransformerEncoder:
-    """Any sentence-transformers model, run as it is by torch. The reference of a compiled one.
+    """Any sentence-transformers model, run by torch: the reference for compiled ones.
 
     Needs the extra ``sentence-transformers``.
 

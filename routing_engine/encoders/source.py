@@ -1,4 +1,4 @@
-"""Where a sentence-transformers model's files are, and a hash that names them."""
+"""Find the files of a sentence-transformers model, and fingerprint them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = [
 ]
 
 EXTRA = "sentence-transformers"
-"""The extra that brings what finds, runs and compiles any model but the one that ships."""
+"""The extra needed for any model other than the packaged one."""
 BASE_MODEL = "all-MiniLM-L6-v2"
-"""The model that the default encoder comes from, as it was published: the frozen base."""
+"""The published model that the default encoder was tuned from."""
 BASE_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of its ``model.safetensors``."""
+"""SHA-256 of the base model's ``model.safetensors``."""
 # What makes a model: not its read-me, nor the same weights in other frameworks' formats.
 _MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "pytorch_model*.bin")
 
 
 class ModelSource:
-    """A model's folder, its name, and a fingerprint of what is in it.
+    """A model's folder, its name, and a fingerprint of its contents.
 
     Attributes:
         name: for people.
@@ -43,7 +43,7 @@ class ModelSource:
 
     @property
     def fingerprint(self) -> str:
-        """Names the model: 16 hexadecimal digits of a SHA-256 over its weights."""
+        """Id of the model: 16 hexadecimal digits of a SHA-256 over its weights."""
         if self._weights_sha256 is not None:
             return self._weights_sha256[:16]
         digest = hashlib.sha256()
@@ -56,7 +56,7 @@ class ModelSource:
         return digest.hexdigest()[:16]
 
     def verify(self) -> None:
-        """Check weights whose hash is known.
+        """Check the weights, if their hash is known.
 
         Raises:
             ModelIntegrityError: the weights are not the model's own.
@@ -66,7 +66,7 @@ class ModelSource:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -100,7 +100,7 @@ def _installed(module: str) -> bool:
 
 
 def find_model(model: str | Path | None = None) -> ModelSource:
-    """Locate a model; downloads one that is named and not at hand, unless ``HF_HUB_OFFLINE=1``.
+    """Locate a model; download a named one that is missing, unless ``HF_HUB_OFFLINE=1``.
 
     Args:
         model: None for the frozen base, all-MiniLM-L6-v2; a folder; or a name on the Hugging Face

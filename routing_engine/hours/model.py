@@ -56,7 +56,7 @@ _MAX_HOURS_LENGTH: Final = 32_767  # what a workbook's cell can hold
 
 
 class Holiday(Value):
-    """A date, or several in a row, with hours of its own.
+    """One date or a span of dates with special hours.
 
     Three kinds: closed (the default); open in `ranges`; or, with ``closed=False`` and no ranges,
     open as on an ordinary weekday, which lifts a public holiday.
@@ -98,7 +98,7 @@ class Holiday(Value):
 
     @property
     def last_date(self) -> dt.date:
-        """The last date it covers."""
+        """Last date of the span."""
         return self.date if self.end_date is None else self.end_date
 
     def __str__(self) -> str:
@@ -232,7 +232,7 @@ _DATES: Final = re.compile(
 
 
 def read_pieces(text: str, country: str | None) -> dict[str, Any]:
-    """The fields of `BusinessHours` but the time zone."""
+    """Return the fields of `BusinessHours`, except the time zone."""
     if len(text) > _MAX_HOURS_LENGTH:
         raise InvalidValueError(
             f"business hours {shown(text)}: longer than {_MAX_HOURS_LENGTH} characters"
@@ -280,7 +280,7 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
 
 
 def _without_holidays(piece: str) -> tuple[str | None, bool]:
-    """A piece without ``PH``, None where nothing is left, and whether it is closed then.
+    """Drop ``PH`` from a piece; None if nothing is left; also return whether it closes then.
 
     PH are the public holidays of the OpenStreetMap grammar.
 
@@ -308,7 +308,7 @@ def _without_holidays(piece: str) -> tuple[str | None, bool]:
 
 
 def _read_dates(dates: re.Match[str], name: str) -> Holiday:
-    """One or several dates with hours of their own."""
+    """Read one or more dates with special hours."""
     said = dates["hours"]
     fields: dict[str, Any] = {
         "date": dates["first"],
@@ -332,7 +332,7 @@ def _read_dates(dates: re.Match[str], name: str) -> Holiday:
 
 
 def _plainly(error: ValueError) -> str:
-    """An error's message without the name of the value that could not be made."""
+    """Return an error's message without the name of the invalid value."""
     if isinstance(error, InvalidValueError):
         return "; ".join(str(problem) for problem in error.problems)
     return 'its name is not written as "name"'

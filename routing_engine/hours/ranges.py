@@ -1,4 +1,4 @@
-"""Times of a day as people write them: one range, and the clock it is written in."""
+"""Read times of a day as people write them: one range, in the 12- or 24-hour clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_TEXT_LENGTH: Final = 1000
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimeRange:
-    """One opening of one day, in minutes of the wall clock; the end is not part of it.
+    """Opening hours within one day, in minutes of local time; the end is exclusive.
 
     `str()` gives ``09:00-17:00``, and `TimeRange.parse` reads it back.
 
@@ -111,7 +111,7 @@ def as_ranges(value: object) -> tuple[TimeRange, ...]:
 
 
 def range_texts(ranges: tuple[TimeRange, ...]) -> list[str]:
-    """Write each of the ranges."""
+    """Return each range as text."""
     return [str(item) for item in ranges]
 
 
@@ -140,18 +140,18 @@ RANGE: Final = re.compile(
 
 
 def plain_text(text: str) -> str:
-    """Full-width and no-break characters, case and dashes made ordinary."""
+    """Normalise full-width and no-break characters, case and dashes."""
     return _DASHES.sub("-", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shows_24_hour(plain: str) -> bool:
-    """Whether some time in the text is past 12:59, so that the text is in the 24-hour clock."""
+    """Whether a time in the text is past 12:59, which means the 24-hour clock."""
     times = (_read_time(match, side) for match in RANGE.finditer(plain) for side in _SIDES)
     return any(time.half is None and time.minute >= 13 * 60 for time in times)
 
 
 class _Time(NamedTuple):
-    """A time as written: `minute` reads it literally, by `half` or else the 24-hour clock."""
+    """A time as written; `minute` reads it by its am or pm, or else in the 24-hour clock."""
 
     minute: int
     half: str | None
@@ -185,7 +185,7 @@ def _read_time(match: re.Match[str], side: str) -> _Time:
 
 
 def read_range(match: re.Match[str], *, is_24_hour: bool) -> TimeRange:
-    """One range; `is_24_hour` says that the text around it is in the 24-hour clock."""
+    """Read one range; `is_24_hour` says that the text around it uses the 24-hour clock."""
     start, end = (_read_time(match, side) for side in _SIDES)
     readings = list(_readings(start, end, is_24_hour=is_24_hour))
     if len(readings) != 1:
@@ -203,7 +203,7 @@ def read_range(match: re.Match[str], *, is_24_hour: bool) -> TimeRange:
 
 
 def _readings(start: _Time, end: _Time, *, is_24_hour: bool) -> Iterator[tuple[int, int]]:
-    """What the range can mean, in minutes; an end before its start is on the next day."""
+    """Return what a range can mean, in minutes; an end before its start is on the next day."""
     if start.half is None and end.half is None:
         is_in_order = start.minute < end.minute
         is_shown = is_24_hour or start.is_zero_led or end.is_zero_led
@@ -234,7 +234,7 @@ def _readings(start: _Time, end: _Time, *, is_24_hour: bool) -> Iterator[tuple[i
 
 
 def _halves(time: _Time, other: _Time) -> list[int]:
-    """A time's minute; both, where am or pm is said only of the other side of the range."""
+    """Return the minutes a time can mean: two if only the other end says am or pm."""
     is_plain = time.half is not None or time.is_zero_led or time.minute >= 13 * 60
     if is_plain or other.half is None:
         return [time.minute]

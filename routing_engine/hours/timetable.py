@@ -1,4 +1,4 @@
-"""Is a location open at this instant, and when does that change?
+"""Tell whether a location is open at an instant, and when that changes.
 
 Everything here is pure. No function reads a clock: the instant comes in as an aware
 `datetime`, and equal arguments give equal answers.
@@ -23,17 +23,17 @@ from routing_engine.hours.ranges import TimeRange
 __all__ = ["HORIZON_DAYS", "is_open", "moment_of", "next_closing", "next_opening"]
 
 HORIZON_DAYS: Final = 400
-"""How far `next_opening` and `next_closing` look, in days of 24 hours."""
+"""How far ahead `next_opening` and `next_closing` look, in days of 24 hours."""
 
 _DAY_S: Final = 24 * 60 * 60
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 _NOW: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
-"""Stands for the instant that was asked about."""
+"""Marks "the instant that was asked about"."""
 
 
 def is_open(hours: BusinessHours, at: dt.datetime) -> bool:
-    """Whether the location is open at this instant.
+    """Whether a location is open at an instant.
 
     Args:
         hours: The location's hours.
@@ -46,7 +46,7 @@ def is_open(hours: BusinessHours, at: dt.datetime) -> bool:
 
 
 def next_opening(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
-    """The first instant, at or after `at`, at which the location is open.
+    """Return the first instant, at or after `at`, at which a location is open.
 
     Returns:
         In the location's zone; `at` itself if it is open then; `None` if it does not open within
@@ -61,7 +61,7 @@ def next_opening(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
 
 
 def next_closing(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
-    """The first instant, at or after `at`, at which the location is closed.
+    """Return the first instant, at or after `at`, at which a location is closed.
 
     Returns:
         In the location's zone; `at` itself if it is closed then; `None` if it does not close
@@ -81,7 +81,7 @@ def next_closing(hours: BusinessHours, at: dt.datetime) -> dt.datetime | None:
 
 
 def moment_of(now: dt.datetime | None) -> dt.datetime:
-    """A moment that was given, or the present one.
+    """Return a given moment, checked, or the present one.
 
     Raises:
         InvalidValueError: it is not an aware datetime.
@@ -94,7 +94,7 @@ def moment_of(now: dt.datetime | None) -> dt.datetime:
 
 
 def _timestamp(at: dt.datetime) -> float:
-    """POSIX seconds; a double holds them exactly to the microsecond until the year 2242."""
+    """Return POSIX seconds; a double is exact to the microsecond until the year 2242."""
     if at.utcoffset() is None:
         raise InvalidValueError(f"{at} has no time zone: give an aware datetime")
     if not 2 <= at.year <= 9997:
@@ -142,7 +142,7 @@ class _Timetable:
         return bisect_right(changes, now_s) % 2 == 1
 
     def next_opening(self, now_s: float) -> dt.datetime | None:
-        """The next opening, `_NOW` where it is open now; remembered until it comes."""
+        """Return the next opening, `_NOW` if open now; cached until it comes."""
         since_s, until_s, opening = self._closed
         if since_s <= now_s < until_s:
             return opening
@@ -156,7 +156,7 @@ class _Timetable:
         return None
 
     def openings(self, now_s: float) -> Iterator[tuple[int, int]]:
-        """Openings in order, none touching the next, from before `now_s` to `HORIZON_DAYS` on."""
+        """Yield openings in order, merged where they touch, for `HORIZON_DAYS` from `now_s`."""
         today = int(now_s // _DAY_S)
         horizon_s = now_s + HORIZON_DAYS * _DAY_S
         for start_s, end_s in self._merged(today, today + HORIZON_DAYS + 1):
@@ -169,7 +169,7 @@ class _Timetable:
         return (_EPOCH + dt.timedelta(seconds=instant_s)).astimezone(self.zone)
 
     def _changes(self, day: int) -> tuple[int, ...]:
-        """Alternating starts and ends, right for any instant of one UTC day since the epoch."""
+        """Return alternating starts and ends, valid for any instant of one UTC day."""
         return tuple(instant for opening in self._merged(day, day) for instant in opening)
 
     def _merged(self, first_day: int, last_day: int) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The ordinary week as people write it, and back."""
+"""Read and write the ordinary week as people write it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Weekly", "WeeklyText", "as_weekly", "format_weekly", "parse_weekly",
 _DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Weekly: TypeAlias = tuple[tuple[TimeRange, ...], ...]
-"""Seven days, Monday first (so that `date.weekday()` is the index), each its ranges in order."""
+"""Ranges of seven days, Monday first, so that `date.weekday()` is the index."""
 
 
 def as_weekly(value: object) -> Weekly:
@@ -157,7 +157,7 @@ def _name_days(days: Sequence[int]) -> str:
 
 
 def odd_ranges(weekly: Weekly) -> list[str]:
-    """Name ranges that may be mistyped: longer than 16 hours, or to the day after past 6:00.
+    """Find ranges that may be mistyped: over 16 hours, or past 6:00 of the next day.
 
     The whole day is none of them.
     """
@@ -231,7 +231,7 @@ def tokens_of(plain: str) -> list[re.Match[str]]:
 def _clauses(
     tokens: Sequence[re.Match[str]], *, is_24_hour: bool
 ) -> Iterator[tuple[list[int], list[TimeRange], bool]]:
-    """Days, their ranges, and whether a new rule begins, clause by clause; no ranges is closed.
+    """Yield for each clause its days, their ranges (none: closed), and whether it starts a rule.
 
     ``closed`` with no day, which is the whole text or wrong, comes as no days and no ranges.
     """

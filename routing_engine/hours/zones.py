@@ -1,4 +1,4 @@
-"""Names of time zones: which there are, and which are meant by names that are none."""
+"""Names of time zones: which exist, and what an invalid name probably means."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _FIXED: Final = frozenset(("EST", "MST", "HST", "GMT", "GMT0", "GMT+0", "GMT-0",
 
 
 def is_zone(name: str) -> bool:
-    """Whether this is the name of a time zone, the same on every machine."""
+    """Whether a name is a time zone; the answer is the same on every machine."""
     # These lie beside the zones, but are this machine's own zone, or count leap seconds.
     if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
         return False
@@ -58,7 +58,7 @@ def is_zone(name: str) -> bool:
 
 
 def meant_zone(name: str) -> str | None:
-    """Say which zone is meant by a name that is none, or one without rules for summer.
+    """Suggest a zone for an invalid name, or for one without daylight saving rules.
 
     ``UTC`` and the ``Etc/`` zones are fixed on purpose.
 
@@ -84,5 +84,5 @@ def meant_zone(name: str) -> str | None:
 
 @cache
 def _cities() -> dict[str, str]:
-    """Last part of each zone's name -> the name."""
+    """Map the last part of each zone's name, a city, to the zone."""
     return {zone.rpartition("/")[2].casefold(): zone for zone in sorted(available_timezones())}

@@ -1,4 +1,4 @@
-"""Transfers: what is sent to move a call, so that whoever picks up sees who calls and why.
+"""Transfers: requests that move a call, so that the person who picks up sees who calls and why.
 
 One module for SIP (REFER, and the INVITE of a back-to-back user agent) and one for each platform;
 the table in ``ways`` lists them, with what each sends and what can be promised. A builder takes a

@@ -1,4 +1,4 @@
-"""Values of SIP headers, from text that nobody has checked.
+"""Build values of SIP headers from unchecked text.
 
 Whatever goes in, what comes out is printable ASCII that reads as one value of its production in
 RFC 3261: no line break, no second header, no parameter that was not asked for. Text for people
@@ -34,16 +34,16 @@ __all__ = [
 ]
 
 Header = tuple[str, str]
-"""Name and value."""
+"""Name and value of a header."""
 
 MAX_NAME = 64
-"""Characters of a display name."""
+"""Most characters of a display name."""
 
 MAX_USER_TO_USER = 128
-"""Octets of user information, RFC 7434; the protocol discriminator counts as one."""
+"""Most octets of user information (RFC 7434), protocol discriminator included."""
 
 _USER_SPECIFIC = 0
-"""Protocol discriminator of ITU-T Q.931 section 4.5.30: contents are for the users to know."""
+"""Protocol discriminator "user-specific" of ITU-T Q.931 section 4.5.30."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,255}", re.ASCII)
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]{1,255}"
@@ -53,7 +53,7 @@ _URI = re.compile(r"(sips?:)(?:[A-Za-z0-9\-_.!~*'()&=+$,;/]{1,255}@)?([^@]+)", r
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """A dialog that a new call takes the place of (RFC 3891), as whoever holds it knows it.
+    """A dialog that a new call replaces (RFC 3891), as its holder knows it.
 
     Attributes:
         call_id: its Call-ID.
@@ -79,7 +79,7 @@ class Dialog:
 
 
 def token(text: str) -> str:
-    """The text itself, which is a token of RFC 3261.
+    """Check that a text is a token of RFC 3261, and return it.
 
     Raises:
         InvalidValueError: it is not one.
@@ -92,13 +92,13 @@ def token(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a quoted-string, in ASCII, on one line and of 64 characters at most."""
+    """Return the text as a quoted-string: ASCII, one line, at most 64 characters."""
     name = ascii_line(text, MAX_NAME)
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def address(uri: str, name: str = "", *, headers: Iterable[Header] = ()) -> str:
-    """A name-addr: ``"Jane Doe" <sip:jane@example.com>``; without a name, ``<...>`` alone.
+    """Build a name-addr: ``"Jane Doe" <sip:jane@example.com>``; without a name, ``<...>`` alone.
 
     Args:
         uri: without headers.
@@ -114,7 +114,7 @@ def address(uri: str, name: str = "", *, headers: Iterable[Header] = ()) -> str:
 
 
 def _checked(uri: str) -> str:
-    """The URI itself, if it is one as a destination may be, or has a ``;ext=`` in its user."""
+    """Check a URI as a destination is checked; its user may have a ``;ext=``."""
     match = _URI.fullmatch(uri)
     try:
         Destination(sip_uri=uri if match is None else match[1] + match[2])
@@ -124,7 +124,7 @@ def _checked(uri: str) -> str:
 
 
 def target(destination: Destination, domain: str) -> str:
-    """The SIP URI of a destination.
+    """Return the SIP URI of a destination.
 
     Args:
         destination: where to.
@@ -146,7 +146,7 @@ def target(destination: Destination, domain: str) -> str:
 
 
 def with_headers(uri: str, headers: Iterable[Header]) -> str:
-    """A SIP URI that asks for these headers in the request made from it (RFC 3261, 19.1.1).
+    """Add headers to a SIP URI, for the request made from it (RFC 3261, 19.1.1).
 
     Raises:
         InvalidValueError: a name is no token, or a value no Unicode.
@@ -159,12 +159,12 @@ def with_headers(uri: str, headers: Iterable[Header]) -> str:
 
 
 def diversion(uri: str) -> str:
-    """A ``Diversion`` (RFC 5806): whoever answered at this URI passed the call on, once."""
+    """Build a ``Diversion`` (RFC 5806): the call was passed on from this URI, once."""
     return f"<{_checked(uri)}>;reason=deflection;counter=1"
 
 
 def history(uris: Sequence[str]) -> str:
-    """A ``History-Info`` (RFC 7044): each URI stood in the place of the one before."""
+    """Build a ``History-Info`` (RFC 7044): each URI was replaced by the next."""
     entries = []
     index = "1"
     for i, uri in enumerate(uris):
@@ -174,7 +174,7 @@ def history(uris: Sequence[str]) -> str:
 
 
 def user_to_user(context: Context) -> str:
-    """The context as a ``User-to-User`` value (RFC 7433), package isdn-uui (RFC 7434).
+    """Encode the context as ``User-to-User`` (RFC 7433), package isdn-uui (RFC 7434).
 
     A zero octet, then ``id=...;loc=...;why=...`` and the details, in UTF-8 and in this order, as
     far as 128 octets go. An id that does not fit whole is left out; other text is cut between
@@ -193,7 +193,7 @@ def user_to_user(context: Context) -> str:
 
 
 def context_headers(caller: Caller, context: Context | None) -> list[Header]:
-    """The ``User-to-User`` header of a transfer, if there is anything to say in it."""
+    """Return the ``User-to-User`` header of a transfer, or nothing if the context is empty."""
     value = "" if context is None else user_to_user(context.for_others(caller))
     return [("User-to-User", value)] if value else []
 
@@ -220,7 +220,7 @@ def _escaped(text: str) -> str:
 
 
 def read_user_to_user(value: str) -> dict[str, str]:
-    """What :func:`user_to_user` put into a value, as far as it went; for whoever is called.
+    """Decode a value of :func:`user_to_user`, which may be cut short; for the called side.
 
     Raises:
         InvalidValueError: the value is not one of ours.

@@ -26,7 +26,7 @@ def transfer_sip_participant(
     play_dialtone: bool = False,
     ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
-    """Fields of a ``TransferSIPParticipantRequest``.
+    """Build the fields of a ``TransferSIPParticipantRequest``.
 
     ``transfer_to`` is a tel or SIP URI; ``headers`` are added to the REFER itself, which a trunk
     may or may not copy into the call it makes. Caller ID cannot be set per transfer: the trunk's

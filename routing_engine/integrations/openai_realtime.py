@@ -12,7 +12,7 @@ __all__ = ["refer"]
 
 
 def refer(destination: Destination) -> dict[str, str]:
-    """Body of ``POST /v1/realtime/calls/{call_id}/refer``.
+    """Build the body of ``POST /v1/realtime/calls/{call_id}/refer``.
 
     ``target_uri`` is what appears in ``Refer-To``: a tel or SIP URI. The request has room for
     nothing else, so neither caller nor context is sent: the trunk decides which caller ID is

@@ -25,7 +25,7 @@ def transfer_call(
     context: Context | None = None,
     ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
-    """``transfer_destination``, ``transfer_option`` and ``custom_sip_headers``.
+    """Build ``transfer_destination``, ``transfer_option`` and ``custom_sip_headers``.
 
     ``show_transferee_as_caller`` shows the caller's own number instead of the agent's; it is
     false where that is withheld or not known. The telephony side must allow it; Retell's Twilio

@@ -1,4 +1,4 @@
-"""How long a transfer may ring, as the builders take it."""
+"""Check how long a transfer may ring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["checked_ring_s"]
 
 
 def checked_ring_s(seconds: int) -> int:
-    """The seconds, if they are what a decision may say.
+    """Check that seconds are in the range of a decision, and return them.
 
     Raises:
         InvalidValueError: not a whole number from 5 to 300.

@@ -26,10 +26,10 @@ from routing_engine.model.destinations import Destination
 __all__ = ["Dialog", "Peer", "invite", "refer"]
 
 ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-"""``From`` of a caller who withholds it: RFC 3323 section 4.1.1.3."""
+"""``From`` of a caller who withholds the number: RFC 3323 section 4.1.1.3."""
 
 UNAVAILABLE = "sip:unavailable@unknown.invalid"
-"""URI of a caller whose number nobody knows: 3GPP TS 23.003 section 13.7."""
+"""URI of a caller whose number is not known: 3GPP TS 23.003 section 13.7."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def refer(
     context: Context | None = None,
     replaces: Dialog | None = None,
 ) -> list[Header]:
-    """Headers of a REFER (RFC 3515) that asks the caller's side to call the destination.
+    """Build the headers of a REFER (RFC 3515): the caller's side calls the destination.
 
     The context is put into the ``Refer-To`` URI, from where it is copied into the new INVITE
     (RFC 7433); so is ``Privacy: id`` for an anonymous caller. Which caller ID that
@@ -106,7 +106,7 @@ def invite(
     context: Context | None = None,
     replaces: Dialog | None = None,
 ) -> list[Header]:
-    """Headers of the INVITE that calls the destination, in the order they stand in.
+    """Build the headers of the INVITE to the destination, in order.
 
     The user agent adds ``Via``, ``Contact``, ``Call-ID``, ``CSeq``, ``Max-Forwards`` and the tag of
     ``From``, and sends it to the URI in ``To``.
@@ -149,5 +149,5 @@ def _from(caller: Caller, peer: Peer) -> str:
 
 
 def _phone(number: str, peer: Peer) -> str:
-    """A caller's number need not be one that can be dialled, as a destination's must."""
+    """Return the URI of a caller's number, which need not be a dialable one."""
     return f"sip:{number}@{peer.domain};user=phone"

@@ -29,7 +29,7 @@ def dial(
     action_url: str | None = None,
     ring_timeout_s: int | None = None,
 ) -> str:
-    """``<Dial>`` with a ``<Number>`` or ``<Sip>``: Twilio calls the destination and connects both.
+    """Build ``<Dial>`` with ``<Number>`` or ``<Sip>``: Twilio calls and connects both.
 
     ``callerId`` may be the number that calls, the number that was called, or one that is
     verified for the account. The first is sent; for an anonymous or unknown caller the second.
@@ -80,7 +80,7 @@ def refer(
     context: Context | None = None,
     action_url: str | None = None,
 ) -> str:
-    """``<Refer>``: Twilio sends a SIP REFER to the caller's side. Only on SIP legs, not on PSTN.
+    """Build ``<Refer>``: Twilio sends a SIP REFER to the caller's side. SIP legs only.
 
     Twilio puts the URI into ``Refer-To``; with the context as ``User-to-User`` in it. Which
     caller ID is shown is for the SIP infrastructure that gets the REFER to say.
@@ -105,7 +105,7 @@ def refer(
 
 
 def whisper(caller: Caller, context: Context) -> str:
-    """``<Say>`` with the reason: what the person who picks up hears before the caller does."""
+    """Build ``<Say>`` with the reason, for the person who picks up, before they are connected."""
     response = ET.Element("Response")
     ET.SubElement(response, "Say").text = context.for_others(caller).spoken
     return ET.tostring(response, encoding="unicode")

@@ -28,7 +28,7 @@ def transfer_destination(
     context: Context | None = None,
     ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
-    """A ``destination`` of type ``number`` or ``sip``.
+    """Build a ``destination`` of type ``number`` or ``sip``.
 
     ``callerId`` is always sent, for Vapi's default would show an anonymous caller's number: it
     is a template for the caller's own number, or for the assistant's where the caller withholds

@@ -1,4 +1,4 @@
-"""The table: for each way of transferring, what is sent and what can be promised."""
+"""The table of ways to transfer: what each sends and what can be promised."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ WAYS = (
 
 
 def markdown() -> str:
-    """Return the table as it stands in ``docs/how-to/transfer.md``."""
+    """Return the table as Markdown, for ``docs/how-to/transfer.md``."""
     columns = (
         *("way", "sent", "they see the number", "they know why", "anonymous caller"),
         "how long it rings",

@@ -1,4 +1,4 @@
-"""Rules as vectors: search, scoring, language identification.
+"""Match utterances to rules: vector search, scoring, language identification.
 
 Internal: may change in any release. Use what ``routing_engine`` exports.
 """

@@ -1,4 +1,4 @@
-"""Which language a caller speaks, from one short sentence; and what follows for the rules.
+"""Identify the language of a short sentence, and which rules it rules in or out.
 
 The sentence is compared with n-gram models (``lingua``) of English, of the languages in
 ``COMMON``, and of those that the location's rules name. What a caller says in English is full of
@@ -36,10 +36,10 @@ __all__ = ["COMMON", "Identifier", "Spoken", "by_language", "identifier_for"]
 COMMON = (
     "ar", "de", "es", "fr", "hi", "it", "ja", "ko", "pl", "pt", "ru", "tl", "vi", "zh",
 )  # fmt: skip
-"""Languages told apart wherever a rule names any, so that Portuguese is not taken for Spanish."""
+"""Languages always distinguished, so that Portuguese is not taken for Spanish."""
 
 MAX_LENGTH = 300
-"""Characters that are looked at; a sentence or two are enough."""
+"""Most characters that are read; a sentence or two are enough."""
 
 MAX_ENGLISH_SHARE = 0.25
 LEAST_CONFIDENCE = 5 / 8
@@ -76,7 +76,7 @@ _GREETINGS = {
 
 
 class Spoken(NamedTuple):
-    """What a caller speaks.
+    """The language that a caller speaks.
 
     Attributes:
         language: ISO 639-1 code, never ``"en"``.
@@ -88,7 +88,7 @@ class Spoken(NamedTuple):
 
 
 class Identifier:
-    """Tells the languages that a location's rules name from English and from other languages.
+    """Identify the languages that a location's rules name, against English and others.
 
     Thread-safe; the same sentence gets the same answer in every process. Made by
     :func:`identifier_for`.
@@ -98,7 +98,7 @@ class Identifier:
         self._detector = detector
 
     def spoken(self, text: str) -> Spoken | None:
-        """The language of an utterance; None where it is English or cannot be told."""
+        """Identify the language of an utterance; None if it is English or unclear."""
         text = text[:MAX_LENGTH].replace("’", "'")
         words = [
             word
@@ -139,7 +139,7 @@ _loading = threading.Lock()
 
 
 def identifier_for(rules: Iterable[RuleText]) -> Identifier | None:
-    """What listens for the languages that some rules name; None where they name none.
+    """Return an identifier for the languages that rules name; None if they name none.
 
     Loads the models of the languages, once a process: about a second and 0.3 GB.
 
@@ -177,7 +177,7 @@ def by_language(
     text: str,
     spoken: Spoken | None,
 ) -> list[float]:
-    """Confidences of rules once it is known what the caller speaks.
+    """Adjust the confidences of rules to the language that the caller speaks.
 
     Where the caller speaks a rule's language, that rule takes the confidence of the
     identification; of several, the one that fits the words best takes it, and each other a share

@@ -1,4 +1,4 @@
-"""Profile blocks in one FAISS flat index, searched exactly and one block at a time.
+"""A FAISS flat index of profile blocks; one block is searched at a time, exactly.
 
 The rows of a profile are contiguous in one ``IndexFlatIP``. A search computes the inner product
 of the query with every row of one block by ``fvec_inner_products_ny``, the kernel under
@@ -33,7 +33,7 @@ _FLOAT32 = np.dtype(np.float32)  # compares faster than the type does
 
 
 class ProfileIndex:
-    """Blocks of rows, one a profile. Immutable; searching is thread-safe.
+    """Blocks of rows, one for each profile. Immutable; searching is thread-safe.
 
     Args:
         index: a ``faiss.IndexFlatIP`` with the rows of all blocks, in order.
@@ -94,7 +94,7 @@ class ProfileIndex:
         return np.array(self._offsets, np.int64)
 
     def rows(self, profile: int) -> npt.NDArray[np.float32]:
-        """The rows of one block, float32 ``(n_rows, dimension)``, read-only."""
+        """Return the rows of one block, float32 ``(n_rows, dimension)``, read-only."""
         start, stop = self._bounds(profile)
         view = self._rows[start:stop]
         view.flags.writeable = False
@@ -106,7 +106,7 @@ class ProfileIndex:
         return self._offsets[profile], self._offsets[profile + 1]
 
     def similarities(self, profile: int, query: npt.NDArray[np.float32]) -> Similarities:
-        """Inner products of a query with every row of one block.
+        """Compute inner products of a query with every row of one block.
 
         Args:
             profile: which block.
@@ -175,7 +175,7 @@ class ProfileIndex:
 
 
 class _Storage:
-    """The memory of an index, which lives as long as any array that looks into it."""
+    """Keep an index alive as long as any array that views its memory."""
 
     def __init__(self, index: Any, view: npt.NDArray[np.float32]) -> None:
         self._index = index
@@ -183,7 +183,7 @@ class _Storage:
 
 
 def _storage(index: Any) -> npt.NDArray[np.float32]:
-    """All rows of an index, float32 ``(n_rows, d)``, without a copy."""
+    """View all rows of an index, float32 ``(n_rows, d)``, without a copy."""
     import faiss
 
     if not index.ntotal:
@@ -193,7 +193,7 @@ def _storage(index: Any) -> npt.NDArray[np.float32]:
 
 
 _HEADER = struct.Struct("<4siqqq?iQ")
-"""Of a flat index: kind, dimension, rows, two unused, trained, metric, floats."""
+"""Header of a flat index: kind, dimension, rows, two unused, trained, metric, floats."""
 
 
 def _check_header(path: Path, n_rows: int, dimension: int) -> None:

@@ -51,7 +51,7 @@ class Parameters:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Parameters:
-        """The inverse of ``dataclasses.asdict``, also after a detour through JSON.
+        """Build from what ``dataclasses.asdict`` returned, also after JSON.
 
         Raises:
             ValueError: a field is missing, unknown, or no finite number.
@@ -68,7 +68,7 @@ class Parameters:
 
     @classmethod
     def from_json(cls, text: str) -> Parameters:
-        """Read what ``calibrate`` wrote."""
+        """Read a file that ``calibrate`` wrote."""
         return cls.from_dict(json.loads(text))
 
 

@@ -32,7 +32,7 @@ from routing_engine.matching.scoring import (
 __all__ = ["ARRAYS", "EmbeddedRules", "Profile", "Profiles", "RuleTexts", "background_for"]
 
 RuleTexts = tuple[str, ...]
-"""All texts of one rule, as :func:`routing_engine.matching.scoring.rule_texts` gives them."""
+"""All embedded texts of one rule, see :func:`routing_engine.matching.scoring.rule_texts`."""
 
 Profile = tuple[RuleTexts, ...]
 """The texts of each rule of a table."""
@@ -44,13 +44,13 @@ ARRAYS: dict[str, type[np.generic]] = {
     "offsets": np.float32,
     "constants": np.float32,
 }
-"""Arrays that the layouts of all profiles are stored as."""
+"""Names of the arrays in which the layouts of all profiles are stored."""
 
 _fitted: dict[str, Background] = {}
 
 
 def background_for(encoder: Encoder) -> Background:
-    """The background model of an encoder.
+    """Return the background model of an encoder.
 
     An encoder may bring its own as an attribute ``background``; one ships for the default model;
     for any other it is fitted, once a process, from the text that ships.
@@ -128,7 +128,7 @@ class Profiles:
         return cls(index, tuple(layouts), background, parameters)
 
     def scored(self, profile: int, rule: int) -> EmbeddedRule:
-        """One rule of one profile, as it was given to the index."""
+        """Return one rule of a profile, as it was embedded."""
         layout = self.layouts[profile]
         n = layout.n_rules
         start = int(layout.starts[rule])
@@ -142,7 +142,7 @@ class Profiles:
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The layouts as the arrays that :data:`ARRAYS` names."""
+        """Return the layouts as the arrays that :data:`ARRAYS` names."""
         layouts = self.layouts
         return {
             "blocks": self.index.offsets,
@@ -160,7 +160,7 @@ class Profiles:
         background: Background,
         parameters: Parameters = PARAMETERS,
     ) -> Profiles:
-        """The inverse of :meth:`arrays`.
+        """Build from the arrays that :meth:`arrays` returned.
 
         Raises:
             InvalidValueError: the arrays do not fit one another or the index.
@@ -218,7 +218,7 @@ class EmbeddedRules:
         }
 
     def get(self, rule: RuleTexts) -> EmbeddedRule | None:
-        """Return the rows of a rule, or None where no profile holds it yet."""
+        """Return the rows of a rule, or None if no profile has it."""
         place = self._places.get(rule)
         return None if place is None else place[0].scored(place[1], place[2])
 

@@ -1,4 +1,4 @@
-"""Similarities to calibrated confidences: pure functions of arrays.
+"""Turn similarities into calibrated confidences: pure functions of arrays.
 
 **A rule's vectors.** Its ``when`` is embedded in five wordings (as written; without its carrier
 phrase; the same in the first person; as a spoken sentence; and the label). Each wording is
@@ -60,25 +60,25 @@ __all__ = [
 ]
 
 SCORING = "centred-logit-2"
-"""Names what the rows of an index mean; rows of another scoring cannot be read by this one."""
+"""Version of what the rows of an index mean; those of another version cannot be used."""
 
 DEFAULT_THRESHOLD = PARAMETERS.threshold
 KINDS = ("when", "stripped", "first person", "label", "spoken")
 """Wordings of a description, in the order of :func:`rule_texts`."""
 
 MAX_REMEMBERED = 20_000
-"""Descriptions whose wordings are remembered."""
+"""Most descriptions whose wordings are cached."""
 
 HINGE = 0.6
 ALONE = 0.3
-"""The lead of a rule that has no other beside it."""
+"""The lead of a rule that is alone in its table."""
 
 Floats = npt.NDArray[np.float32]
 
 
 @lru_cache(MAX_REMEMBERED)
 def description_texts(label: str, when: str) -> tuple[str, ...]:
-    """The wordings of one description, in the order of :data:`KINDS`.
+    """Return the wordings of one description, in the order of :data:`KINDS`.
 
     Remembered, for a catalog that changes asks again for most of what it had.
     """
@@ -87,7 +87,7 @@ def description_texts(label: str, when: str) -> tuple[str, ...]:
 
 
 def rule_texts(rule: RuleText) -> tuple[str, ...]:
-    """The texts of a rule that are embedded: the wordings of its description, then examples."""
+    """Return the texts of a rule to embed: wordings of its description, then examples."""
     return (*description_texts(rule.label, rule.when), *rule.examples)
 
 
@@ -151,7 +151,7 @@ def score_rule(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Where the rows of each rule stand in a block, and the constants that go with them.
+    """Positions of each rule's rows in a block, and their constants.
 
     A block holds the linear rows of all rules, their prototypes, then the candidates of each; no
     candidates where no rule has an example, for then each rule's only one is its prototype.
@@ -176,7 +176,7 @@ class Layout:
     def of(
         cls, n_candidates: Sequence[int], offsets: Floats, constants: npt.NDArray[np.float32]
     ) -> Layout:
-        """A layout from stored arrays.
+        """Build a layout from stored arrays.
 
         Args:
             n_candidates: candidate rows of each rule; 0 for all, or at least 1 for each.
@@ -201,22 +201,22 @@ class Layout:
 
     @property
     def n_rows(self) -> int:
-        """Rows of a block of this layout."""
+        """Number of rows of a block."""
         return len(self.offsets)
 
     @property
     def n_candidates(self) -> npt.NDArray[np.intp]:
-        """Candidate rows of each rule, intp ``(n_rules,)``."""
+        """Number of candidate rows of each rule, intp ``(n_rules,)``."""
         return np.diff(self.starts, append=self.n_rows)
 
     @property
     def constants(self) -> Floats:
-        """float32 ``(n_rules, 3)``, as :meth:`of` takes them."""
+        """Return the constants, float32 ``(n_rules, 3)``, as :meth:`of` takes them."""
         return np.stack([self.constant, self.best_weight, self.near_weight], axis=1)
 
 
 def block(rules: Sequence[EmbeddedRule]) -> tuple[Floats, Layout]:
-    """The rows of one profile, ``(n_rows, d)``, and where they stand."""
+    """Stack the rows of one profile, ``(n_rows, d)``; also return their layout."""
     constants = np.stack([rule.constants for rule in rules])
     parts = [slice(0, 1), slice(1, 2), slice(2, None)]
     if not constants[:, 1:].any():
@@ -278,7 +278,7 @@ def confidences(
     destinations: Sequence[int],
     parameters: Parameters = PARAMETERS,
 ) -> list[float]:
-    """Probability of each rule that it is the right one.
+    """Compute for each rule the probability that it is the right one.
 
     Args:
         similarities: inner products of the query with the rows of one block, float32
@@ -332,7 +332,7 @@ def confidences(
 
 
 def rule_similarities(similarities: Floats, layout: Layout, heard: UtteranceTerms) -> Floats:
-    """Cosine of each rule's nearest candidate, centred on the background, ``(n_rules,)``."""
+    """Compute the cosine of each rule's nearest text, centred on the background, ``(n_rules,)``."""
     n = layout.n_rules
     cosines = (similarities - layout.offsets) * np.float32(heard.scale)
     nearest: Floats = (
@@ -342,7 +342,7 @@ def rule_similarities(similarities: Floats, layout: Layout, heard: UtteranceTerm
 
 
 def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
-    """Which candidate of each rule is nearest: number of the example, in rule order."""
+    """Return the number of each rule's nearest example, in rule order."""
     adjusted = similarities - layout.offsets
     stops = [*layout.starts[1:].tolist(), layout.n_rows]
     return [
@@ -352,7 +352,7 @@ def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
 
 
 def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS) -> float:
-    """The threshold where neither the location nor the rule sets its own."""
+    """Return the threshold for locations and rules without their own."""
     if policy.threshold is not None:
         return policy.threshold
     if policy.false_transfer_rate is not None:
@@ -361,7 +361,7 @@ def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS)
 
 
 def threshold_for(false_transfer_rate: float, parameters: Parameters = PARAMETERS) -> float:
-    """The threshold at which about this share of callers whom no rule suits is transferred.
+    """Return the threshold at which this share of unmatched callers would be transferred.
 
     Interpolated between thresholds measured on the development cases.
 

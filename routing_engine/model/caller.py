@@ -1,4 +1,4 @@
-"""Who is calling and why, as far as the person who picks up may know it."""
+"""Who is calling and why, limited to what the person who picks up may know."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from routing_engine.text.lines import one_line
 __all__ = ["Caller", "Context"]
 
 MAX_TEXT = 200
-"""Characters of a reason or detail; about fifteen seconds of speech."""
+"""Most characters of a reason or detail; about fifteen seconds of speech."""
 
 MAX_DETAIL_NAME = 64
 
 TAKEN = frozenset(("id", "loc", "why"))
-"""Names that no detail of a context has."""
+"""Reserved names, which details of a context cannot have."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _REPORTED = re.compile(
@@ -46,12 +46,12 @@ _URI_USER = re.compile(
 # A number as people write it: digits with some punctuation between them.
 _WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,8}\d)*")
 _TELLING = 7
-"""Digits in a row that a withheld number may not have in common with what others read."""
+"""Fewest digits in a row that would give a withheld number away in another text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever is on the line.
+    """The person on the line.
 
     Attributes:
         number: E.164, for example ``"+12025550188"``; None where it is not known.
@@ -91,7 +91,7 @@ class Caller:
         verified: bool = False,
         region: str | None = None,
     ) -> Caller:
-        """Read what a platform reports as the caller, in the middle of a call: never fails.
+        """Read what a platform reports as the caller. Never fails, as a call is going on.
 
         Args:
             text: a number, as E.164 with or without its ``+``, or in the national format of
@@ -131,7 +131,7 @@ class Caller:
         return None if self.anonymous else self.number
 
     def redacted(self, text: str) -> str:
-        """The text without the number of this caller, where it is withheld.
+        """Return a text without this caller's number, if it is withheld.
 
         Digits go that have seven in a row in common with it, whatever stands between them.
         """
@@ -188,7 +188,7 @@ class Context:
         object.__setattr__(self, "details", details)
 
     def for_others(self, caller: Caller) -> Context:
-        """What others may read of it: without the number of a caller who withholds it."""
+        """Return the context without the number of a caller who withholds it."""
         if not caller.anonymous or caller.number is None:
             return self
         return replace(
@@ -204,13 +204,13 @@ class Context:
 
     @property
     def spoken(self) -> str:
-        """What is said, safe to put into a platform's message: braces would be its templates."""
+        """The reason as speech, without braces, which platforms would expand as templates."""
         said = self.whisper or self.reason
         return said.translate({ord("{"): None, ord("}"): None}).strip()
 
 
 def _without_plus(folded: str, region: str | None) -> str | None:
-    """The number that a text without ``+`` means: of the region, else E.164 that lost its plus."""
+    """Read a number without ``+``: of the region, or E.164 that lost its plus."""
     match = _URI_USER.fullmatch(folded)
     if match is None:
         return None

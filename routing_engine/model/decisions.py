@@ -1,4 +1,4 @@
-"""What was decided about a caller, and what it rests on."""
+"""Decisions on a caller, and the evidence for them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = [
 ]
 
 Attempt = tuple[Destination, int | None]
-"""A destination, and the seconds that it may ring; None where nobody says."""
+"""A destination, and how many seconds it may ring; None if unspecified."""
 
 _prefix = secrets.token_hex(6)
 next_serial = itertools.count(1).__next__
-"""Draws the number of a decision, of which its id is made when it is asked for. Thread-safe."""
+"""Draw the serial number that a decision's id is made of, when asked for. Thread-safe."""
 
 
 def _draw_prefix() -> None:
-    """Ids of a forked child are its own."""
+    """Draw a new prefix, so that ids of a forked child differ from its parent's."""
     global _prefix  # noqa: PLW0603
     _prefix = secrets.token_hex(6)
 
@@ -54,7 +54,7 @@ def detail_key(detail: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One rule of the location, as it did against the utterance.
+    """One rule of the location with its scores for the utterance.
 
     Attributes:
         label: the rule's label.
@@ -68,7 +68,7 @@ class Candidate:
 
 
 def missing_details(rule: ContextRule | None, known: Collection[str]) -> tuple[str, ...]:
-    """Return the details that a rule asks for and that are not known.
+    """Return the details that a rule requires and that are not known.
 
     Args:
         rule: that a decision is about, or None.
@@ -80,7 +80,7 @@ def missing_details(rule: ContextRule | None, known: Collection[str]) -> tuple[s
 
 
 class CallFacts(NamedTuple):
-    """What a call knows that its decisions are completed with.
+    """Facts of a call that complete its decisions.
 
     Attributes:
         known: folded names of the details that were collected so far, see :func:`detail_key`.
@@ -94,10 +94,10 @@ class CallFacts(NamedTuple):
 
 
 class Evidence(Protocol):
-    """What a decision was made from, materialised only when asked for."""
+    """Evidence for a decision, computed only when asked for."""
 
     def rule(self, number: int) -> ContextRule:
-        """Rule ``number`` of the location."""
+        """Return rule ``number`` of the location."""
         ...
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -105,11 +105,11 @@ class Evidence(Protocol):
         ...
 
     def grounds(self, number: int | None) -> Grounds:
-        """Every rule with its nearest text, rule ``number`` (or None, the best) first."""
+        """Return every rule with its nearest text, rule ``number`` (None: the best) first."""
         ...
 
     def unmatched(self, *, is_open_now: bool) -> Destination | None:
-        """Where a caller goes whom no rule takes; None for nowhere."""
+        """Return where an unmatched caller goes; None for nowhere."""
         ...
 
     def may_dial(self, destination: Destination) -> bool:
@@ -174,12 +174,12 @@ class Decision:
 
     @property
     def is_end_of_chain(self) -> bool:
-        """Whether a rule's destinations were all dialled in vain."""
+        """Whether all destinations of a rule were dialled and nobody answered."""
         return self._attempts == ()
 
     @property
     def choices(self) -> tuple[ContextRule, ...]:
-        """For ``CLARIFY``, the two rules that the question is between, the better one first."""
+        """For ``CLARIFY``, the two rules in question, the better one first."""
         if self._rule is None or self._rival is None or self._evidence is None:
             return ()
         return self._evidence.rule(self._rule), self._evidence.rule(self._rival)
@@ -191,12 +191,12 @@ class Decision:
 
     @property
     def decision_id(self) -> str:
-        """A name of its own, under which the decision can be looked up."""
+        """The decision's id, under which it can be looked up."""
         return self._id if isinstance(self._id, str) else f"{_prefix}-{self._id:x}"
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Of the rule's ``required_details``, those that are still to be asked for.
+        """The rule's ``required_details`` that the agent still has to ask for.
 
         All of them, but for a call, which knows what it was told.
         """
@@ -206,7 +206,7 @@ class Decision:
 
     @property
     def ring_timeout_s(self) -> int | None:
-        """How long the destination may ring, seconds, where a rule or a call says so."""
+        """Seconds that the destination may ring, if a rule or a call says so; else None."""
         if self.destination is None:
             return None
         if self._attempts is not None:
@@ -221,7 +221,7 @@ class Decision:
 
     @property
     def destinations(self) -> tuple[Attempt, ...]:
-        """Whom to try, in order, each with the seconds that it may ring (None: nobody says).
+        """Destinations to try in order, each with the seconds it may ring (None: unspecified).
 
         The destination; where a rule transfers, then its fallbacks, then where a caller goes at
         this hour whom no rule takes. What the dial policy refuses is left out, and so is what a
@@ -252,12 +252,12 @@ class Decision:
 
     @property
     def verification_methods(self) -> tuple[str, ...]:
-        """For ``VERIFY``, the ways that the rule allows; empty for any, and otherwise."""
+        """For ``VERIFY``, the verification methods that the rule allows; empty for any."""
         rule = self.rule if self.outcome is Outcome.VERIFY else None
         return () if rule is None else rule.verification_methods
 
     def explain(self) -> str:
-        """Why the decision is what it is, in a short paragraph of plain words.
+        """Explain the decision in a short paragraph.
 
         Which rule, by which of its texts, how near the runner-up was, whose threshold was asked
         and what became of the call. Holds nothing of what the caller said and of a number only
@@ -315,7 +315,7 @@ class Decision:
         }
 
     def __eq__(self, other: object) -> bool:
-        """Whether two decisions say the same, by whatever id."""
+        """Whether two decisions are equal, apart from their ids."""
         if not isinstance(other, Decision):
             return NotImplemented
         one, another = self.to_dict(), other.to_dict()

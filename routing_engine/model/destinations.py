@@ -43,7 +43,7 @@ __all__ = [
 MAX_EXTENSION_DIGITS = 11
 MAX_SIP_LENGTH = 255
 MAX_WRITTEN_LENGTH = 512
-"""Characters of a cell or value that is read as a destination; a longer one is none."""
+"""Most characters of a text that is read as a destination; a longer one is refused."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
@@ -67,7 +67,7 @@ NUMBER_TYPES = frozenset(
 """Names of libphonenumber's number types, and ``satellite``."""
 
 SATELLITE_CODES = ("+870", "+881", "+882", "+883")
-"""Inmarsat, other satellite systems and international networks: they cost as premium numbers do."""
+"""Country codes of satellite systems and international networks, as costly as premium numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Destination:
     def _trusted(
         cls, number: str | None, extension: str | None = None, sip_uri: str | None = None
     ) -> Destination:
-        """Make one from parts that a constructor has accepted before, without checking again."""
+        """Build one from parts that were checked before, without checking again."""
         made = object.__new__(cls)
         object.__setattr__(made, "number", number)
         object.__setattr__(made, "extension", extension)
@@ -148,7 +148,7 @@ class Destination:
 
     @property
     def masked(self) -> str:
-        """The destination with all but the last two digits hidden, for logs."""
+        """The destination with all but its last two digits hidden, for logs."""
         if self.sip_uri is not None:
             return self.sip_uri.partition(":")[0] + ":***"
         return mask(str(self.number)) + (";ext=**" if self.extension is not None else "")
@@ -191,7 +191,7 @@ _are_kept: ContextVar[bool] = ContextVar("_are_kept", default=False)
 
 @contextmanager
 def as_kept() -> Iterator[None]:
-    """Take numbers for what they were when they were stored: checked, and in E.164.
+    """Within this context, trust stored numbers: they were checked and are in E.164.
 
     Whether a number is assigned takes a tenth of a millisecond to look up; ten thousand locations
     have a hundred thousand of them. What is not written as ``str()`` writes it is parsed as ever.
@@ -204,12 +204,12 @@ def as_kept() -> Iterator[None]:
 
 
 def are_kept() -> bool:
-    """Whether values are made from what was stored, within :func:`as_kept`."""
+    """Whether stored numbers are trusted now, within :func:`as_kept`."""
     return _are_kept.get()
 
 
 def kept_destination(text: str) -> Destination | None:
-    """The number that was stored, within :func:`as_kept`; None elsewhere, and for what is none."""
+    """Read a stored number without checks, within :func:`as_kept`; None elsewhere."""
     if not _are_kept.get():
         return None
     number, _, extension = text.partition(";ext=")
@@ -226,7 +226,7 @@ def _check_e164(number: str) -> None:
 
 @lru_cache(maxsize=65536)
 def _facts(number: str) -> tuple[str, str]:
-    """Region and type of an E.164 number; raises InvalidValueError where it is not valid."""
+    """Return region and type of an E.164 number; InvalidValueError if it is not valid."""
     import phonenumbers
 
     try:
@@ -288,7 +288,7 @@ def check_length(text: str) -> None:
 
 
 def _shown(written: str) -> str:
-    """What was written, as an error may show it: it is no phone number, so it is not masked."""
+    """Quote an invalid destination in an error: it is no phone number, so it is not masked."""
     return written if len(written) <= 60 else written[:57] + "…"
 
 
@@ -375,7 +375,7 @@ def _why_invalid(parsed: PhoneNumber, written: str, region: str | None) -> str:
 
 
 def _parse_sip(written: str) -> str:
-    """The URI in canonical form (scheme and host in lower case), or InvalidValueError."""
+    """Parse a SIP URI into canonical form (scheme and host in lower case)."""
     problem = f"{_shown(written)!r} is not a SIP URI"
     if len(written) > MAX_SIP_LENGTH:
         raise InvalidValueError(f"a SIP URI of {len(written)} characters; at most {MAX_SIP_LENGTH}")
@@ -457,14 +457,14 @@ class DialPolicy:
             object.__setattr__(self, "allow", frozenset(self.allow))
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-able values; ``DialPolicy(**fields)`` makes an equal one."""
+        """Return JSON-able fields; ``DialPolicy(**fields)`` is equal to this policy."""
         return {
             name: sorted(value) if isinstance(value, frozenset) else value
             for name, value in asdict(self).items()
         }
 
     def refusal(self, destination: Destination) -> str | None:
-        """Why this destination may not be dialled, or None where it may."""
+        """Return why a destination may not be dialled, or None if it may."""
         if destination.sip_uri is not None:
             if self.allow is not None and destination.sip_uri in self.allow:
                 return None
@@ -482,7 +482,7 @@ class DialPolicy:
         return None
 
     def rule_of(self, destination: Destination) -> str:
-        """Name the field of the dial policy that refuses a destination, and how to allow it."""
+        """Return which field of the policy refuses a destination, and how to allow it."""
         if destination.number is None:
             return "(dial policy: allow_sip)"
         country, number_type = _facts(destination.number)

@@ -1,4 +1,4 @@
-"""A decision in plain words."""
+"""Explain a decision in plain words."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BUT = {
     "confirmation_required": "The rule wants the caller to confirm first.",
 }
 _TO_NOBODY = ("closed", "default", "clarify")
-"""Outcomes that are what they are because nobody is there to take the call."""
+"""Outcomes whose cause is that nobody takes the call now."""
 
 
 class Match(NamedTuple):
-    """One rule, as it did against the utterance.
+    """One rule with its scores for the utterance.
 
     Attributes:
         label: the rule's.
@@ -55,7 +55,7 @@ class Match(NamedTuple):
 
 
 class Grounds(NamedTuple):
-    """What a decision rests on.
+    """The scores and thresholds behind a decision.
 
     Attributes:
         matches: every rule of the location, the one that the decision is about first, then the
@@ -91,7 +91,7 @@ class Explained(NamedTuple):
 
 
 def explain(decision: Explained, grounds: Grounds | None) -> str:
-    """Why a decision is what it is: a short paragraph.
+    """Explain a decision in a short paragraph.
 
     Names the rule, the text that was nearest, the threshold, the runner-up and what became of
     the call. Never says what the caller said, and shows no more than two digits of a number, so
@@ -124,7 +124,7 @@ def explain(decision: Explained, grounds: Grounds | None) -> str:
 
 
 def _is_below(decision: Explained) -> bool:
-    """Whether no rule is sure enough; where the location is closed, that is not the reason."""
+    """Whether no rule reached its threshold, and the location was not closed either."""
     if decision.reason.value == "outside_hours" and decision.threshold is not None:
         return decision.confidence < decision.threshold
     return decision.reason.value in ("below_threshold", "outside_hours") and not decision.names_rule
@@ -138,7 +138,7 @@ def _closed_until(decision: Explained) -> str:
 
 
 def _against(decision: Explained, asked_by: str) -> str:
-    """Confidence and threshold, with as many digits as tell them apart."""
+    """Write confidence and threshold with enough digits to tell them apart."""
     digits, threshold = 2, decision.threshold
     if threshold is None:
         return f"{decision.confidence:.{digits}f}"

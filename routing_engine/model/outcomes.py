@@ -1,4 +1,4 @@
-"""What may be decided about a call, and why."""
+"""Outcomes of a decision, and reasons for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Outcome", "Reason"]
 
 
 class Outcome(StrEnum):
-    """What is to happen with the call now."""
+    """What to do with the call now."""
 
     TRANSFER = "transfer"
     DEFAULT = "default"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
     @property
     def dials(self) -> bool:
-        """Whether somebody is to be dialled for the caller now."""
+        """Whether a destination is to be dialled now."""
         return self in (Outcome.TRANSFER, Outcome.DEFAULT)
 
 

@@ -34,7 +34,7 @@ __all__ = [
 MAX_RULES = 256
 MAX_EXAMPLES = 64
 MAX_LISTED = 16
-"""Details, methods or ring times of one rule."""
+"""Most details, methods or ring times of one rule."""
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300
 MAX_LABEL_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
@@ -47,7 +47,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _clean(text: str) -> str:
-    """White space folded to single spaces; control characters and lone surrogates refused."""
+    """Fold white space to single spaces; refuse control characters and lone surrogates."""
     folded = " ".join(text.split())
     if not folded:
         raise ValueError("must not be empty")
@@ -104,7 +104,7 @@ Names = Annotated[
 
 
 class RuleText(Value):
-    """All of a context rule but its numbers: what locations of one brand share.
+    """A context rule without its destinations: the part that locations of a brand share.
 
     Attributes:
         label: short name, "Billing".
@@ -150,7 +150,7 @@ class RuleText(Value):
     ring_timeouts_s: Annotated[tuple[RingSeconds, ...], Field(max_length=MAX_LISTED)] = ()
 
     def ring_timeout_s(self, position: int) -> int | None:
-        """How long one of the chain rings: the destination is 0, the first fallback 1.
+        """Return how long a position of the chain rings: 0 is the destination, 1 the first fallback.
 
         None where the rule does not say.
         """
@@ -158,7 +158,7 @@ class RuleText(Value):
         return times[min(position, len(times) - 1)] if times else None
 
     def is_verified_by(self, method: str) -> bool:
-        """Whether a caller who was verified this way has passed, in any case and spacing."""
+        """Whether a verification method is good enough; case and spacing do not matter."""
         allowed = self.verification_methods
         given = " ".join(method.split()).casefold()
         return not allowed or given in (name.casefold() for name in allowed)
@@ -193,12 +193,12 @@ class ContextRule(RuleText):
 
     @property
     def chain(self) -> tuple[Destination, ...]:
-        """Whom to try, in order; empty where the rule contains and names nobody."""
+        """Destinations to try in order; empty if the rule contains and has none."""
         return self.fallback if self.destination is None else (self.destination, *self.fallback)
 
     @property
     def text(self) -> RuleText:
-        """The rule without its numbers."""
+        """The rule without its destinations."""
         fields = dict(self.__dict__)
         del fields["destination"], fields["fallback"]
         return RuleText._trusted(fields)
@@ -288,7 +288,7 @@ class Location(Value):
 def contradicting_rules(
     rules: list[tuple[str, tuple[str, ...], Destination | None, str]],
 ) -> list[tuple[int, int]]:
-    """Pairs (first, second) of rules for the same callers that send them elsewhere.
+    """Find pairs (first, second) of rules that send the same callers to different places.
 
     Rules are for the same callers where their ``when`` and their languages are equal.
     """
@@ -302,7 +302,7 @@ def contradicting_rules(
 
 
 class RoutingPolicy(Value):
-    """Thresholds an engine decides by; a location and a rule may override the first.
+    """Thresholds that decide; a location and a rule may override ``threshold``.
 
     Attributes:
         threshold: least confidence for a transfer, [0, 1]; None takes the calibrated one that

@@ -1,4 +1,4 @@
-"""How people write phone numbers, and what else looks like one.
+"""Recognise how people write phone numbers, and what only looks like one.
 
 A cell of a sheet may hold a date, an amount, a coordinate or two numbers; libphonenumber drops
 whatever stands between digits and so makes a phone number of many of them. A wrong number is worse
@@ -57,7 +57,7 @@ def fold(text: str) -> str:
 
 
 def read_written(folded: str) -> Written | None:
-    """Split a folded text into number and extension; None where it has letters or other signs."""
+    """Split a folded text into number and extension; None if it has other characters."""
     label = _LABEL.match(folded)
     rest = folded if label is None else folded[label.end() :]
     extension = None
@@ -137,7 +137,7 @@ _ORDINARY: Final = re.compile(r"\(0?[1-9]\d{1,3}\) ?\d{3,4}[- ]\d{3,4}|\+[1-9]\d
 
 
 def look_alike(text: str, region: str | None = None) -> str | None:
-    """Name what a folded text looks like where that is no phone number, such as ``"a date"``.
+    """Name what a text looks like that is no phone number, such as ``"a date"``; else None.
 
     Args:
         text: without extension, spaces at the ends removed.
@@ -225,7 +225,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_too_short(text: str, n_digits: int, region: str | None) -> bool:
-    """Whether a number without country code and leading 0 could as well be a code or an id."""
+    """Whether a number without country code and leading 0 is so short that it may be an id."""
     if region is None or n_digits <= 3:
         return False  # three digits may be an emergency number, which is said elsewhere
     if text[0] in "0(":
@@ -251,19 +251,19 @@ def _lengths(region: str) -> tuple[int, ...]:
 
 @cache
 def _longest(region: str) -> int:
-    """Digits of the longest fixed-line number of a region."""
+    """Return the number of digits of a region's longest fixed-line number."""
     return max(_lengths(region))
 
 
 @cache
 def _varies(region: str) -> bool:
-    """Whether fixed-line numbers of this region have many lengths."""
+    """Whether fixed-line numbers of a region vary in length."""
     return len(_lengths(region)) >= 5
 
 
 @cache
 def _uses_zero(region: str) -> bool:
-    """Whether fixed-line numbers of this region are written with a leading 0."""
+    """Whether fixed-line numbers of a region are written with a leading 0."""
     import phonenumbers
 
     example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
@@ -285,7 +285,7 @@ def _groups_in_fours(region: str | None) -> bool:
 
 
 def _is_official(text: str) -> bool:
-    """Whether a number is grouped as its country groups it, with points for spaces."""
+    """Whether a number is grouped as usual in its country, with points for spaces."""
     import phonenumbers
 
     try:
@@ -309,7 +309,7 @@ _RUN: Final = re.compile(r"\+?\(?\d[\d\s().-]{4,}\d", re.ASCII)
 
 
 def two_numbers(text: str, region: str | None) -> tuple[str, str] | None:
-    """The two numbers that one cell holds, as written, or None where it is one number."""
+    """Return the two numbers that one cell holds, as written, or None if it is one."""
     pieces = [piece for piece in _AND.split(text) if any(map(str.isdigit, piece))]
     if len(pieces) > 1 and _n_digits(pieces[0]) >= 5:
         return pieces[0], pieces[1]
@@ -325,7 +325,7 @@ def two_numbers(text: str, region: str | None) -> tuple[str, str] | None:
 
 
 def several_runs(text: str) -> tuple[str, str] | None:
-    """Two runs of digits that could each be a number, in a text that is none."""
+    """Find two runs of digits that could each be a number, in a text that is not one."""
     runs = _RUN.findall(text)
     return (runs[0].strip(), runs[1].strip()) if len(runs) > 1 else None
 
@@ -344,7 +344,7 @@ def _is_number(text: str, region: str | None) -> bool:
 
 
 def _at_slash(text: str, region: str | None) -> tuple[str, str] | None:
-    """``12345/13``: a slash that does not part area code and number."""
+    """Split at a slash that does not separate area code and number: ``12345/13``."""
     left, slash, right = text.rpartition("/")
     if not slash or _n_digits(left) < 5 or not _n_digits(right):
         return None
@@ -355,7 +355,7 @@ def _at_slash(text: str, region: str | None) -> tuple[str, str] | None:
 
 
 def _is_grouped(text: str, region: str | None) -> bool:
-    """Whether this is one number in the groups that are usual in its country."""
+    """Whether a text is one number in the groups usual in its country."""
     import phonenumbers
 
     try:
@@ -371,7 +371,7 @@ def _is_grouped(text: str, region: str | None) -> bool:
 
 
 def _at_dash(text: str, region: str | None) -> tuple[str, str] | None:
-    """``123456 - 123460``: a range of numbers."""
+    """Split a range of numbers: ``123456 - 123460``."""
     left, dash, right = text.rpartition("-")
     n_right = _n_digits(right)
     if not dash or not n_right or _n_digits(left) < (9 if text[:1] == "+" else 6):
@@ -388,7 +388,7 @@ def _at_dash(text: str, region: str | None) -> tuple[str, str] | None:
 
 
 def _at_space(text: str, region: str | None) -> tuple[str, str] | None:
-    """``030 123456 030 123457``: a number begins again where another could end."""
+    """Split at a space where a second number begins: ``030 123456 030 123457``."""
     n_digits = _n_digits(text)
     if n_digits < (14 if text.startswith("+") else 12):
         return None
@@ -405,7 +405,7 @@ def _at_space(text: str, region: str | None) -> tuple[str, str] | None:
 
 
 def _glued(text: str, region: str | None) -> tuple[str, str] | None:
-    """``03012345670301234568``: two numbers with nothing between them."""
+    """Split two numbers with nothing between them: ``03012345670301234568``."""
     digits = text.removeprefix("+")
     if not digits.isdigit() or len(digits) < (14 if text[:1] in "0+" else 16):
         return None

@@ -1,4 +1,4 @@
-"""A language model behind an OpenAI-compatible endpoint, as a source of proposed examples.
+"""Ask a language model behind an OpenAI-compatible endpoint for example sentences.
 
 What is sent: the labels, ``when`` and examples of the rules of one table. Callers' words, phone
 numbers and names of locations never are. What comes back is checked like any other proposal.
@@ -25,9 +25,9 @@ __all__ = ["ModelEndpoint"]
 TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 1_000_000
 MAX_RULES = 64
-"""Rules of one table that are asked about; each costs one request."""
+"""Most rules of one table that are asked about; each costs one request."""
 MAX_TEXT = 300
-"""Characters of one proposed sentence."""
+"""Most characters of one proposed sentence."""
 MAX_SHOWN = 200
 
 _TASK = (
@@ -160,7 +160,7 @@ class ModelEndpoint:
 
 
 def _read(response: http.client.HTTPResponse, until_s: float) -> bytes:
-    """Read an answer, at most one byte above the cap.
+    """Read a response, at most one byte above the limit.
 
     A socket's timeout counts for one read alone; this one counts for all of them.
 
@@ -177,7 +177,7 @@ def _read(response: http.client.HTTPResponse, until_s: float) -> bytes:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for the error that it is here."""
+    """Treat a redirect as an error."""
 
     def redirect_request(
         self,

@@ -1,4 +1,4 @@
-"""Labelled calls of an engine's locations, and the files that people keep them in.
+"""Labelled calls for evaluation, and reading them from files.
 
 A sheet, CSV or XLSX: a row a call, with the columns ``location_id``, ``utterance`` and ``label``,
 by these or other usual names; further columns are not read. Or JSON lines, one object a line::
@@ -40,13 +40,13 @@ __all__ = [
 ]
 
 MAX_SHOWN = 100
-"""Problems that one error lists."""
+"""Most problems that one error lists."""
 
 UTTERANCE = (
     "utterance", "text", "transcript", "caller said", "what the caller said", "said", "query",
     "sentence", "caller",
 )  # fmt: skip
-"""Headers of the column that holds what the caller said."""
+"""Accepted headers of the column with what the caller said."""
 
 _COLUMNS = ("location_id", "utterance", "label")
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
@@ -54,7 +54,7 @@ JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A call, and what would have been right.
+    """A labelled call: what the caller said, and the rule that should match.
 
     Attributes:
         location_id: which location was called.
@@ -86,16 +86,16 @@ class Case:
 
 
 CaseSource = Iterable[Case] | str | os.PathLike[str]
-"""Cases, or the path of a file that holds some."""
+"""Labelled calls, or the path of a file with some."""
 
 
 def _named(value: object) -> str:
-    """A wrong value without what a caller may have said."""
+    """Describe a wrong value without quoting a caller."""
     return "an empty one" if isinstance(value, str) else type(value).__name__
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[Case]:
-    """The cases of a file.
+    """Read the labelled calls of a file.
 
     Args:
         path: ``.csv``, ``.tsv``, ``.txt`` or ``.xlsx``; or ``.jsonl``.
@@ -109,7 +109,7 @@ def read_cases(path: str | os.PathLike[str]) -> list[Case]:
 def checked_cases(
     source: CaseSource, labels_of: Callable[[str], Collection[str] | None] | None = None
 ) -> list[Case]:
-    """Cases of which location and label are known.
+    """Return the cases, after checking that their locations and labels exist.
 
     Args:
         source: the cases, or a file of them.

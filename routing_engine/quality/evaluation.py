@@ -1,4 +1,4 @@
-"""How good an engine's answers to labelled calls are: pure functions of cases and decisions."""
+"""Evaluate decisions on labelled calls: pure functions of cases and decisions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def is_pick(outcome: Outcome, reason: Reason) -> bool:
 
 
 def picked(decision: Decision) -> str | None:
-    """Label of the rule that a decision follows, or None where it follows none."""
+    """Return the label of the rule that a decision follows, or None."""
     if not is_pick(decision.outcome, decision.reason) or decision.rule is None:
         return None
     return decision.rule.label
@@ -62,7 +62,7 @@ def picked(decision: Decision) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered to a case.
+    """The answer to one labelled call.
 
     Attributes:
         case: the call.
@@ -80,7 +80,7 @@ class Answer:
 
     @classmethod
     def of(cls, case: Case, decision: Decision) -> Answer:
-        """What a decision says to a case."""
+        """Build the answer that a decision gives to a case."""
         candidates = decision.candidates
         return cls(
             case,
@@ -92,18 +92,18 @@ class Answer:
 
     @property
     def is_best(self) -> bool:
-        """The most confident rule is the right one, thresholds aside."""
+        """Whether the most confident rule is the right one, thresholds aside."""
         return self.best is not None and self.best == self.case.label
 
     @property
     def is_right(self) -> bool:
-        """The right rule is picked, or none where none is right."""
+        """Whether the right rule was followed, or none if none is right."""
         return self.picked == self.case.label
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """How one label did, at all locations together.
+    """Precision and recall of one label, over all locations.
 
     Attributes:
         label: of the rule.
@@ -122,18 +122,18 @@ class RuleResult:
 
     @property
     def precision(self) -> float:
-        """How many of the calls that went to it should have, [0, 1]; NaN where none did."""
+        """Share of the calls sent to it that should have been, [0, 1]; NaN if there are none."""
         return self.n_right / self.n_picked if self.n_picked else math.nan
 
     @property
     def recall(self) -> float:
-        """How many of its calls went to it, [0, 1]; NaN where it has none."""
+        """Share of its calls that were sent to it, [0, 1]; NaN if it has none."""
         return self.n_right / self.n if self.n else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Calls that should have gone one way and went another.
+    """Calls that should have followed one rule and followed another.
 
     Attributes:
         label: of the right rule; None where none is right.
@@ -148,7 +148,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """Calls of like confidence.
+    """Calls of similar confidence.
 
     Attributes:
         n: how many.
@@ -163,7 +163,7 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class SweepPoint:
-    """What one threshold, asked of every rule, would give.
+    """The result that one threshold for every rule would give.
 
     Attributes:
         threshold: least confidence.
@@ -178,7 +178,7 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How good the answers to labelled calls are. Prints as a report.
+    """The evaluation of answers to labelled calls. Prints as a report.
 
     A metric is in [0, 1], and NaN where there is no call that it could be of.
 
@@ -216,7 +216,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, answers: Sequence[Answer], *, threshold: float) -> Evaluation:
-        """The evaluation of some answers, at least one."""
+        """Evaluate answers, at least one."""
         in_scope = np.array([answer.case.label is not None for answer in answers], np.bool_)
         is_best = np.array([answer.is_best for answer in answers], np.bool_)
         confidence = np.array([answer.confidence for answer in answers], np.float64)
@@ -241,7 +241,7 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The evaluation as JSON-able values; NaN is None."""
+        """Return the evaluation as JSON-able values; NaN is None."""
         body = asdict(self)
         for rule, made in zip(self.rules, body["rules"], strict=True):
             made |= {"precision": rule.precision, "recall": rule.recall}
@@ -253,7 +253,7 @@ class Evaluation:
     def to_frame(
         self, table: Literal["metrics", "rules", "confused", "calibration", "sweep"] = "rules"
     ) -> pd.DataFrame:
-        """One of the evaluation's tables as a pandas DataFrame.
+        """Return one of the evaluation's tables as a pandas DataFrame.
 
         Args:
             table: ``"metrics"``, one row: counts, threshold and metrics; ``"rules"``, a row a
@@ -351,12 +351,12 @@ def _meanings(threshold: float) -> dict[str, str]:
 
 
 def percent(value: float) -> str:
-    """A fraction as a percentage to one digit; ``-`` for NaN."""
+    """Format a fraction as a percentage with one decimal; ``-`` for NaN."""
     return "-" if math.isnan(value) else f"{100 * value:.1f}"
 
 
 def short(text: str) -> str:
-    """One line of at most ``MAX_SENTENCE_LENGTH`` characters."""
+    """Shorten to one line of at most ``MAX_SENTENCE_LENGTH`` characters."""
     line = " ".join(text.split())
     if len(line) <= MAX_SENTENCE_LENGTH:
         return line
@@ -364,7 +364,7 @@ def short(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text, the first to the left and the others to the right."""
+    """Align columns of text: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -1,4 +1,4 @@
-"""Adjusts the scoring to labelled calls, where cross-validation says that it helps.
+"""Adjust the scoring to labelled calls, if cross-validation shows a gain.
 
 Three settings are tried, each with more freedom than the one before:
 
@@ -43,15 +43,15 @@ __all__ = ["LEAST_CASES", "LEAST_EACH", "SETTINGS", "Calls", "Fitting", "fit"]
 
 LEAST_CASES = 30
 LEAST_EACH = 10
-"""Calls that a rule is right for, and calls that none is right for."""
+"""Fewest calls needed with a right rule, and without one."""
 
 SETTINGS = {"threshold": LEAST_CASES, "calibration": LEAST_CASES, "weights": 200}
-"""What is tried, in this order -> fewest calls."""
+"""Settings that are tried, in this order -> fewest calls for each."""
 
 N_FOLDS = 5
 
 BEYOND_CHANCE = 1.645
-"""Standard errors: a difference that chance exceeds once in twenty times."""
+"""Standard errors that count as a gain: chance exceeds them once in twenty times."""
 
 SCALE_PRIOR = 0.5
 SHIFT_PRIOR = 1.0
@@ -72,12 +72,12 @@ Integers = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
 EngineT = TypeVar("EngineT")
-"""The engine that is fitted."""
+"""Type of the engine that is fitted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitting(Generic[EngineT]):
-    """What fitting came to. Prints as a report.
+    """The result of fitting. Prints as a report.
 
     Attributes:
         engine: the one to answer with: a new one where a setting was accepted, otherwise the one
@@ -101,7 +101,7 @@ class Fitting(Generic[EngineT]):
     changed: dict[str, tuple[float, float]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The result without the engine, as JSON-able values."""
+        """Return the result, without the engine, as JSON-able values."""
         return {
             "accepted": self.accepted,
             "setting": self.setting,
@@ -149,7 +149,7 @@ class Fitting(Generic[EngineT]):
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One call, ready to be scored; without a vector where there is nothing to score."""
+    """One call, ready to be scored; without a vector if there is nothing to score."""
 
     case: Case
     table: Table
@@ -159,7 +159,7 @@ class _Question:
 
 
 class Calls:
-    """Labelled calls, embedded once, to be answered under any parameters.
+    """Labelled calls, embedded once, to be scored under different parameters.
 
     Args:
         cases: the calls; their locations and labels are right.
@@ -203,13 +203,13 @@ class Calls:
         return [question.case for question in self._questions]
 
     def said(self) -> Iterator[tuple[str, str | None]]:
-        """What was said, without case and spacing, and the label; of calls that are scored."""
+        """Folded utterance and label of each scored call."""
         for question in self._questions:
             if question.vector is not None:
                 yield _folded(question.case.text), question.case.label
 
     def confidences(self, parameters: Parameters) -> list[list[float]]:
-        """Of each call the confidence of each rule; empty where none is scored."""
+        """Compute each call's confidence in each rule; empty if nothing is scored."""
         profiles = Profiles.build(
             self._catalog.profiles,
             self._memory,
@@ -235,7 +235,7 @@ class Calls:
     def answer(
         self, number: int, confidences: list[float], policy: RoutingPolicy, threshold: float
     ) -> Answer:
-        """What is answered to one call."""
+        """Return the answer to one call."""
         question = self._questions[number]
         rules = question.table.rules
         if not confidences:
@@ -260,7 +260,7 @@ class Calls:
         )
 
     def asked(self, number: int, confidences: list[float]) -> float:
-        """The threshold that the location or the best rule sets itself; NaN where neither does."""
+        """Return the threshold set by the best rule or the location; NaN if neither sets one."""
         question = self._questions[number]
         if not confidences:
             return 1.0
@@ -269,11 +269,11 @@ class Calls:
         return math.nan if own is None else own
 
     def logits(self, number: int, confidences: list[float]) -> Floats:
-        """The logits that the confidences of one call come from, ``(n_rules,)``."""
+        """Return the logits behind the confidences of one call, ``(n_rules,)``."""
         return _logits(confidences, self._questions[number].codes)
 
     def offer(self, number: int, confidences: list[float]) -> tuple[Floats, Integers, int] | None:
-        """What a call could have been given: logits, which rules, and the place of the right one.
+        """Return candidate rules: their logits, their numbers, and the index of the right one.
 
         A rule that leads where the right one does is no rival of it and is left out. -1 stands
         for none; None for a call that nothing can be learned from.
@@ -294,7 +294,7 @@ class Calls:
         return logits[kept], np.array(kept), kept.index(right)
 
     def loss(self, number: int, confidences: list[float]) -> float:
-        """How unlikely the right choice of one call is: minus the log of its probability."""
+        """Return the log loss of one call: minus the log of the right choice's probability."""
         offer = self.offer(number, confidences)
         if offer is None:
             return 0.0
@@ -304,7 +304,7 @@ class Calls:
 
 
 def _logits(confidences: list[float], codes: Sequence[int]) -> Floats:
-    """The logits that confidences come from: the inverse of their definition in ``scoring``."""
+    """Convert confidences back to logits, inverting ``scoring``."""
     # Just below 1, where a float has no room left for the others.
     p = np.array(confidences) * (1.0 - 1e-13)
     code = np.array(codes, object)
@@ -316,7 +316,7 @@ def _logits(confidences: list[float], codes: Sequence[int]) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Choices:
-    """What each call could be given: a pair for a call and a rule, calls in order.
+    """Candidate pairs of call and rule, in order of calls.
 
     Attributes:
         logits: under the present weights, ``(n_pairs,)``.
@@ -333,7 +333,7 @@ class _Choices:
     numbers: Integers
 
     def of(self, numbers: Integers) -> _Choices:
-        """Those of some calls."""
+        """Select the pairs of some calls."""
         chosen = np.isin(self.numbers, numbers)
         sizes = np.diff(self.starts, append=len(self.logits))
         pairs = np.repeat(chosen, sizes)
@@ -349,12 +349,12 @@ class _Choices:
 
 
 def _weights() -> tuple[str, ...]:
-    """The parameters that the logit is linear in."""
+    """Return the parameters in which the logit is linear."""
     return tuple(f.name for f in fields(Parameters) if f.name not in ("threshold", "rates"))
 
 
 def _choices(calls: Calls, present: Parameters) -> _Choices:
-    """Logits of all calls, and how they change with each weight."""
+    """Compute the logits of all calls, and their derivatives by each weight."""
     base = calls.confidences(present)
     offers = {
         number: offer
@@ -387,7 +387,7 @@ def _choices(calls: Calls, present: Parameters) -> _Choices:
 
 
 def _shares(logits: Floats, starts: Integers, call: Integers) -> tuple[Floats, Floats]:
-    """Of each pair its probability, and of each call the log of what it is a share of."""
+    """Compute the probability of each pair, and the log of each call's normaliser."""
     top = np.maximum(np.maximum.reduceat(logits, starts), 0.0)
     parts = np.exp(logits - top[call])
     whole = np.exp(-top) + np.add.reduceat(parts, starts)
@@ -395,7 +395,7 @@ def _shares(logits: Floats, starts: Integers, call: Integers) -> tuple[Floats, F
 
 
 def _most_likely(choices: _Choices, directions: Floats, precision: Floats) -> Floats:
-    """How far to go in each direction from the present weights, by Newton's method.
+    """Find the most likely step from the present weights, by Newton's method.
 
     Args:
         choices: of the calls to fit.
@@ -442,7 +442,7 @@ def _most_likely(choices: _Choices, directions: Floats, precision: Floats) -> Fl
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A setting on calls that it was not fitted on."""
+    """Cross-validated results of one setting."""
 
     setting: str
     answers: list[Answer]
@@ -450,7 +450,7 @@ class _Trial:
 
 
 class _Fitter:
-    """Fits each setting to some of the calls."""
+    """Fit each setting to some of the calls."""
 
     def __init__(self, calls: Calls, present: Parameters) -> None:
         self._calls = calls
@@ -458,7 +458,7 @@ class _Fitter:
         self._choices = _choices(calls, present)
 
     def parameters(self, setting: str, numbers: Integers) -> Parameters:
-        """What suits these calls best under one setting."""
+        """Fit the parameters of one setting to some calls."""
         made = self._present
         if setting != "threshold":
             names = _weights()
@@ -486,7 +486,7 @@ class _Fitter:
         )
 
     def _threshold(self, confidences: list[list[float]], numbers: Integers) -> float:
-        """The threshold of the best ``balanced``, each call counted smoothly."""
+        """Find the threshold with the best smoothed ``balanced``."""
         calls = self._calls
         top, suited = self._top(confidences, numbers)
         asked = np.array([calls.asked(i, confidences[i]) for i in numbers])
@@ -504,7 +504,7 @@ class _Fitter:
     def _rates(
         self, confidences: list[list[float]], numbers: Integers
     ) -> tuple[tuple[float, float], ...]:
-        """For each of the present rates the threshold that lets it through."""
+        """Return the threshold of each of the present false transfer rates."""
         top, suited = self._top(confidences, numbers)
         if suited.all():
             return self._present.rates
@@ -513,7 +513,7 @@ class _Fitter:
         return tuple(zip(rates, np.round(at, 4).tolist(), strict=True))
 
     def _top(self, confidences: list[list[float]], numbers: Integers) -> tuple[Floats, Flags]:
-        """Of some calls the confidence of the best rule, and whether any rule is right."""
+        """Return the best confidence of some calls, and whether any rule is right."""
         cases = self._calls.cases
         return (
             np.array([max(confidences[i], default=0.0) for i in numbers]),
@@ -521,7 +521,7 @@ class _Fitter:
         )
 
     def trial(self, setting: str, folds: Sequence[Integers], policy: RoutingPolicy) -> _Trial:
-        """A setting, fitted on all folds but one and answering that one."""
+        """Cross-validate a setting: fit on all folds but one, answer that one."""
         every = np.concatenate(folds)
         answers: dict[int, Answer] = {}
         losses = np.zeros(len(every))
@@ -545,7 +545,7 @@ def _folded(text: str) -> str:
 
 
 def _folds(cases: Sequence[Case], seed: int) -> list[Integers]:
-    """Folds with as many calls of each label; what is said alike is in one fold."""
+    """Split calls into folds, stratified by label; equal utterances share a fold."""
     said: dict[str, list[int]] = {}
     for i, case in enumerate(cases):
         said.setdefault(_folded(case.text), []).append(i)
@@ -560,14 +560,14 @@ def _folds(cases: Sequence[Case], seed: int) -> list[Integers]:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A difference over the same calls, and its standard error."""
+    """A paired difference over the same calls, with its standard error."""
 
     value: float
     error: float
 
     @property
     def is_gain(self) -> bool:
-        """More than chance explains."""
+        """Whether the difference exceeds what chance explains."""
         return self.value > BEYOND_CHANCE * self.error
 
     def __str__(self) -> str:
@@ -576,7 +576,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Gain:
-    """What one trial has over another.
+    """The gains of one trial over another.
 
     Attributes:
         balanced: of ``balanced``.
@@ -592,7 +592,7 @@ class _Gain:
 
     @classmethod
     def of(cls, old: _Trial, new: _Trial, seed: int) -> _Gain:
-        """Paired differences."""
+        """Build from paired differences."""
         before, after = _parts(old.answers), _parts(new.answers)
         suited = np.array([answer.case.label is not None for answer in new.answers])
         nobody = np.where(suited, 0.0, 1.0 / (2 * (~suited).sum()))
@@ -606,7 +606,7 @@ class _Gain:
 
     @property
     def harm(self) -> str | None:
-        """What the new trial makes worse, or None."""
+        """Describe what the new trial makes worse, or None."""
         if not self.over_none.is_gain:
             return "no better than sending nobody anywhere"
         if self.balanced.value < 0.0:
@@ -617,7 +617,7 @@ class _Gain:
 
     @property
     def is_step(self) -> bool:
-        """Whether the new trial is worth its further freedom.
+        """Whether the gain of the new trial justifies its extra freedom.
 
         It has to be better beyond chance in one way, and within one standard error in the other.
         """
@@ -627,7 +627,7 @@ class _Gain:
 
 
 def _parts(answers: Sequence[Answer]) -> Floats:
-    """What each call adds to ``balanced``, ``(n,)``."""
+    """Return each call's contribution to ``balanced``, ``(n,)``."""
     suited = np.array([answer.case.label is not None for answer in answers])
     right = np.array([answer.is_right for answer in answers])
     parts: Floats = right / (2 * np.where(suited, suited.sum(), (~suited).sum()))
@@ -635,7 +635,7 @@ def _parts(answers: Sequence[Answer]) -> Floats:
 
 
 def _sum(values: Floats, suited: Flags) -> _Change:
-    """A sum over calls, and its standard error; calls in and out of scope are two samples."""
+    """Sum over calls, with the standard error of two samples: calls in and out of scope."""
     variance = sum(
         len(part) * float(part.var(ddof=1))
         for part in (values[suited], values[~suited])
@@ -645,7 +645,7 @@ def _sum(values: Floats, suited: Flags) -> _Change:
 
 
 def _ece_change(old: Sequence[Answer], new: Sequence[Answer], seed: int) -> _Change:
-    """Change of the calibration error, and its standard error by the bootstrap."""
+    """Return the change of calibration error, and its standard error by bootstrap."""
     rng = np.random.default_rng(seed)
     arrays = [
         (np.array([a.confidence for a in side]), np.array([a.is_best for a in side]))
@@ -672,7 +672,7 @@ def fit(
     build: Callable[[Parameters | None], EngineT],
     seed: int,
 ) -> Fitting[EngineT]:
-    """Try each setting, and take the last that is worth its freedom.
+    """Try each setting in order, and take the last whose gain justifies its extra freedom.
 
     Args:
         calls: labelled calls.
@@ -730,7 +730,7 @@ def fit(
 
 
 def _missing(calls: Calls) -> str | None:
-    """What is missing for a fit, or None; what was said twice counts once."""
+    """Return what is missing for a fit, or None; repeated utterances count once."""
     suited = {said for said, label in calls.said() if label is not None}
     unsuited = {said for said, label in calls.said() if label is None}
     missing = [

@@ -1,4 +1,4 @@
-"""How good routing is: pure functions of what an engine answered.
+"""Metrics of routing: pure functions of an engine's answers.
 
 In scope is a query for which a rule of the location is right; out of scope one for which none is.
 """
@@ -24,12 +24,12 @@ Flags = npt.NDArray[np.bool_]
 
 
 def fraction(flags: Flags) -> float:
-    """How many of the flags are set, [0, 1]; NaN where there are none."""
+    """Return the share of flags that are set, [0, 1]; NaN if there are none."""
     return float(flags.mean()) if len(flags) else math.nan
 
 
 def auroc(in_scope: Floats, out_of_scope: Floats) -> float:
-    """Probability that a query in scope has the higher confidence; a tie counts half.
+    """Compute the probability that a query in scope has the higher confidence; a tie counts half.
 
     The Mann-Whitney statistic over the number of pairs, from mid-ranks.
 
@@ -52,7 +52,7 @@ def auroc(in_scope: Floats, out_of_scope: Floats) -> float:
 def right_at_leak(
     confidence: Floats, is_right: Flags, out_of_scope: Floats, leak: float = 0.05
 ) -> float:
-    """Queries in scope that reach the right rule where few of the others reach any.
+    """Compute recall at a limited false transfer rate.
 
     The threshold is the lowest that lets at most ``leak`` of the queries out of scope through.
 
@@ -76,7 +76,7 @@ def right_at_leak(
 
 
 def calibration(confidence: Floats, is_right: Flags, n_bins: int) -> list[tuple[int, float, float]]:
-    """Confidence against truth, in bins of equal mass, ascending in confidence.
+    """Compare confidence with accuracy in bins of equal size, ascending.
 
     Queries of equal confidence count as right by their mean, so that the result does not depend
     on their order.
@@ -99,7 +99,7 @@ def calibration(confidence: Floats, is_right: Flags, n_bins: int) -> list[tuple[
 
 
 def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int = 15) -> float:
-    """Mean distance between confidence and how often it is right, in bins of equal mass.
+    """Compute the mean gap between confidence and accuracy, in bins of equal size.
 
     After Naeini et al., AAAI 2015; equal mass: Nguyen and O'Connor, EMNLP 2015.
 
@@ -123,7 +123,7 @@ def expected_calibration_error(confidence: Floats, is_right: Flags, n_bins: int 
 def protocol(
     *, in_scope: Flags, is_best: Flags, is_picked: Flags, is_right: Flags, confidence: Floats
 ) -> dict[str, float]:
-    """Every metric by its name; each is NaN where there are no queries that it is of.
+    """Compute every metric by name; NaN for one that no query contributes to.
 
     Args:
         in_scope: a rule is right, ``(n,)``.

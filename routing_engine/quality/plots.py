@@ -1,4 +1,4 @@
-"""An evaluation as a picture: who is taken for whom, calibration, and other thresholds."""
+"""Draw an evaluation: confusion matrix, calibration, and other thresholds."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["new_figure", "plot", "save_figure"]
 
 MOST_RULES = 18
-"""Rules in the confusion matrix; calls of the others are counted together."""
+"""Most rules in the confusion matrix; the others are counted together."""
 
 MAX_LABEL_LENGTH = 22
 OTHER = "other rules"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches.
+    """Create an empty figure; sizes are in inches.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -42,7 +42,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG; the same bytes for the same figure."""
+    """Write a figure as a PNG, with equal bytes for equal figures."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120, metadata={"Software": None})
 

@@ -1,4 +1,4 @@
-"""Proposed examples: what callers of other businesses said who were in a rule's situation.
+"""Propose examples for a rule: what callers of other businesses said in its situation.
 
 For each rule the nearest typical situations are found by its label and ``when``, embedded as the
 scoring embeds them. What their callers said is asked at the rule's own table, every other rule
@@ -40,20 +40,20 @@ __all__ = [
 ]
 
 PER_RULE = 8
-"""Examples proposed for a rule, unless another number is asked for."""
+"""Default number of examples proposed for a rule."""
 N_NEAREST = 4
-"""Situations whose callers are asked, for each rule."""
+"""Nearest situations whose utterances are considered for each rule."""
 LEAST_CLOSENESS = 0.6
 """Cosine of descriptions from which on a situation is near: of what is proposed from nearer ones,
 two thirds are said by callers of the rule, measured on businesses of the corpus's dev split."""
 MARGIN = 0.2
-"""By which the rule's confidence must exceed every other's."""
+"""Least lead of the rule's confidence over every other's."""
 DIVERSITY = 0.4
-"""Share of unlikeness in the rank (maximal marginal relevance, Carbonell & Goldstein, 1998)."""
+"""Weight of diversity in the rank (maximal marginal relevance, Carbonell & Goldstein, 1998)."""
 TOO_ALIKE = 0.9
-"""Cosine from which on two sentences say the same."""
+"""Cosine from which two sentences count as the same."""
 MAX_LENGTH = 160
-"""Characters; a whole story is a poor example."""
+"""Most characters of an example; a whole story is a poor one."""
 
 _DIGIT = re.compile(r"\d")
 # A capital inside a sentence, but for "I" and acronyms of up to four letters, is a name.
@@ -94,7 +94,7 @@ class Suggestions:
     rules: tuple[tuple[str, tuple[Suggestion, ...]], ...]
 
     def __getitem__(self, label: str) -> tuple[Suggestion, ...]:
-        """What is proposed for a rule; of rules with one label, for all of them.
+        """Return the proposals for a rule; for all rules that share its label.
 
         Raises:
             KeyError: no such rule.
@@ -105,7 +105,7 @@ class Suggestions:
         return tuple(item for proposed in found for item in proposed)
 
     def __len__(self) -> int:
-        """Number of examples proposed, for all rules together."""
+        """Number of examples proposed for all rules."""
         return sum(len(proposed) for _, proposed in self.rules)
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,13 +136,13 @@ class Proposal:
 
 
 Source = Callable[[Sequence[RuleText]], Sequence[Sequence[Proposal]]]
-"""Gives each rule of a table the sentences that may become examples, before they are checked."""
+"""Returns candidate sentences for each rule of a table, before they are checked."""
 
 
 def typical_calls(
     encoder: Encoder, background: Background, *, least_closeness: float = LEAST_CLOSENESS
 ) -> Source:
-    """Make a source of what callers of the nearest typical situations said.
+    """Return a source of utterances from the nearest typical situations.
 
     Args:
         encoder: what embeds descriptions.
@@ -180,7 +180,7 @@ def typical_calls(
 
 
 def _fits_elsewhere(text: str) -> bool:
-    """Whether a sentence of one business can be said to another: short, no number, no name."""
+    """Whether a sentence fits any business: short, without numbers and names."""
     if len(text) > MAX_LENGTH or _DIGIT.search(text):
         return False
     return all(found.group().lower() in _NO_NAMES for found in _NAME.finditer(text))
@@ -239,7 +239,7 @@ def _key(text: str) -> str:
 
 
 def _each_once(chosen: Sequence[Sequence[Suggestion]]) -> list[list[Suggestion]]:
-    """Leave a sentence to the rule that is surest of it."""
+    """Assign a repeated sentence to the rule with the highest confidence."""
     best: dict[str, float] = {}
     for item in (item for own in chosen for item in own):
         best[item.text] = max(best.get(item.text, 0.0), item.confidence)
@@ -247,7 +247,7 @@ def _each_once(chosen: Sequence[Sequence[Suggestion]]) -> list[list[Suggestion]]
 
 
 class _Table:
-    """The rules of one location, to ask sentences at."""
+    """The rules of one location, to score sentences with."""
 
     def __init__(
         self,
@@ -274,14 +274,14 @@ class _Table:
             self._vectors.update(zip(new, encode_distinct(self._encoder, new), strict=True))
 
     def learn(self, proposals: Sequence[Proposal]) -> None:
-        """Take the vectors of proposals, and embed those that have none."""
+        """Cache the vectors of proposals, embedding those without one."""
         for item in sorted(proposals, key=lambda item: item.source):
             if item.vector is not None:
                 self._vectors.setdefault(item.text, item.vector)
         self.embed([item.text for item in proposals])
 
     def _scored(self, added: Sequence[Sequence[str]]) -> tuple[Floats, scoring.Layout]:
-        """The table with further examples."""
+        """Return the table with additional examples."""
         return scoring.block(
             [
                 scoring.score_rule(
@@ -307,7 +307,7 @@ class _Table:
         return [round(confidence, 5) for confidence in found]
 
     def _is_of(self, rule: int, confidences: Sequence[float]) -> bool:
-        """Whether a rule takes a sentence with a margin, and no other would."""
+        """Whether a sentence matches a rule by a margin, and no other rule would take it."""
         own = confidences[rule]
         others = [
             (confidence, threshold)
@@ -322,7 +322,7 @@ class _Table:
         )
 
     def chosen(self, rule: int, proposals: Sequence[Proposal], n: int) -> list[Suggestion]:
-        """The best and least alike of the sentences that are the rule's, at most ``n``."""
+        """Choose at most ``n`` good and diverse sentences that match a rule."""
         kept: dict[str, tuple[Proposal, float]] = {}
         for item in proposals:
             confidences = self._confidences(self._plain, item.text)
@@ -358,7 +358,7 @@ class _Table:
         return unit(self._vectors[text].astype(np.float64) - self._background.mean)
 
     def settled(self, chosen: Sequence[Sequence[Suggestion]]) -> list[list[Suggestion]]:
-        """What no other rule takes once all are examples; each removal may free another."""
+        """Drop sentences that another rule takes once all are examples, until none is left."""
         left = [list(own) for own in chosen]
         while True:
             table = self._scored([[item.text for item in own] for own in left])

@@ -1,4 +1,4 @@
-"""Typical calls: situations of other businesses, and what callers said who were in them.
+"""Typical calls: situations at other businesses, and what callers said in them.
 
 ``resources/typical_calls.json.gz`` holds them, ``resources/typical_calls.npz`` the vectors of their
 descriptions by the default encoder. Both are written from the training businesses of the corpus of
@@ -46,7 +46,7 @@ _writing = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class TypicalSituation:
-    """A situation of another business that deserves a person.
+    """A situation at another business in which a caller needs a person.
 
     Attributes:
         trade: of the business, in words: ``"Tire shop"``.
@@ -63,7 +63,7 @@ class TypicalSituation:
 
 @lru_cache(1)
 def typical_situations() -> tuple[TypicalSituation, ...]:
-    """Return every typical situation; read from the package once a process."""
+    """Return every typical situation; read from the package once per process."""
     file = resources.files("routing_engine").joinpath("resources", CALLS_FILE)
     return tuple(
         TypicalSituation(trade, label, tuple(whens), tuple(utterances))
@@ -72,7 +72,7 @@ def typical_situations() -> tuple[TypicalSituation, ...]:
 
 
 def describe(rules: Iterable[tuple[str, str]], encoder: Encoder, background: Background) -> Floats:
-    """Embed descriptions as the scoring does: five wordings, centred, and their unit mean.
+    """Embed descriptions as in scoring: the unit mean of five centred wordings.
 
     Args:
         rules: pairs of label and ``when``.
@@ -116,7 +116,7 @@ def description_vectors(encoder: Encoder, background: Background) -> Floats:
 
 
 def utterance_vectors(encoder: Encoder, number: int) -> dict[str, Vectors]:
-    """Return what was said in one typical situation, embedded; remembered for the process.
+    """Return the embedded utterances of one typical situation, cached for the process.
 
     A situation is a batch of its own: a quantised encoder gives a text another vector beside
     other texts, and what was asked before must not change an answer.
@@ -160,7 +160,7 @@ def write_typical(
     encoder: Encoder,
     background: Background,
 ) -> int:
-    """Write the typical calls, and the vectors of their descriptions by one encoder.
+    """Write the typical calls with the vectors of their descriptions by one encoder.
 
     The same situations give the same bytes.
 

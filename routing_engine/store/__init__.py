@@ -1,4 +1,4 @@
-"""What a control plane keeps: organisations, keys, drafts, versions, calls and what is published.
+"""Storage of a control plane: organisations, keys, drafts, versions, calls.
 
     from routing_engine.store import Store
 

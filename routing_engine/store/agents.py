@@ -1,4 +1,4 @@
-"""Agents and the greater part of their drafts. One agent answers one location."""
+"""Agents and their drafts, skills aside. One agent answers for one location."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ DOCUMENTS: Final[dict[str, str]] = {
     "callerVerification": "caller_verification",
     "tests": "tests",
 }
-"""A draft's other documents -> their columns."""
+"""Documents of a draft beside its configuration -> their columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An agent and the greater part of its draft.
+    """An agent and its draft, skills aside.
 
     Attributes:
         location_id: what calls name it by; unique in its organisation.
@@ -70,7 +70,7 @@ class Agents:
         self._announcements = announcements
 
     def create(self, name: str, location_id: str | None, config: dict[str, Any]) -> Agent:
-        """A new agent with a draft.
+        """Create an agent with a draft.
 
         Args:
             location_id: None takes the agent's id.
@@ -103,7 +103,7 @@ class Agents:
         return agent_of(row)
 
     def get(self, agent_id: str) -> Agent:
-        """One agent.
+        """Return one agent.
 
         Raises:
             NotFoundError: agent not found.
@@ -113,7 +113,7 @@ class Agents:
     def page(
         self, limit: int = 50, cursor: str | None = None, *, location_id: str | None = None
     ) -> Page[Agent]:
-        """Agents, oldest first."""
+        """List agents, oldest first."""
         query = select(AgentRow)
         if location_id is not None:
             query = query.where(AgentRow.location_id == location_id)
@@ -128,7 +128,7 @@ class Agents:
         name: str | None = None,
         if_match: str | None = None,
     ) -> Agent:
-        """Change the draft; what is None stays.
+        """Update the draft; fields that are None stay.
 
         Raises:
             NotFoundError: agent not found.
@@ -144,14 +144,14 @@ class Agents:
         return agent_of(row)
 
     def delete(self, agent_id: str, if_match: str | None = None) -> None:
-        """Delete an agent and its draft, and publish it no more. Its versions stay."""
+        """Delete an agent with its draft, and unpublish it. Its versions stay."""
         agent = self.row(agent_id, if_match)
         self._announcements.withdraw(agent)
         self._session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
         self._audits.record("agent.delete", agent_id, {"locationId": agent.location_id})
 
     def document(self, agent_id: str, kind: DocumentKind) -> dict[str, Any]:
-        """One of the draft's other documents; empty where there is none.
+        """Return one of the draft's other documents; empty if there is none.
 
         Raises:
             NotFoundError: agent not found.
@@ -179,7 +179,7 @@ class Agents:
         return agent_of(row)
 
     def row(self, agent_id: str, if_match: str | None = None) -> AgentRow:
-        """The row of an agent, for the other parts of a unit of work.
+        """Return the row of an agent, for the other repositories.
 
         Raises:
             NotFoundError, PreconditionFailedError: as :meth:`update`.

@@ -13,7 +13,7 @@ __all__ = ["Announcements"]
 
 
 class Announcements:
-    """Publications and withdrawals of one transaction, which all have one position in the feed."""
+    """Publications and withdrawals of one transaction, at one position of the feed."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -21,14 +21,14 @@ class Announcements:
         self._position: int | None = None
 
     def withdraw(self, agent: AgentRow) -> None:
-        """Announce that an agent is published no more, if it is."""
+        """Announce that an agent is no longer published, if it was."""
         if agent.version is not None:
             agent.version = None
             self._session.flush()
             self.announce([agent])
 
     def announce(self, agents: Sequence[AgentRow]) -> None:
-        """Put what callers get of these agents into the feed, at the transaction's one position."""
+        """Announce the published versions of agents, at the transaction's position."""
         if self._position is None:
             self._position = self._session.execute(
                 update(FeedCounter)

@@ -1,4 +1,4 @@
-"""Idempotency: the same request again gets the same answer, and changes nothing."""
+"""Idempotency: a repeated request gets the same answer and changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEPT: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered."""
+    """A stored answer."""
 
     status: int
     body: Any
@@ -29,7 +29,7 @@ class Answer:
 
 
 class Answers:
-    """Answers of an organisation, by idempotency key; sealed, for they may name callers.
+    """Stored answers by idempotency key; encrypted, as they may name callers.
 
     An answer is remembered in the transaction of the write that it tells of: both are there, or
     neither is.
@@ -40,7 +40,7 @@ class Answers:
         self._session = transaction.session
 
     def recall(self, key: str, fingerprint: str) -> Answer | None:
-        """The answer that was given to this key; None where there is none yet.
+        """Return the answer stored under a key; None if there is none.
 
         A second request with this key waits here until the first is through.
 

@@ -1,4 +1,4 @@
-"""Who changed what."""
+"""The audit log: who changed what."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Audit", "Audits"]
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One change.
+    """One entry of the audit log.
 
     Attributes:
         actor: the id of the key that did it, or what the server calls itself.
@@ -49,7 +49,7 @@ class Audits:
     def record_all(
         self, action: str, changes: Iterable[tuple[str, dict[str, Any]]], actor: str = ""
     ) -> None:
-        """Record many changes of a kind: (object id, detail) of each."""
+        """Record many changes of one kind: (object id, detail) of each."""
         at = present()
         rows = [
             {
@@ -67,7 +67,7 @@ class Audits:
             self._transaction.session.execute(insert(AuditRow), rows)
 
     def page(self, limit: int = 50, cursor: str | None = None) -> Page[Audit]:
-        """Changes, newest first."""
+        """List changes, newest first."""
         return page_of(
             self._transaction.session,
             select(AuditRow),

@@ -1,4 +1,4 @@
-"""Calls and the decisions in them. What callers said, and who they are, is sealed."""
+"""Calls and their decisions. What callers said, and who they are, is encrypted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["CallRow", "Calls", "DecisionRow", "insert_decisions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRow:
-    """A call.
+    """A stored call.
 
     Attributes:
         version: the agent's version that answered.
@@ -62,7 +62,7 @@ class CallRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One decision, without a word of what was said.
+    """A stored decision, without what was said.
 
     Attributes:
         call_id: the call it was made in. One that was asked for by itself has the id of a call
@@ -113,7 +113,7 @@ class Calls:
         self._count(row, +1)
 
     def get(self, call_id: str) -> CallRow:
-        """One call, with what is sealed in it.
+        """Return one call, decrypted.
 
         Raises:
             NotFoundError: there is no such call.
@@ -143,7 +143,7 @@ class Calls:
         outcome: str | None = None,
         rule: str | None = None,
     ) -> Page[CallRow]:
-        """Calls opened in [since, until), newest first; nothing that is sealed is in them."""
+        """List calls opened in [since, until), newest first, without encrypted parts."""
         query = select(CallRecord).where(CallRecord.agent_id == agent_id)
         if since is not None:
             query = query.where(CallRecord.opened_at >= since)
@@ -183,7 +183,7 @@ class Calls:
     def decisions(
         self, call_id: str, limit: int = 50, cursor: str | None = None
     ) -> Page[DecisionRow]:
-        """Decisions of a call, in order."""
+        """Return the decisions of a call, in order."""
         return page_of(
             self._session,
             select(DecisionRecord).where(DecisionRecord.call_id == call_id),
@@ -202,7 +202,7 @@ class Calls:
         outcome: str | None = None,
         rule: str | None = None,
     ) -> Totals:
-        """How the calls that :meth:`page` lists came out, all pages of it together."""
+        """Count the outcomes of all calls that :meth:`page` lists."""
         self.write_totals()
         return add_up(self._session, agent_id, since=since, until=until, outcome=outcome, rule=rule)
 
@@ -232,7 +232,7 @@ class Calls:
 def insert_decisions(
     database: Database, rows: ScopedSession, decisions: Iterable[DecisionRow]
 ) -> None:
-    """Store decisions, and a call for each that was asked for by itself."""
+    """Store decisions, and a call for each that does not belong to one."""
     made: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
     counted: dict[Alike, Counted] = {}

@@ -1,4 +1,4 @@
-"""Where SQLite and PostgreSQL differ: opening, beginning, waiting, inserting, announcing."""
+"""What differs between SQLite and PostgreSQL: opening, transactions, locks, notifications."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["CHANNEL", "Database"]
 _logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "routing_engine"
-"""What PostgreSQL notifies when something was published."""
+"""Channel that PostgreSQL notifies when something was published."""
 
 BUSY_TIMEOUT_S: Final = 30.0
 _WRITES: Final = "routing_engine_writes"
@@ -39,7 +39,7 @@ _ANSWERS_OR_IS_LOST: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""A network that swallows packets is noticed in seconds, not in the two hours of TCP's default."""
+"""TCP options that detect a dead network in seconds, not in TCP's default two hours."""
 
 _PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -105,7 +105,7 @@ class Database:
 
     @contextmanager
     def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[ScopedSession]:
-        """One transaction; committed at the end, undone where anything is raised.
+        """Open a transaction: committed at the end, rolled back on any exception.
 
         Raises:
             StoreUnavailableError: the database does not answer, or is too busy.
@@ -122,7 +122,7 @@ class Database:
 
     @contextmanager
     def spare_transaction(self, organisation: str) -> Iterator[ScopedSession | None]:
-        """A short transaction that writes; None in place of waiting for another writer."""
+        """Open a short write transaction; None instead of waiting for another writer."""
         if not self._writer.acquire(blocking=False):
             yield None
             return
@@ -149,18 +149,18 @@ class Database:
             self._writer.release()
 
     def lock(self, rows: ScopedSession, name: str) -> None:
-        """Wait until no other writing transaction holds this name; held until the end of ours."""
+        """Take an advisory lock by name until the end of the transaction."""
         if not self.is_sqlite:
             number = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]
             rows.call("pg_advisory_xact_lock", int.from_bytes(number, signed=True))
 
     def notify(self, rows: ScopedSession) -> None:
-        """Tell who listens, when this transaction is committed."""
+        """Notify listeners once this transaction is committed."""
         if not self.is_sqlite:
             rows.call("pg_notify", CHANNEL, "")
 
     def listener(self) -> psycopg.Connection[Any]:
-        """A connection of its own to PostgreSQL, for notifications."""
+        """Open a separate connection to PostgreSQL for notifications."""
         import psycopg
 
         url = self.url.set(drivername="postgresql")
@@ -169,7 +169,7 @@ class Database:
         )
 
     def migrate(self) -> None:
-        """Bring the tables up to date; several processes may try at a time."""
+        """Migrate the tables; safe for several processes at once."""
         from alembic import command
         from alembic.config import Config
 
@@ -223,7 +223,7 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Errors of the database as ours; messages name no value, which may be a caller's."""
+    """Convert database errors to ours; messages omit values, which may be a caller's."""
     try:
         yield
     except (sqlalchemy.exc.DataError, UnicodeEncodeError):

@@ -1,4 +1,4 @@
-"""Whole drafts: an agent's configuration, skills and other documents as one."""
+"""Whole drafts: configuration, skills and other documents of an agent together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from routing_engine.store.transaction import Transaction
 __all__ = ["CHUNK", "Drafts", "chunks"]
 
 CHUNK: Final = 500
-"""Ids in one statement; SQLite takes 999 parameters in its older builds."""
+"""Most ids in one statement; older builds of SQLite take 999 parameters."""
 
 
 class Drafts:
@@ -27,12 +27,12 @@ class Drafts:
         self._skills = skills
 
     def get(self, agent_id: str) -> dict[str, Any]:
-        """The whole draft as one document: what is published next."""
+        """Return the whole draft as one document, as it would be published."""
         row = self._agents.row(agent_id)
         return _draft(row, self._skills.documents([agent_id]).get(agent_id, []))
 
     def at_locations(self, location_ids: Iterable[str]) -> dict[str, tuple[Agent, dict[str, Any]]]:
-        """Agents and whole drafts by location id, of those locations that have one."""
+        """Return agents and whole drafts by location id."""
         found: dict[str, tuple[Agent, dict[str, Any]]] = {}
         for some in chunks(list(dict.fromkeys(location_ids))):
             rows = self._session.scalars(
@@ -45,7 +45,7 @@ class Drafts:
 
 
 def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Values in parts that fit in a statement."""
+    """Split values into chunks that fit into a statement."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["Changes", "Feed", "Published"]
 
 POLL_S: Final = 0.2
-"""Between looks at the counter of an SQLite store; one takes less than a tenth of a millisecond."""
+"""Poll interval of an SQLite store's counter; a poll takes under 0.1 ms."""
 
 POLL_BEHIND_S: Final = 1.0
-"""Between looks at that of a PostgreSQL store, which also notifies."""
+"""Poll interval of a PostgreSQL store, which also notifies."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Whose a location is that is published, and which version of it.
+    """A published location: its organisation, agent and version.
 
     Attributes:
         location_id: what the organisation calls it by.
@@ -45,7 +45,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What was published since a position.
+    """Locations published since a position.
 
     Attributes:
         position: where the next question goes on.
@@ -64,7 +64,7 @@ class Changes:
 
 
 class Feed:
-    """What is published, in the order it was; for one reader.
+    """The published locations in order of publication, for one reader.
 
     In the feed of one organisation a location has its own id, in the feed of all its agent's.
 
@@ -78,7 +78,7 @@ class Feed:
         self._listening: psycopg.Connection[Any] | None = None
 
     def position(self) -> int:
-        """Grows with every publication, in the order that they become visible.
+        """Return the position: it grows with every publication, in order of visibility.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -87,7 +87,7 @@ class Feed:
             return _position(rows)
 
     def changes(self, since: int = 0) -> Changes:
-        """What was published after a position; 0 for all there is.
+        """Return what was published after a position; 0 for everything.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -140,7 +140,7 @@ class Feed:
         )
 
     def wait(self, since: int, timeout_s: float) -> bool:
-        """Wait until the position is another than this; False where time is up first.
+        """Wait until the position changes from this; False after the timeout.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -168,7 +168,7 @@ class Feed:
         return self._database.transaction(self._organisation, writing=False)
 
     def _listen(self) -> None:
-        """Have PostgreSQL tell; where it will not, polling finds out as well, only later."""
+        """Listen to PostgreSQL; without notifications, polling finds changes later."""
         if self._listening is not None:
             return
         import psycopg

@@ -1,4 +1,4 @@
-"""Imports: a whole sheet of drafts at once, or nothing of it."""
+"""Imports of sheets: all drafts of one, or none."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedDraft:
-    """What an import makes of one agent.
+    """A draft that an import creates or updates.
 
     Attributes:
         location_id: which agent; one that is not there is made.
@@ -73,7 +73,7 @@ class Imports:
     def create(
         self, *, status: str, n_total: int = 0, report: dict[str, Any] | None = None
     ) -> Import:
-        """A new import."""
+        """Create an import."""
         now = present()
         row = ImportRow(
             organisation_id=self._transaction.organisation_id,
@@ -90,7 +90,7 @@ class Imports:
         return _import(row)
 
     def get(self, import_id: str) -> Import:
-        """One import.
+        """Return one import.
 
         Raises:
             NotFoundError: there is no such import.
@@ -98,7 +98,7 @@ class Imports:
         return _import(self._row(import_id))
 
     def page(self, limit: int = 50, cursor: str | None = None) -> Page[Import]:
-        """Imports, newest first."""
+        """List imports, newest first."""
         return page_of(
             self._session,
             select(ImportRow),
@@ -118,7 +118,7 @@ class Imports:
         n_total: int | None = None,
         report: dict[str, Any] | None = None,
     ) -> Import:
-        """Update the progress of an import; what is None stays.
+        """Update the progress of an import; fields that are None stay.
 
         Raises:
             NotFoundError: there is no such import.
@@ -134,7 +134,7 @@ class Imports:
     def apply(
         self, drafts: Iterable[ImportedDraft], *, note: str = "", actor: str = ""
     ) -> list[Agent]:
-        """Create or update drafts from a sheet, and publish those marked so; all or nothing.
+        """Create or update drafts from a sheet and publish those marked for it, all or none.
 
         Returns:
             The agents, in the order given.
@@ -180,7 +180,7 @@ class Imports:
         return [agent_of(agents[name]) for name in given]
 
     def _locked_agents(self, location_ids: list[str]) -> dict[str, AgentRow]:
-        """Agents by location; locked in the order of their ids, so that no two imports wait in a ring."""
+        """Lock and return agents by location, in order of id, so that imports cannot deadlock."""
         found: dict[str, AgentRow] = {}
         ids: list[str] = []
         for some in chunks(location_ids):

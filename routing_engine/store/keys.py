@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as a hash."""
+"""API keys: shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Keys:
         expires_at: datetime | None = None,
         token: str | None = None,
     ) -> tuple[Key, str]:
-        """A new key and its token, which nothing tells again.
+        """Create a key; its token is returned only here.
 
         Args:
             token: one that was made elsewhere, of at least 32 characters; None for a new one.
@@ -99,7 +99,7 @@ class Keys:
         return _key(row), token
 
     def page(self, limit: int = 50, cursor: str | None = None) -> Page[Key]:
-        """Keys, oldest first."""
+        """List keys, oldest first."""
         order = (KeyRow.created_at, KeyRow.id)
         return page_of(self._session, select(KeyRow), order, _key, limit=limit, cursor=cursor)
 
@@ -118,7 +118,7 @@ class Keys:
 
 
 def find_principal(rows: ScopedSession, token: str, now: datetime) -> tuple[Principal, bool] | None:
-    """Who a token belongs to, and whether its use is to be noted; None for nobody.
+    """Find the principal of a token, and whether its use should be noted; None if unknown.
 
     Tokens are found by their visible prefix and compared by hash, in constant time.
     """

@@ -1,4 +1,4 @@
-"""Keyset pagination: a cursor is where the last page ended; no row is skipped or repeated."""
+"""Keyset pagination: a cursor holds the last row's key; no row is skipped or repeated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Part of a list.
+    """One page of a list.
 
     Attributes:
         items: in order.
@@ -45,7 +45,7 @@ def page_of(
     cursor: str | None,
     newest_first: bool = False,
 ) -> Page[T]:
-    """One page of what a query finds.
+    """Return one page of a query.
 
     Args:
         order: columns that together tell every row from the others.

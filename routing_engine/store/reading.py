@@ -1,4 +1,4 @@
-"""Locations from what is stored of them.
+"""Read locations from stored documents.
 
 Locations of one brand are alike word for word but for their ids, names and numbers. To check the
 same words ten thousand times would stop every thread that routes for as long. So what is a
@@ -35,7 +35,7 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 def read_locations(
     texts: Mapping[str, str],
 ) -> tuple[LocationColumns, dict[str, InvalidValueError]]:
-    """Read locations as a store keeps them.
+    """Read locations from stored documents, sharing equal rules.
 
     Args:
         texts: location id -> JSON of a :class:`~routing_engine.model.rules.Location`, in which it may
@@ -56,7 +56,7 @@ def read_locations(
 
 
 class _Own(NamedTuple):
-    """What a location does not share with others.
+    """The parts of a location that it does not share.
 
     Attributes:
         name: empty for None.
@@ -70,7 +70,7 @@ class _Own(NamedTuple):
 
 
 def _parted(text: str) -> tuple[bytes, _Own] | None:
-    """What a location may share with others, and its own; None where it does not look as usual."""
+    """Split a document into shared and own parts; None if it has an unusual form."""
     try:
         fields = from_json(text)
         location_id, name = fields.pop("location_id"), fields.pop("name")
@@ -92,7 +92,7 @@ def _is_sound(text: Any, length: int) -> bool:
 
 
 def _code(number: Any) -> int:
-    """The code of a plain number, or of none.
+    """Return the code of a plain number, or of no number.
 
     Raises:
         ValueError: it is another destination.
@@ -106,7 +106,7 @@ def _code(number: Any) -> int:
 
 
 class _Reader:
-    """Reads locations one after the other.
+    """Read locations one after another.
 
     Attributes:
         builder: has those that were read.
@@ -117,7 +117,7 @@ class _Reader:
         self._known: dict[bytes, CompiledLocation] = {}
 
     def add(self, location_id: str, text: str) -> None:
-        """Read one more.
+        """Read one more location.
 
         Raises:
             InvalidValueError: it is no location.

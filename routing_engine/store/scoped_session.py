@@ -1,4 +1,4 @@
-"""The one way to rows: a session that belongs to an organisation and sees no other's.
+"""Sessions scoped to one organisation: the only access to rows.
 
 Every statement passes :func:`_only_its_own`, whoever wrote it. It adds the organisation to all
 that reads, changes or deletes, in joins and subqueries too, and refuses what it cannot add it to:
@@ -34,7 +34,7 @@ __all__ = ["ALL", "ScopedSession", "UnownedError"]
 
 
 class All(Enum):
-    """Not one organisation but every one: for what the store does of its own accord."""
+    """Marks access to all organisations, for the store's own maintenance."""
 
     ALL = "all organisations"
 
@@ -43,7 +43,7 @@ ALL: Final = All.ALL
 
 
 class UnownedError(StoreError):
-    """A statement that cannot be kept within one organisation; a mistake in this library."""
+    """A statement that cannot be scoped to one organisation: a bug in this library."""
 
 
 class ScopedSession(Session):
@@ -63,11 +63,11 @@ class ScopedSession(Session):
         self.writing: Final = writing
 
     def owns(self, organisation_id: object) -> bool:
-        """Whether a row of this organisation may be written here."""
+        """Whether a row of an organisation may be written in this session."""
         return self.organisation is ALL or organisation_id == self.organisation
 
     def call(self, function: str, *values: str | int) -> None:
-        """Call a function of the database, with values and no rows."""
+        """Call a database function that touches no rows."""
         super().connection().execute(select(getattr(func, function)(*values)))
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -108,7 +108,7 @@ def _only_its_own(state: ORMExecuteState) -> None:
 
 
 def _refuse_bare(node: Any, statement: Any) -> None:
-    """Refuse what names a table other than by its class; what comes from one carries its mark."""
+    """Refuse tables not named by their mapped class, which scoping relies on."""
     is_literal = getattr(node, "is_literal", False) and node.name != "*"  # that of count(*)
     if is_literal or isinstance(node, (TextClause, TextualSelect)):
         raise UnownedError("SQL text bypasses organisation scoping; use mapped classes")
@@ -124,7 +124,7 @@ def _refuse_bare(node: Any, statement: Any) -> None:
 
 
 def _refuse_others_beside(mapper: Any, statement: Any) -> None:
-    """Refuse ``UPDATE … FROM``: the organisation is added to the table that changes, and no other."""
+    """Refuse ``UPDATE … FROM``: only the updated table is scoped."""
     parts = [statement]
     while parts:
         part = parts.pop()
@@ -134,7 +134,7 @@ def _refuse_others_beside(mapper: Any, statement: Any) -> None:
 
 
 def _refuse_inserts_for_others(rows: ScopedSession, state: ORMExecuteState) -> None:
-    """An insert names its rows as parameters, so that each can be looked at."""
+    """Refuse inserts for other organisations; rows must be parameters, to be checked."""
     statement = state.statement
     assert isinstance(statement, Insert)
     if statement.select is not None or statement._multi_values or statement._values:

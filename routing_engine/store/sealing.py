@@ -1,4 +1,4 @@
-"""Caller data at rest: AES-256-GCM, bound to the row it belongs to."""
+"""Encrypt caller data at rest: AES-256-GCM, bound to its row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NONCE_BYTES: Final = 12
 
 
 class Sealer:
-    """Seals and opens texts.
+    """Encrypt and decrypt texts.
 
     A sealed text is a format byte, four bytes that tell which secret it was, a random nonce and
     what AES-GCM makes of the rest. Table, organisation and row are associated data: a text that is
@@ -38,16 +38,16 @@ class Sealer:
         self._head = _FORMAT + hashlib.sha256(b"which secret" + secret).digest()[:_MARK_BYTES]
 
     def seal(self, text: str, *place: str) -> bytes:
-        """The text, sealed for a place: table, organisation, row, column."""
+        """Encrypt a text for one place: table, organisation, row, column."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return self._head + nonce + self._cipher.encrypt(nonce, text.encode(), _bound(place))
 
     def mark(self, text: str, *place: str) -> str:
-        """What tells a text from another, to whoever has the secret: HMAC-SHA-256, hex."""
+        """Fingerprint a text with the secret: HMAC-SHA-256, hex."""
         return hmac.new(self._marking, _bound((*place, text)), hashlib.sha256).hexdigest()
 
     def open(self, sealed: bytes, *place: str) -> str:
-        """The text that was sealed for this place.
+        """Decrypt a text that was encrypted for this place.
 
         Raises:
             WrongSecretError: another secret sealed it, or it was altered or moved.

@@ -1,4 +1,4 @@
-"""Skills: the part of a draft that is edited one by one."""
+"""Skills: the parts of a draft that are edited one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Skill", "Skills"]
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """One skill.
+    """A stored skill.
 
     Attributes:
         etag: of the draft that it is a part of.
@@ -49,7 +49,7 @@ class Skills:
         self._agents = agents
 
     def page(self, agent_id: str, limit: int = 50, cursor: str | None = None) -> Page[Skill]:
-        """Skills of an agent, in the order they were made."""
+        """List the skills of an agent, oldest first."""
         etag = self._agents.get(agent_id).etag
         return page_of(
             self._session,
@@ -61,12 +61,12 @@ class Skills:
         )
 
     def get(self, agent_id: str, skill_id: str) -> Skill:
-        """One skill."""
+        """Return one skill."""
         etag = self._agents.get(agent_id).etag
         return _skill(self._skill(agent_id, skill_id), etag)
 
     def create(self, agent_id: str, document: dict[str, Any], if_match: str | None = None) -> Skill:
-        """A new skill, after the others."""
+        """Create a skill, after the others."""
         agent = self._agents.row(agent_id, if_match)
         last = self._session.scalar(
             select(func.max(SkillRow.place)).where(SkillRow.agent_id == agent_id)
@@ -103,7 +103,7 @@ class Skills:
         return _skill(row, self._agents.get(agent_id).etag)
 
     def delete(self, agent_id: str, skill_id: str, if_match: str | None = None) -> None:
-        """Take a skill out of the draft."""
+        """Remove a skill from the draft."""
         agent = self._agents.row(agent_id, if_match)
         self._session.delete(self._skill(agent_id, skill_id))
         self._agents.touch(agent)
@@ -118,7 +118,7 @@ class Skills:
         return row
 
     def documents(self, agent_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
-        """Skills of many agents as a version holds them: each document with its id."""
+        """Return the skills of many agents as a version stores them, with their ids."""
         found: dict[str, list[dict[str, Any]]] = {}
         query = select(SkillRow).where(SkillRow.agent_id.in_(agent_ids))
         for row in self._session.scalars(query.order_by(SkillRow.place, SkillRow.id)):
@@ -126,7 +126,7 @@ class Skills:
         return found
 
     def restore(self, agent_id: str, documents: list[dict[str, Any]]) -> None:
-        """Make an agent's skills what a version held."""
+        """Restore an agent's skills from a version."""
         self._session.execute(
             delete(SkillRow)
             .where(SkillRow.agent_id == agent_id)

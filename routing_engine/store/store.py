@@ -1,4 +1,4 @@
-"""The store: opened once, used by many threads."""
+"""The store: opened once, shared by threads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["Store"]
 
 
 class Store:
-    """Organisations and all that is theirs, in SQLite or PostgreSQL. Thread-safe.
+    """Organisations and their data, in SQLite or PostgreSQL. Thread-safe.
 
     Opened by :meth:`open`; a context manager that closes it.
     """
@@ -43,7 +43,7 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, secret: bytes | None = None, migrate: bool = True) -> Self:
-        """Open a store, and make its tables or bring them up to date.
+        """Open a store; create or migrate its tables.
 
         Args:
             url: ``sqlite:///routing.db`` or ``postgresql://user:password@host/name``.
@@ -81,17 +81,17 @@ class Store:
         self.feed().position()
 
     def is_empty(self) -> bool:
-        """Whether there is no organisation yet."""
+        """Whether the store has no organisation yet."""
         return not self.organisations()
 
     def create_organisation(self, name: str) -> str:
-        """A new organisation; returns its id."""
+        """Create an organisation and return its id."""
         with self.founding(name) as work:
             return work.organisation_id
 
     @contextmanager
     def founding(self, name: str, *, actor: str = "") -> Iterator[UnitOfWork]:
-        """One transaction that makes an organisation, with all that it begins with."""
+        """Create an organisation and its first rows in one transaction."""
         organisation_id = new_id("org")
         with self._transaction(organisation_id, actor) as transaction:
             session = transaction.session
@@ -101,7 +101,7 @@ class Store:
                 yield work
 
     def organisations(self) -> list[tuple[str, str]]:
-        """Id and name of each, oldest first."""
+        """Return id and name of each organisation, oldest first."""
         with self._database.transaction(ALL, writing=False) as rows:
             found = rows.scalars(
                 select(OrganisationRow).order_by(OrganisationRow.created_at, OrganisationRow.id)
@@ -110,7 +110,7 @@ class Store:
 
     @contextmanager
     def work(self, organisation_id: str, *, actor: str = "") -> Iterator[UnitOfWork]:
-        """One transaction that writes; committed at its end, undone where anything is raised.
+        """Open a write transaction: committed at the end, rolled back on any exception.
 
         Args:
             actor: who does it, for the audit: the id of a key.
@@ -132,7 +132,7 @@ class Store:
 
     @contextmanager
     def read(self, organisation_id: str) -> Iterator[UnitOfWork]:
-        """One transaction that only reads: all of one moment, and waiting for no writer.
+        """Open a read transaction: a consistent snapshot that waits for no writer.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -141,7 +141,7 @@ class Store:
             yield UnitOfWork(Transaction(self._database, rows, self._sealer, ""))
 
     def authenticate(self, token: str) -> Principal | None:
-        """Authenticate a token; None where it is unknown, deleted or expired.
+        """Authenticate a token; None if it is unknown, deleted or expired.
 
         Raises:
             StoreUnavailableError: the database does not answer.
@@ -157,7 +157,7 @@ class Store:
         return principal
 
     def _note_use(self, principal: Principal, now: datetime) -> None:
-        """Write down when a key was used, if that can be had without waiting."""
+        """Note when a key was used, unless that means waiting."""
         with self._database.spare_transaction(principal.organisation_id) as rows:
             if rows is not None:
                 rows.execute(
@@ -165,12 +165,12 @@ class Store:
                 )
 
     def add_decisions(self, decisions: Iterable[DecisionRow]) -> None:
-        """Store many decisions in one transaction, of any organisations."""
+        """Store many decisions of any organisations in one transaction."""
         with self._database.transaction(ALL, writing=True) as rows:
             insert_decisions(self._database, rows, decisions)
 
     def expire(self, now: datetime) -> int:
-        """Delete what callers said and who they are where its time is over, and old answers.
+        """Delete expired caller data and old idempotency answers.
 
         Returns:
             How many calls and answers that were.
@@ -188,13 +188,13 @@ class Store:
         return len(calls) + len(answers)
 
     def feed(self, organisation_id: str | None = None) -> Feed:
-        """What is published, of one organisation or of all; for one reader."""
+        """Open a feed of what is published, by one organisation or all, for one reader."""
         return Feed(self._database, ALL if organisation_id is None else organisation_id)
 
 
 @contextmanager
 def _finished(transaction: Transaction) -> Iterator[UnitOfWork]:
-    """A unit of work whose totals are written at its end."""
+    """A unit of work that writes totals at its end."""
     work = UnitOfWork(transaction)
     yield work
     work.calls.write_totals()

@@ -1,4 +1,4 @@
-"""The tables, as mapped rows.
+"""The tables, as mapped classes.
 
 All but two are :class:`Owned`: their primary key begins with the organisation, so that the
 database itself keeps one organisation's rows apart from another's.
@@ -51,17 +51,17 @@ Document = dict[str, Any]
 
 
 def new_id(prefix: str) -> str:
-    """A new id that nobody guesses: ``agt_`` and 96 random bits, safe in a URL."""
+    """Return a new unguessable id: ``agt_`` and 96 random bits, safe in a URL."""
     return f"{prefix}_{secrets.token_urlsafe(12)}"
 
 
 def present() -> datetime:
-    """Now, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware instant. SQLite keeps no time zone: there it is written, and read, as UTC."""
+    """A time with zone. SQLite stores none, so there it is written and read as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -82,7 +82,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """All rows."""
+    """Base of all rows."""
 
     # JSON, not JSONB: a document comes back with its keys in the order it was given in.
     type_annotation_map: ClassVar[dict[Any, Any]] = {
@@ -99,7 +99,7 @@ Id = String(64)
 
 
 class OrganisationRow(Base):
-    """Who owns all else."""
+    """An organisation, which owns all other rows."""
 
     __tablename__ = "organisations"
 
@@ -109,7 +109,7 @@ class OrganisationRow(Base):
 
 
 class FeedCounter(Base):
-    """One row: how often something was published.
+    """A single row that counts publications.
 
     A counter and not a sequence. A sequence gives out numbers before transactions commit, and in
     another order than they do: a reader that has seen 8 would never look for the 7 that commits
@@ -124,7 +124,7 @@ class FeedCounter(Base):
 
 
 class Owned:
-    """What belongs to an organisation."""
+    """Base of rows that belong to an organisation."""
 
     organisation_id: Mapped[str] = mapped_column(
         Id, ForeignKey("organisations.id"), primary_key=True, sort_order=-1
@@ -132,7 +132,7 @@ class Owned:
 
 
 class KeyRow(Owned, Base):
-    """An API key; of its secret only the hash."""
+    """An API key, with the hash of its secret."""
 
     __tablename__ = "keys"
 
@@ -147,7 +147,7 @@ class KeyRow(Owned, Base):
 
 
 class AgentRow(Owned, Base):
-    """An agent and all of its draft but the skills.
+    """An agent and its draft, skills aside.
 
     Attributes:
         revision: of the whole draft, skills included; what the etag shows.
@@ -198,7 +198,7 @@ class SkillRow(Owned, Base):
 
 
 class VersionRow(Owned, Base):
-    """What was published once. The database refuses to change or delete it."""
+    """A published version. The database refuses to change or delete it."""
 
     __tablename__ = "versions"
 
@@ -213,7 +213,7 @@ class VersionRow(Owned, Base):
 
 
 class PublishedRow(Owned, Base):
-    """Which version of an agent callers get; none of one that is published no more."""
+    """The published version of an agent; no version once it is unpublished."""
 
     __tablename__ = "published"
     __table_args__ = (Index("published_in_order", "position"),)
@@ -225,7 +225,7 @@ class PublishedRow(Owned, Base):
 
 
 class AnswerRow(Owned, Base):
-    """What was answered to a request with an idempotency key; the answer is sealed."""
+    """The encrypted answer to a request with an idempotency key."""
 
     __tablename__ = "answers"
     __table_args__ = (Index("answers_by_age", "created_at"),)
@@ -237,7 +237,7 @@ class AnswerRow(Owned, Base):
 
 
 class CallRecord(Owned, Base):
-    """A call; what the caller said, and who they are, is sealed."""
+    """A call; what the caller said, and who they are, is encrypted."""
 
     __tablename__ = "calls"
     __table_args__ = (
@@ -280,7 +280,7 @@ class DecisionRecord(Owned, Base):
 
 
 class TotalRow(Owned, Base):
-    """How many calls of an agent came out alike on one UTC day."""
+    """The number of an agent's calls with equal outcome on one UTC day."""
 
     __tablename__ = "totals"
 
@@ -294,7 +294,7 @@ class TotalRow(Owned, Base):
 
 
 class ImportRow(Owned, Base):
-    """An import of a sheet: how far it is, and its report."""
+    """An import of a sheet: progress and report."""
 
     __tablename__ = "imports"
 
@@ -308,7 +308,7 @@ class ImportRow(Owned, Base):
 
 
 class AuditRow(Owned, Base):
-    """Who changed what."""
+    """An entry of the audit log."""
 
     __tablename__ = "audits"
     __table_args__ = (Index("audits_by_age", "organisation_id", "at", "id"),)

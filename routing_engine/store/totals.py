@@ -1,4 +1,4 @@
-"""How calls came out, counted as they are stored.
+"""Totals of call outcomes, counted as calls are stored.
 
 A million calls are too many to count while somebody waits. ScopedSession of the table ``totals`` hold how
 many calls of an agent came out alike on one UTC day, and change in the transaction that changes a
@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 
 
 class Alike(NamedTuple):
-    """What calls have in common that are counted together."""
+    """Key of calls that are counted together."""
 
     organisation_id: str
     agent_id: str
@@ -37,14 +37,14 @@ class Alike(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """How many calls there are, and what came of them."""
+    """Counts of calls by outcome."""
 
     calls: int = 0
     transferred: int = 0
     failed_transfers: int = 0
 
     def plus(self, other: Counted, times: int = 1) -> Counted:
-        """The sum of both; ``times=-1`` takes the other away."""
+        """Return the sum of both; ``times=-1`` subtracts."""
         return Counted(*(mine + times * its for mine, its in zip(self, other, strict=True)))
 
 
@@ -64,7 +64,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How calls came out.
+    """Totals of calls.
 
     Attributes:
         calls: all of them, those that are still on too.
@@ -86,17 +86,17 @@ class Totals:
 
     @property
     def transfer_rate(self) -> float:
-        """Share of calls that were transferred, [0, 1]; 0.0 where there are none."""
+        """Share of calls that were transferred, [0, 1]; 0.0 if there are none."""
         return self.transferred / self.calls if self.calls else 0.0
 
     @property
     def default_rate(self) -> float:
-        """Share of calls that went to the default destination, [0, 1]; 0.0 where there are none."""
+        """Share of calls that went to the default destination, [0, 1]; 0.0 if there are none."""
         return self.defaulted / self.calls if self.calls else 0.0
 
 
 def write_totals(database: Database, rows: ScopedSession, changes: Mapping[Alike, Counted]) -> None:
-    """Add to what is counted; in one order everywhere, so that no two writers wait in a ring."""
+    """Add to the totals, always in the same order, so that writers cannot deadlock."""
     given = [
         {**alike._asdict(), **counted._asdict()}
         for alike, counted in sorted(changes.items())
@@ -119,7 +119,7 @@ def add_up(
     outcome: str | None,
     rule: str | None,
 ) -> Totals:
-    """Totals of an agent's calls that were opened in [since, until) and came out like this."""
+    """Add up the calls opened in [since, until) that match the filters."""
     asked = agent_id, since, until, outcome, rule
     total = Counted()
     by_outcome: Counter[str] = Counter()
@@ -164,7 +164,7 @@ def _queries(
     outcome: str | None,
     rule: str | None,
 ) -> Iterator[Executable]:
-    """What to add up: whole days that are counted, and parts of days whose calls are not."""
+    """Yield queries to add up: totals of whole days, and calls of partial days."""
     first, last = None, None  # the whole days: first <= day < last
     if since is not None:
         since = since.astimezone(UTC)
@@ -207,7 +207,7 @@ def _calls(
     outcome: str | None,
     rule: str | None,
 ) -> Any:
-    """Calls of a part of one day, added up."""
+    """Build a query that adds up the calls of part of a day."""
     assert since is not None
     query: Any = (
         select(
@@ -227,7 +227,7 @@ def _calls(
 def came_out(
     query: Any, table: type[CallRecord | TotalRow], outcome: str | None, rule: str | None
 ) -> Any:
-    """A query of a table, where given only for this outcome and this rule."""
+    """Build a query of a table, filtered by outcome and rule if given."""
     if outcome is not None:
         query = query.where(table.outcome == outcome)
     if rule is not None:
@@ -236,7 +236,7 @@ def came_out(
 
 
 def day_of(moment: datetime) -> str:
-    """The UTC day that a call is counted in."""
+    """Return the UTC day in which a call is counted."""
     return moment.astimezone(UTC).date().isoformat()
 
 

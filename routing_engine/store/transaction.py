@@ -1,4 +1,4 @@
-"""What all parts of a unit of work share: one transaction of one organisation."""
+"""The transaction of one organisation that all repositories of a unit of work share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Transaction:
 
     @property
     def organisation_id(self) -> str:
-        """Whose rows these are."""
+        """The organisation that owns the rows."""
         owner = self.session.organisation
         assert isinstance(owner, str)
         return owner

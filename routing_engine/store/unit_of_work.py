@@ -1,4 +1,4 @@
-"""One transaction of one organisation: the only way to its rows."""
+"""Unit of work: one transaction of one organisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published versions, which never change, and which of them callers get."""
+"""Published versions, which never change, and which one takes calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Version", "Versions"]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What was published once.
+    """A published version.
 
     Attributes:
         number: 1 for the first of an agent, then 2, without gaps.
@@ -103,14 +103,14 @@ class Versions:
         return _version(row)
 
     def unpublish(self, agent_id: str, if_match: str | None = None) -> Agent:
-        """Withdraw an agent from callers; its draft and its versions stay."""
+        """Unpublish an agent; its draft and its versions stay."""
         agent = self._agents.row(agent_id, if_match)
         self._announcements.withdraw(agent)
         self._audits.record("agent.unpublish", agent_id)
         return agent_of(agent)
 
     def get(self, agent_id: str, number: int) -> Version:
-        """One version; of a deleted agent too."""
+        """Return one version, also of a deleted agent."""
         row = self._session.scalar(
             select(VersionRow).where(VersionRow.agent_id == agent_id, VersionRow.number == number)
         )
@@ -119,7 +119,7 @@ class Versions:
         return _version(row)
 
     def page(self, agent_id: str, limit: int = 50, cursor: str | None = None) -> Page[Version]:
-        """Versions of an agent, newest first; of a deleted one too."""
+        """List the versions of an agent, newest first, also of a deleted one."""
         return page_of(
             self._session,
             select(VersionRow).where(VersionRow.agent_id == agent_id),
@@ -131,7 +131,7 @@ class Versions:
         )
 
     def restore(self, agent_id: str, number: int, if_match: str | None = None) -> Agent:
-        """Make the draft what a version was published from. The location id stays."""
+        """Restore the draft from a version. The location id stays."""
         agent = self._agents.row(agent_id, if_match)
         snapshot = self.get(agent_id, number).snapshot
         agent.name = snapshot.get("name", agent.name)

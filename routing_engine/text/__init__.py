@@ -1,4 +1,4 @@
-"""Words alone: lines, signals, the history of a conversation, paraphrases, languages.
+"""Text without a model: lines, signals, conversation history, paraphrases, languages.
 
 Internal: may change in any release. Use what ``routing_engine`` exports.
 """

@@ -34,19 +34,19 @@ __all__ = [
 SPEAKERS = ("agent", "caller")
 
 SHORT_ANSWER = 3
-"""Words that say something, of an answer that needs the question."""
+"""Most content words of an answer that cannot be understood without its question."""
 SHORTEST_QUESTION = 2
-"""Words that say something, of the agent's turn that an answer is put after."""
+"""Fewest content words of a question that is put before its answer."""
 
 WORDS_BESIDE_A_PERSON = 8
-"""Words that say something, of which those who only want a person, or are fed up, use no more."""
+"""Most content words of a turn that only asks for a person or vents anger."""
 
 MOST_TELLING = 3
-"""Of a turn that tells why the caller calls, whatever else was said before."""
+"""Score of a turn that tells why the caller calls, whatever was said before."""
 
 MAX_PIECES = 6
 MAX_LENGTH = 800
-"""Characters; the default encoder reads about a thousand."""
+"""Most characters of a summary; the default encoder reads about a thousand."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
 _CLAUSE = re.compile(
@@ -68,7 +68,7 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 SHORTEST_CLAUSE = 3
-"""Words of a clause that says what it is about."""
+"""Fewest words of a clause that says what it is about."""
 
 _QUESTION = re.compile(
     r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s*"
@@ -77,7 +77,7 @@ _QUESTION = re.compile(
     r"doesn't|didn't|tell me|is this|would you like)\b",
     re.IGNORECASE,
 )
-"""An agent's words that an answer belongs to, with or without a mark at their end."""
+"""A question of the agent, with or without a question mark."""
 
 _YES = frozenset(("correct", "mhm", "right", "sure", "yeah", "yep", "yes", "yup"))
 _NO = frozenset(("no", "nope", "nah", "not", "don't"))
@@ -130,7 +130,7 @@ def summarise_history(history: Iterable[tuple[str, str]], utterance: str) -> str
 
 
 def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
-    """The last thing a caller said that tells somebody else why they call.
+    """Return the caller's last turn that tells why they call.
 
     The turn that decided, that is, unless another one says more than it: before a short answer
     ("the second one"), and that before no more than wanting a person, or having had enough. Empty
@@ -151,7 +151,7 @@ def in_their_words(turns: Iterable[tuple[str, str]]) -> str:
 
 
 def _how_telling(text: str) -> int:
-    """How well a turn of the caller tells why they call, 0 to ``MOST_TELLING``."""
+    """Score how well a turn tells why the caller calls, 0 to ``MOST_TELLING``."""
     n_words = len(_telling(_words(text)))
     if n_words == 0:
         return 0
@@ -164,7 +164,7 @@ def _how_telling(text: str) -> int:
 
 
 def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
-    """What a caller's turn adds: its words, and first the agent's that a short one answers."""
+    """Return what a turn adds: its words, after the agent's question if it is a short answer."""
     words = _words(text)
     said = _telling(words)
     pieces = []
@@ -237,5 +237,5 @@ def _words(text: str) -> list[str]:
 
 
 def _telling(words: Iterable[str]) -> list[str]:
-    """Those that say something."""
+    """Drop filler words."""
     return [word for word in words if word not in _FILLERS]

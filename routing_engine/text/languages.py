@@ -23,7 +23,7 @@ LANGUAGES = {
     "tr": "Turkish", "ts": "Tsonga", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese",
     "xh": "Xhosa", "yo": "Yoruba", "zh": "Chinese", "zu": "Zulu",
 }  # fmt: skip
-"""Code -> English name of every language that can be told apart from English."""
+"""Code -> English name of each language that can be distinguished from English."""
 
 _CODE_OF = {name.casefold(): code for code, name in LANGUAGES.items()} | {
     "farsi": "fa",
@@ -50,7 +50,7 @@ _TAG = re.compile(r"([a-z]{2,3})(?:[-_][a-z0-9]{2,8})+")
 
 
 def language_code(text: str) -> str:
-    """The code of a language that is given as a code, a tag such as ``es-MX``, or a name.
+    """Return the code of a language given as a code, a tag such as ``es-MX``, or a name.
 
     Raises:
         ValueError: no such language, or English, whose speakers are understood by their words.
@@ -70,7 +70,7 @@ def language_code(text: str) -> str:
 
 
 def named_languages(text: str) -> frozenset[str] | None:
-    """Codes of the languages that an English sentence is about.
+    """Return the codes of languages that an English sentence names.
 
     Returns:
         Those that it names, if any; None, for any language, where it is about languages or

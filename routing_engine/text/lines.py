@@ -1,4 +1,4 @@
-"""Text of a caller or a model, made fit for one line of a message or for a record."""
+"""Clean text of a caller or a model for one line of a message or a record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 __all__ = ["ascii_line", "cut", "one_line", "same_name"]
 
 _LONGEST_READ = 4096
-"""Characters of a text that are looked at; what follows would be cut anyway."""
+"""Most characters of a text that are read; what follows would be cut anyway."""
 
 # Letters and marks that Unicode does not decompose.
 _ASCII = str.maketrans({
@@ -19,7 +19,7 @@ _ASCII = str.maketrans({
 
 
 def one_line(text: str, limit: int) -> str:
-    """The text on one line, in Unicode.
+    """Return the text on one line, in Unicode.
 
     Control characters, direction marks, surrogates and unassigned characters go, white space
     becomes single spaces, compatibility forms (full-width digits) become plain ones.
@@ -36,7 +36,7 @@ def one_line(text: str, limit: int) -> str:
 
 
 def ascii_line(text: str, limit: int) -> str:
-    """The text on one line, in printable ASCII: accents go, and what has no ASCII form.
+    """Return the text on one line, in printable ASCII; accents and other signs are dropped.
 
     Args:
         text: anything.
@@ -51,7 +51,7 @@ _BROKEN_NUMBER = re.compile(r"\d[\d\W_]*$")
 
 
 def cut(text: str, limit: int) -> str:
-    """The beginning of a text, without half a number at its end.
+    """Cut a text to its beginning, without half a number at its end.
 
     Half a card number is no longer told for one, and half a phone number is of no use.
 
@@ -67,6 +67,6 @@ def cut(text: str, limit: int) -> str:
 
 
 def same_name(name: str) -> str:
-    """A name without what does not tell it from another: case, white space, punctuation."""
+    """Fold a name for comparison: without case, white space and punctuation."""
     folded = unicodedata.normalize("NFKC", name).casefold()
     return "".join(character for character in folded if character.isalnum())

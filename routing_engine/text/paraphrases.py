@@ -1,4 +1,4 @@
-"""What a manager wrote about callers, turned towards what callers say.
+"""Rephrase what a manager wrote about callers as what callers say.
 
 A ``when`` is a description: "caller wants to speak to billing about their invoice". Its embedding
 holds the carrier phrase ("caller wants to") that all rules share and a point of view that no
@@ -64,7 +64,7 @@ _SAID = {
 
 
 def stripped(when: str) -> str:
-    """A description without its carrier phrase: "caller wants to pay a bill" -> "pay a bill"."""
+    """Drop the carrier phrase of a description: "caller wants to pay a bill" -> "pay a bill"."""
     whole = when.strip().rstrip(".").rstrip() or when
     rest = whole[_end(_LEAD, whole) :]
     verb = _end(_VERB, rest)
@@ -77,14 +77,14 @@ def stripped(when: str) -> str:
 
 
 def first_person(text: str) -> str:
-    """A description as the caller would put it: "their card" -> "my card"."""
+    """Put a description into the first person: "their card" -> "my card"."""
     for pattern, said in _PERSON:
         text = pattern.sub(said, text)
     return text
 
 
 def spoken(when: str) -> str:
-    """A description as a sentence: "caller wants a quote" -> "i want a quote"."""
+    """Put a description into a sentence of the caller: "caller wants a quote" -> "i want a quote"."""
     whole = when.strip().rstrip(".").rstrip() or when
     subject = re.match(rf"^{_SUBJECT}\s+", whole, re.IGNORECASE)
     verb, _, rest = (whole[subject.end() :] if subject else whole).partition(" ")

@@ -1,4 +1,4 @@
-"""What callers say that is not business: pure functions of one utterance.
+"""Detect what callers say beside their business: pure functions of one utterance.
 
 Patterns, not an encoder: "can I talk to somebody" is said in few ways, is wanted at once, and must
 be told from "can somebody come and look at my furnace"; so are "never mind, thanks" and "the
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 NEITHER = -1
-"""Which of two, where the caller wants none of them."""
+"""Answer of a caller who wants neither of two rules."""
 
 _SOMEONE = (
     r"(?:somebody|someone|anybody|anyone|whoever(?:'s| is)?(?: there| in charge)?|one of (?:the|your)\b|"
@@ -141,7 +141,7 @@ _CORRECTED = re.compile(r"\b(?:no wait|wait|no|nope|nah|i mean|sorry|actually|ra
 _ASKING = re.compile(r"\b(?:what|what's|which|who|why|how|when|where)\b")
 _NONE = re.compile(r"\b(?:neither|none|nothing|something else|not either)\b")
 MAX_BESIDE = 2
-"""Words that say something else, of an answer to "this or that?"; with more it is news."""
+"""Most other words in an answer to "this or that?"; with more, it is a new topic."""
 
 
 def parse_choice(text: str, first: str, second: str) -> int | None:
@@ -200,7 +200,7 @@ def parse_choice(text: str, first: str, second: str) -> int | None:
 def _named(
     word: str, own: tuple[frozenset[str], frozenset[str]], labels: list[frozenset[str]]
 ) -> int | None:
-    """Which label a word belongs to, or which place it is; ``NEITHER`` for a word of both."""
+    """Return which label or ordinal a word belongs to; ``NEITHER`` for a word of both."""
     for n in (0, 1):
         if any(_alike(word, other) for other in own[n]):
             return n
@@ -211,7 +211,7 @@ def _named(
 
 
 def _alike(word: str, other: str) -> bool:
-    """Whether two words are one, but for an ending: "bill", "bills", "billing"."""
+    """Whether two words differ at most in their ending: "bill", "bills", "billing"."""
     if word == other:
         return True
     common = 0
@@ -237,7 +237,7 @@ _ASK_VERBS = frozenset((
     "representative", "agent", "supervisor", "manager", "put", "phone", "line", "rather", "prefer",
     "person", "press", "pressing", "get", "give", "anybody", "pulse",
 ))  # fmt: skip
-"""Words of which each way of asking has one, besides what it asks for."""
+"""Each way of asking for a person has one of these words, besides what it asks for."""
 _FED_UP_NEEDS = (
     frozenset((
         "robot", "robots", "machine", "machines", "computer", "computers", "bot", "bots",
@@ -253,7 +253,7 @@ _FED_UP_NEEDS = (
         "asked", "told", "explained", "times", "asking",
     )),
 )  # fmt: skip
-"""Of each pattern of impatience; the second is also found by the stem of a word."""
+"""Words that each pattern of impatience needs; the second also matches by word stem."""
 _TAKEN_BACK_NEEDS = frozenset(("mind", "nevermind", "forget", "wrong", "fine", "figured"))
 _TAKEN_BACK_PAIRS = (
     frozenset(("no", "that")),
@@ -264,7 +264,7 @@ _PART = re.compile(r"[^\W_]+")
 
 
 class Signals(NamedTuple):
-    """What an utterance says beside business; each as the function of the same name."""
+    """What an utterance says beside business; see the functions of the same names."""
 
     wants_person: bool
     asks_nothing: bool
@@ -272,7 +272,7 @@ class Signals(NamedTuple):
 
 
 def signals(text: str) -> Signals:
-    """All signals of one utterance, at once.
+    """Detect all signals of one utterance.
 
     Args:
         text: one utterance.
@@ -335,7 +335,7 @@ def declines_person(text: str) -> bool:
 
 
 def frustration(text: str) -> int:
-    """How many kinds of impatience an utterance shows: with the machine, in words, by repeating.
+    """Count kinds of impatience in an utterance: at the machine, swearing, repeating.
 
     Returns:
         0 to 3.

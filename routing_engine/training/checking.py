@@ -1,4 +1,4 @@
-"""Measures how well a business of the corpus is written, and names what is poor."""
+"""Measure how well a business of the corpus is written, and report what is poor."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["Measures", "check"]
 
 FEWEST_SITUATIONS, MOST_SITUATIONS = 8, 14
 FEWEST_UTTERANCES: Final = 20
-"""At least 24 are written of each; readers drop what is doubtful."""
+"""Fewest utterances of a situation: 24 are written, and reviewers drop doubtful ones."""
 FEWEST_OTHERS: Final = 34
 FEWEST_DENIALS: Final = 10
 FEWEST_CONVERSATIONS: Final = 10
 NEAR: Final = 0.97
-"""Cosine above which two utterances are one."""
+"""Cosine above which two utterances count as the same."""
 MOST_NEAR: Final = 0
 LEAST_FREE: Final = 0.5
-"""Share of a rule's utterances that have no content word of its label and descriptions."""
+"""Least share of a rule's utterances without a content word of its label or descriptions."""
 MOST_SAME_OPENING: Final = 4
-"""Of a rule's utterances, how many may begin with the same two words."""
+"""Most utterances of a rule that may begin with the same two words."""
 LEAST_DISTINCT: Final = 0.75
-"""Distinct pairs of neighbouring words, as a share of all of a business."""
+"""Least share of distinct word pairs among all neighbouring words of a business."""
 LENGTHS: Final = (8, 20)
 """Least and greatest median number of words of a business's utterances."""
 
@@ -163,7 +163,7 @@ _WORD: Final = re.compile(r"[a-z']+")
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What was measured of a business.
+    """The measurements of one business.
 
     Attributes:
         name: of the business.
@@ -286,7 +286,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _content(text: str) -> set[str]:
-    """Stems of the words that say something."""
+    """Return the stems of content words."""
     words = _WORD.findall(text.lower())
     return {_stem(word) for word in words if word not in _COMMON and len(word) > 2}
 

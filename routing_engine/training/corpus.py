@@ -1,4 +1,4 @@
-"""The corpus of callers: businesses, their situations, and what people say who are in them."""
+"""The corpus of callers: businesses, their situations, and what callers say in them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Split = Literal["train", "draft", "dev", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A situation that deserves a person.
+    """A situation in which a caller needs a person.
 
     Attributes:
         label: the rule's label.
@@ -45,7 +45,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Words that name a situation to say that it is another.
+    """An utterance that denies one situation and means another.
 
     Attributes:
         text: the words.
@@ -60,7 +60,7 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A call from its first words on.
+    """A call, turn by turn.
 
     Attributes:
         kind: how the matter comes out: ``"at once"``, ``"in pieces"``, ``"elliptical"``,

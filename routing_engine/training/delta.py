@@ -1,4 +1,4 @@
-"""What tuning changed of a model's weights, small enough to keep beside the code.
+"""The weights that tuning changed, small enough to keep in the repository.
 
 A safetensors file of float16 differences, of the tensors that changed alone. A model is its base
 plus the differences.
@@ -28,7 +28,7 @@ def _tensors(source: ModelSource) -> dict[str, Tensor]:
 
 
 def save_delta(tuned: str | Path, path: Path, *, base: str | Path = "all-MiniLM-L6-v2") -> None:
-    """Write what a tuned model differs in from its base.
+    """Write the difference between a tuned model and its base.
 
     Args:
         tuned: folder of the tuned model.
@@ -52,7 +52,7 @@ def save_delta(tuned: str | Path, path: Path, *, base: str | Path = "all-MiniLM-
 
 
 def restore(delta: Path, out: Path, *, base: str | Path = "all-MiniLM-L6-v2") -> Path:
-    """Write the model that a base and a delta make, as a sentence-transformers folder.
+    """Rebuild a tuned model from base and delta, as a sentence-transformers folder.
 
     Args:
         delta: what :func:`save_delta` wrote.

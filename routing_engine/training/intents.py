@@ -1,4 +1,4 @@
-"""Public intent data as further businesses to learn from: a file an intent set, a line an intent.
+"""Read public intent data as further businesses: one file per set, one line per intent.
 
 Each line is ``{"intent", "domain", "label", "when", "utterances"}``. Intents become the situations
 of made-up businesses: one a domain, and more of intents drawn at random, whose callers suit none
@@ -22,9 +22,9 @@ DRAWN_BUSINESSES: Final = 10
 DRAWN_INTENTS: Final = 14
 UNCOVERED: Final = 40
 FEWEST_OF_DOMAIN, MOST_OF_DOMAIN = 5, 20
-"""Intents of a domain that make a business."""
+"""Fewest and most intents of a domain that become a business."""
 OVERLAPPING: Final = {"banking77": ("banking", "credit_cards")}
-"""Domains of other sets that a set's intents may cover, too."""
+"""Domains of other sets that a set's intents may also cover."""
 
 
 def read_intents(paths: Sequence[Path], *, seed: int = 0) -> list[Business]:

@@ -1,4 +1,4 @@
-"""Tables to learn from: some rules of a business, and callers that one of them or none suits."""
+"""Training tables: some rules of a business, and callers that match one or none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from routing_engine.training.corpus import Business, Situation
 __all__ = ["NONE", "Table", "draw_table"]
 
 NONE = -1
-"""The answer where no rule of the table suits."""
+"""The answer if no rule of the table matches."""
 
 FEWEST_RULES, MOST_RULES = 4, 10
 UTTERANCES_A_RULE = 4
@@ -24,7 +24,7 @@ WORDING_WEIGHTS = (4, 3, 1, 2, 2)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One question of training.
+    """One training example.
 
     Attributes:
         descriptions: a wording of each rule's description, ``(n_rules,)``.
@@ -40,7 +40,7 @@ class Table:
 
 
 def draw_table(business: Business, rng: random.Random) -> Table:
-    """Draw a table of a business: of its rules some, and of its callers of each kind some.
+    """Draw a table from a business: some of its rules, and some callers of each kind.
 
     Callers of the rules that are left out suit none; they and the near misses of the business
     are what a table has to turn away.

@@ -1,4 +1,4 @@
-"""Tunes a sentence-transformers model on tables, held to what it knew.
+"""Tune a sentence-transformers model on tables, regularised towards the base model.
 
 A step draws :data:`TABLES` tables. Of an utterance ``u`` and the rules of its table, "none" being
 one more choice with a logit of its own, the losses are
@@ -45,18 +45,18 @@ ACROSS = 0.3
 HOLD = 10.0
 HELD_TEXTS = 40
 SAME_SITUATION = 0.75
-"""Frozen cosine from which two descriptions count as the same situation."""
+"""Cosine under the base model from which two descriptions are the same situation."""
 CHUNKS = 8
 CHECKPOINT_EVERY = 50
 BASE = "all-MiniLM-L6-v2"
-"""The model that is tuned, and that every run is held to."""
+"""The model that is tuned, and that every run is regularised towards."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is; a resumed one must have the same.
+    """Settings of a run; a resumed run must have the same.
 
     Attributes:
         steps: in all.
@@ -74,7 +74,7 @@ class Settings:
 
 
 class _Model:
-    """A transformer with mean pooling, and what a text's vector is."""
+    """A transformer with mean pooling and normalised vectors."""
 
     def __init__(self, model: str | None, settings: Settings) -> None:
         self.whole = load_sentence_transformer(find_model(model or BASE), attention="sdpa")
@@ -93,7 +93,7 @@ class _Model:
             layer.requires_grad_(False)
 
     def vectors(self, texts: Sequence[str]) -> Tensor:
-        """Unit vectors, float32 ``(len(texts), d)``; encoded in chunks of like length."""
+        """Return unit vectors, float32 ``(len(texts), d)``; encoded in chunks of similar length."""
         ids = self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens)["input_ids"]
         order = sorted(range(len(texts)), key=lambda i: len(ids[i]))
         size = math.ceil(len(order) / CHUNKS)
@@ -120,7 +120,7 @@ def _flags() -> str:
 
 
 class _Frozen:
-    """The model as it was: vectors of texts, each computed once."""
+    """The base model: vectors of texts, each computed once."""
 
     def __init__(self, model: str | None, settings: Settings) -> None:
         self._model = _Model(model, settings)
@@ -139,7 +139,7 @@ class _Frozen:
 def _loss(
     tables: Sequence[Table], vectors: dict[str, Tensor], none: Tensor, frozen: _Frozen
 ) -> tuple[Tensor, dict[str, float]]:
-    """The mean loss of some tables, without the hold; and its parts."""
+    """Compute the mean loss of some tables without regularisation, and its parts."""
     by_description: list[Tensor] = []
     by_prototype: list[Tensor] = []
     across: list[Tensor] = []
@@ -196,7 +196,7 @@ def tune(
     model: str | None = None,
     until: int | None = None,
 ) -> Path:
-    """Tune a model; goes on from the last checkpoint in ``out`` where there is one.
+    """Tune a model, resuming from the last checkpoint in ``out`` if there is one.
 
     Args:
         businesses: what to learn from.

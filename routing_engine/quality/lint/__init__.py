@@ -1,4 +1,4 @@
-"""What is wrong with the wording of rules, measured before anything is published.
+"""Measure the wording of rules before they are published.
 
 Every sentence that a rule brings along is asked as if a caller said it: each example, left out of
 its own rule first, and its ``when`` as a spoken sentence, with the rule itself left out (for

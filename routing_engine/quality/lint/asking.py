@@ -1,4 +1,4 @@
-"""The sentences of rules, asked at their tables."""
+"""Route the sentences of rules at their own tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from routing_engine.matching.profiles import RuleTexts
 __all__ = ["SAYS_NOTHING", "SPOKEN", "Asked", "MeasuredRule", "ask", "measure"]
 
 AT_ONCE = 1024
-"""Sentences whose similarities are computed together."""
+"""Most sentences whose similarities are computed together."""
 
 SAYS_NOTHING = (
     *("i need help", "i need some assistance", "can somebody help me", "i have a question"),
@@ -30,17 +30,17 @@ SAYS_NOTHING = (
     *("support", "none of the above", "not sure who to ask", "what fits nowhere else"),
     *("about something", "the default"),
 )
-"""Examples of a rule of no meaning: a ``when`` that it takes for one of its own is vague."""
+"""Examples of a meaningless rule: a ``when`` that it attracts is vague."""
 
 SPOKEN = scoring.KINDS.index("spoken")
-"""Which text of a rule is its ``when`` as a spoken sentence."""
+"""Index of the rule text that is the ``when`` as a spoken sentence."""
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRule:
-    """One distinct rule text, with what does not depend on the rules beside it.
+    """One distinct rule text, with everything independent of the other rules.
 
     Attributes:
         texts: as :func:`routing_engine.matching.scoring.rule_texts` gives them.
@@ -62,7 +62,7 @@ class MeasuredRule:
 
     @cached_property
     def sentences(self) -> RuleTexts:
-        """What callers of this rule say: the ``when`` as a sentence, then the examples."""
+        """The ``when`` as a sentence, then the examples."""
         return (self.texts[SPOKEN], *self.examples)
 
     @property
@@ -72,7 +72,7 @@ class MeasuredRule:
 
 
 class _Met(NamedTuple):
-    """One rule as one query meets it: similarities and offsets of its rows, its constants."""
+    """One rule's similarities, offsets and constants for one query."""
 
     similarities: Floats
     offsets: Floats
@@ -91,7 +91,7 @@ def measure(
     *,
     progress: bool,
 ) -> dict[RuleTexts, MeasuredRule]:
-    """Embed each distinct text once and score each rule, whole and without each example."""
+    """Embed each distinct text once; score each rule whole and without each example."""
     if not distinct:
         return {}
     nothing = (*scoring.description_texts("Other", "anything else"), *SAYS_NOTHING)
@@ -132,7 +132,7 @@ def _confidences(
     places: Sequence[int],
     parameters: Parameters,
 ) -> list[float]:
-    """The engine's confidence in each rule of a table."""
+    """Compute the engine's confidence in each rule of a table."""
     layout = scoring.Layout.of(
         [len(rule.similarities) - 2 for rule in met],
         _in_block_order([rule.offsets for rule in met]),
@@ -155,7 +155,7 @@ def _in_block_order(parts: Sequence[Floats]) -> Floats:
 
 
 class Asked(NamedTuple):
-    """One sentence, asked at a table.
+    """One sentence of a rule with the confidences of a table.
 
     Attributes:
         rule: number of the rule that it belongs to.
@@ -179,7 +179,7 @@ def ask(
     background: Background,
     parameters: Parameters,
 ) -> Iterator[Asked]:
-    """Ask every sentence of every rule of a table."""
+    """Score every sentence of every rule of a table."""
     rows = np.concatenate([rule.scored.rows for rule in rules])
     stops = np.cumsum([len(rule.scored.rows) for rule in rules])[:-1].tolist()
     parts = list(zip([0, *stops], [*stops, len(rows)], rules, strict=True))

@@ -1,4 +1,4 @@
-"""Locations, put together where no measurement can tell them apart."""
+"""Group locations that every measurement treats alike."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from routing_engine.catalog.columns import Interner, LocationColumns
 __all__ = ["MAX_NAMED", "MAX_PATTERNS", "Case", "cases", "places_of"]
 
 MAX_PATTERNS = 8
-"""Ways in which the rules of one table share phones that are measured; the commonest ones."""
+"""Most patterns of shared phones of one table that are measured, most frequent first."""
 MAX_NAMED = 3
-"""Locations that a finding names."""
+"""Most locations that a finding names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Locations that no measurement can tell apart.
+    """Locations that every measurement treats alike.
 
     Attributes:
         table: their rule table.
@@ -40,7 +40,7 @@ class Case:
 
 
 def cases(columns: LocationColumns) -> Iterator[Case]:
-    """Every location with rules, in cases."""
+    """Group all locations that have rules."""
     kinds: Interner[tuple[float | None, bool]] = Interner()
     of_site = np.array(
         [kinds.add((site.threshold, site.hours is not None)) for site in columns.sites], np.int32
@@ -72,7 +72,7 @@ def cases(columns: LocationColumns) -> Iterator[Case]:
 
 
 def places_of(codes: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
-    """For each rule the number of the first that rings the same phone, ``(n, n_rules)``."""
+    """Return for each rule the first that rings the same phone, ``(n, n_rules)``."""
     return np.stack(
         [(codes[:, : j + 1] == codes[:, j : j + 1]).argmax(axis=1) for j in range(codes.shape[1])],
         axis=1,

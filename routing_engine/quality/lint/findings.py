@@ -1,4 +1,4 @@
-"""What is wrong with the wording of the rules of one table."""
+"""Find what is wrong with the wording of the rules of one table."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from routing_engine.quality.lint.report import Finding, Kind
 __all__ = ["findings_at"]
 
 CLOSE = 0.1
-"""A rule whose confidence in its own sentence is not this much above another's shares it."""
+"""Least lead in confidence over another rule for a sentence not to count as shared."""
 CLAIMED = 0.5
-"""Least confidence of two rules together that a sentence is one's or the other's."""
+"""Least total confidence of two rules for a sentence to belong to either."""
 TAKEN = 0.95
-"""Least confidence with which a rule takes the ``when`` of one that is left out, to share it."""
+"""Least confidence of a rule in the ``when`` of a left-out rule, to share it."""
 OVERLAP_SHARE = 0.3
-"""Least share of a rule's sentences that another rule shares; of both rules' at least two."""
+"""Least share of a rule's sentences, and at least two, that another must share."""
 EXAMPLE_LEAD = 0.7
-"""Least lead of another rule over an example's own."""
+"""Least lead in confidence of another rule over an example's own."""
 VAGUE = 0.9
-"""Least confidence that a ``when`` says nothing."""
+"""Least confidence that a ``when`` is vague."""
 MAX_QUOTED = 100
 
 Found = tuple[tuple[object, ...], Finding]
@@ -41,7 +41,7 @@ def findings_at(
     *,
     has_hours: bool,
 ) -> Iterator[Found]:
-    """What is wrong, each finding with what makes it the same one at another table.
+    """Yield findings, each with a key that is equal at other tables.
 
     Args:
         rules: of the table.
@@ -113,7 +113,7 @@ def findings_at(
 
 
 def _reached(verdict: Verdict, r: int, places: Sequence[int]) -> bool:
-    """Whether the caller got where the rule leads."""
+    """Whether the caller reached the rule's destination."""
     if verdict.rule is None or places[verdict.rule] != places[r]:
         return verdict.rival == r
     return verdict.outcome in (Outcome.TRANSFER, Outcome.CLARIFY) or (
@@ -129,7 +129,7 @@ def _unreachable(
     places: Sequence[int],
     threshold: float,
 ) -> tuple[str, int | None, dict[str, Any]]:
-    """Why a rule is not reached, the rule that stands in its way, and what to say of it."""
+    """Return why a rule is not reached, the rule in its way, and the message."""
     rule = rules[r]
     fields: dict[str, Any] = {"sentence": None, "measured": max(item.whole[r] for item in own)}
     if not rule.enabled:
@@ -175,12 +175,12 @@ def _least(rule: RuleText, threshold: float) -> float:
 
 
 def _best(confidences: Sequence[float], rules: Sequence[RuleText], among: Iterable[int]) -> int:
-    """The most confident of some rules, whatever order they stand in."""
+    """Return the most confident of some rules, independent of their order."""
     return min(among, key=lambda j: (-confidences[j], rules[j].label, rules[j].when))
 
 
 def _shared(own: Sequence[Asked], r: int, other: int) -> list[Asked]:
-    """Sentences of a rule that could as well be the other's, the clearest case first."""
+    """Return sentences of a rule that could be another's, clearest first."""
     found = [
         item
         for item in own
@@ -203,7 +203,7 @@ def _overlap(
     first: int,
     second: int,
 ) -> dict[str, Any] | None:
-    """What to say of two rules that share callers, or None where they do not."""
+    """Describe two rules that share callers, or return None."""
     sides = []
     for r, other in ((first, second), (second, first)):
         shared = _shared(by_rule[r], r, other)
@@ -251,7 +251,7 @@ def _astray(
     settled: Collection[frozenset[int]],
     threshold: float,
 ) -> Iterator[tuple[Asked, int]]:
-    """Examples that another rule takes, each with that rule.
+    """Yield examples that another rule takes, with that rule.
 
     An example in the wrong rule draws those of the right one after it, so that of two rules that
     take from each other only the worse side is told.

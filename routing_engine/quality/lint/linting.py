@@ -1,4 +1,4 @@
-"""The wording of all rules, measured."""
+"""Measure the wording of all rules."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def lint_columns(
 
 
 class _Merged:
-    """One finding in all the tables that have it; the strongest is kept."""
+    """One finding over all tables that have it; the strongest is kept."""
 
     def __init__(self) -> None:
         self.found: Finding | None = None

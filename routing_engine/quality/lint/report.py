@@ -1,4 +1,4 @@
-"""What was found in the wording of rules."""
+"""The report on the wording of rules."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["KINDS", "Finding", "Kind", "LintReport", "rank"]
 
 Kind = Literal["overlap", "vague", "example", "unreachable"]
 KINDS: tuple[Kind, ...] = ("unreachable", "overlap", "example", "vague")
-"""In the order in which a report tells them."""
+"""Kinds of findings, in the order of a report."""
 
 MAX_SHOWN = 10
-"""Findings of one kind that a summary prints."""
+"""Most findings of one kind that a summary prints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with the wording of a rule.
+    """One problem with the wording of a rule.
 
     Attributes:
         kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``.
@@ -50,7 +50,7 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The locations in a few words."""
+        """Describe the locations in a few words."""
         if self.n_locations == 1:
             return self.locations[0]
         return f"{self.n_locations:,} locations, such as {self.locations[0]}"
@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """What was found in the wording of all rules. Prints as a readable summary.
+    """The findings on the wording of all rules. Prints as a readable summary.
 
     Attributes:
         findings: unreachable rules, overlaps, examples, then vague descriptions; of one kind,
@@ -81,7 +81,7 @@ class LintReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.findings
 
     def _heading(self) -> str:
@@ -109,7 +109,7 @@ class LintReport:
             yield f"{len(found):,} {kind}", lines
 
     def summary(self) -> str:
-        """Plain text: the counts, then the first findings of each kind and how many more."""
+        """Return plain text: counts, then the first findings of each kind and how many more."""
         out = [self._heading()]
         for heading, lines in self._sections():
             out.append(heading)
@@ -123,11 +123,11 @@ class LintReport:
         return self.summary()
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-able values."""
+        """Return the report as JSON-able values."""
         return asdict(self)
 
     def to_frame(self) -> pd.DataFrame:
-        """The findings as a pandas DataFrame, a row a finding.
+        """Return the findings as a pandas DataFrame, one row for each.
 
         The columns are the attributes of :class:`Finding`; ``locations`` holds tuples.
         """
@@ -154,7 +154,7 @@ class LintReport:
 
 
 def rank(finding: Finding) -> tuple[object, ...]:
-    """What findings are ordered by: kind, then locations, then strength."""
+    """Sort key of findings: kind, then locations, then strength."""
     return (
         KINDS.index(finding.kind),
         -finding.n_locations,

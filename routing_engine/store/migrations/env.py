@@ -1,4 +1,4 @@
-"""What alembic runs: all revisions, in the one transaction that it is given."""
+"""Entry point of alembic: run all revisions in the given transaction."""
 
 from __future__ import annotations
 

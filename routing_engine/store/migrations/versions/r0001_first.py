@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make all tables, the one row of the counter, and keep versions as they are."""
+    """Create all tables and the counter's row, and make versions immutable."""
     op.create_table(
         "feed_counter",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -205,7 +205,7 @@ def upgrade() -> None:
 
 
 def _keep_versions() -> None:
-    """Have the database refuse to change or delete a version, whoever asks."""
+    """Add triggers that refuse to change or delete a version."""
     if op.get_bind().dialect.name == "sqlite":
         for change in ("UPDATE", "DELETE"):
             op.execute(
