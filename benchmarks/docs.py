@@ -34,8 +34,7 @@ OTHER_ENCODERS: dict[str, str] = {
 _OF_AN_EARLIER_ENCODER = "of an earlier encoder; to be run again"
 STALE: dict[str, str] = dict.fromkeys(
     (
-        "ablation", "calls", "cold-start", "import", "latency", "peer",
-        "publishing", "scale", "serving", "soak", "store", "throughput",
+        "peer", "publishing", "soak",
     ),
     _OF_AN_EARLIER_ENCODER,
 )  # fmt: skip
