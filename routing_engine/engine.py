@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from routing_engine.quality.recorded import CallSource
     from routing_engine.quality.suggesting import Source, Suggestions
     from routing_engine.reports import ImportReport
+    from routing_engine.sheets import Sheet
 
 __all__ = ["RoutingEngine"]
 
@@ -140,18 +141,10 @@ class RoutingEngine:
         sheet = read_sheet(
             path, region=region, dial_policy=dial_policy, template=template, on_error=on_error
         )
-        engine = cls(
-            sheet.columns,
-            encoder=encoder,
-            policy=policy,
-            default_destination=default_destination,
-            dial_policy=dial_policy,
-            cache_size=cache_size,
-            max_waiting=max_waiting,
-            progress=progress,
+        options = EngineOptions.of(
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting
         )
-        engine.import_report = sheet.report
-        return engine
+        return cls._from_sheet(sheet, options, progress=progress)
 
     @classmethod
     def from_frame(
@@ -198,16 +191,16 @@ class RoutingEngine:
         sheet = read_sheet(
             frame, region=region, dial_policy=dial_policy, template=template, on_error=on_error
         )
-        engine = cls(
-            sheet.columns,
-            encoder=encoder,
-            policy=policy,
-            default_destination=default_destination,
-            dial_policy=dial_policy,
-            cache_size=cache_size,
-            max_waiting=max_waiting,
-            progress=progress,
+        options = EngineOptions.of(
+            encoder, policy, default_destination, dial_policy, cache_size, max_waiting
         )
+        return cls._from_sheet(sheet, options, progress=progress)
+
+    @classmethod
+    def _from_sheet(cls, sheet: Sheet, options: EngineOptions, *, progress: bool) -> RoutingEngine:
+        engine = cls.__new__(cls)
+        engine._configure(options, PARAMETERS)
+        engine._state = engine._builder.build(sheet.columns, 1, progress=progress)
         engine.import_report = sheet.report
         return engine
 
@@ -357,7 +350,9 @@ class RoutingEngine:
         if isinstance(feed, following.Publisher):
             feed = feed.feed()
         if not isinstance(feed, following.Feed):
-            raise InvalidValueError(f"a {type(feed).__name__} is no feed")
+            raise InvalidValueError(
+                f"expected a Feed or Publisher, such as a Store, got {type(feed).__name__}"
+            )
         return following.Following(self, feed, since=since)
 
     def evaluate(self, cases: CaseSource) -> Evaluation:
@@ -790,7 +785,10 @@ def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns
     if isinstance(locations, LocationColumns):
         return locations
     if not isinstance(locations, Iterable):
-        raise InvalidValueError(f"locations cannot be a {type(locations).__name__}")
+        raise InvalidValueError(
+            f"locations must be an iterable of Location, or LocationColumns, not "
+            f"{type(locations).__name__}"
+        )
     return LocationColumns.from_locations(locations)
 
 

@@ -18,13 +18,12 @@ rule says less (hubness, Radovanovic et al., JMLR 2010).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from routing_engine.encoders.packaged import arrays_for, resource
 from routing_engine.errors import InvalidValueError
 
 __all__ = [
@@ -178,27 +177,18 @@ def neutral_background(dimension: int, n_kinds: int) -> Background:
     )
 
 
-def _resource(name: str) -> Path:
-    return Path(str(resources.files("routing_engine").joinpath("resources", name)))
-
-
 def background_texts() -> list[str]:
     """Return 3,400 utterances of callers of any business, written for this project."""
-    return _resource("background.txt").read_text(encoding="utf-8").splitlines()
+    return resource("background.txt").read_text(encoding="utf-8").splitlines()
 
 
 def described_rules() -> list[tuple[str, str]]:
     """Return label and ``when`` of 240 rules of any business, written for this project."""
-    lines = _resource("descriptions.txt").read_text(encoding="utf-8").splitlines()
+    lines = resource("descriptions.txt").read_text(encoding="utf-8").splitlines()
     return [(label.strip(), when.strip()) for label, _, when in (x.partition("|") for x in lines)]
 
 
 def shipped_background(fingerprint: str) -> Background | None:
     """Return the packaged background, or None for another encoder."""
-    path = _resource("background.npz")
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        if str(arrays["fingerprint"]) != fingerprint:
-            return None
-        return Background.of({name: arrays[name] for name in PARTS})
+    arrays = arrays_for(fingerprint, "background.npz")
+    return None if arrays is None else Background.of({name: arrays[name] for name in PARTS})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from routing_engine.encoders.packaged import resource
 from routing_engine.encoders.source import sha256_of
 from routing_engine.errors import EncoderError, ModelIntegrityError
 
@@ -101,7 +101,7 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 def packaged_folder() -> Path:
     """Return the folder of the packaged model."""
-    return Path(str(resources.files("routing_engine").joinpath("resources", "encoder")))
+    return resource("encoder")
 
 
 def packaged_model() -> ModelFiles:

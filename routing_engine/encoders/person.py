@@ -8,12 +8,12 @@ mention people. It fits one encoder; with any other the patterns of
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from routing_engine.encoders.packaged import arrays_for
 
 __all__ = ["PersonDirection", "shipped_person"]
 
@@ -40,10 +40,5 @@ def shipped_person(fingerprint: str) -> PersonDirection | None:
     Args:
         fingerprint: of the encoder.
     """
-    path = Path(str(resources.files("routing_engine") / "resources" / "person.npz"))
-    if not path.exists():
-        return None
-    with np.load(path, allow_pickle=False) as arrays:
-        if str(arrays["fingerprint"]) != fingerprint:
-            return None
-        return PersonDirection(arrays["weights"], float(arrays["bias"][0]))
+    arrays = arrays_for(fingerprint, "person.npz")
+    return None if arrays is None else PersonDirection(arrays["weights"], float(arrays["bias"][0]))

@@ -6,8 +6,9 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import resources
 from typing import Any
+
+from routing_engine.encoders.packaged import resource
 
 __all__ = ["PARAMETERS", "Parameters"]
 
@@ -78,9 +79,4 @@ def _finite(value: Any) -> float:
     return float(value)
 
 
-def _shipped() -> Parameters:
-    file = resources.files("routing_engine").joinpath("resources", "scoring.json")
-    return Parameters.from_json(file.read_text(encoding="utf-8"))
-
-
-PARAMETERS = _shipped()
+PARAMETERS = Parameters.from_json(resource("scoring.json").read_text(encoding="utf-8"))

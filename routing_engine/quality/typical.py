@@ -8,13 +8,11 @@ callers by ``python -m routing_engine.training typical``.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ import numpy.typing as npt
 
 from routing_engine.encoders import Encoder, encode_distinct
 from routing_engine.encoders.background import Background, unit
+from routing_engine.encoders.packaged import arrays_for, resource
 from routing_engine.matching import scoring
 
 __all__ = [
@@ -64,10 +63,10 @@ class TypicalSituation:
 @lru_cache(1)
 def typical_situations() -> tuple[TypicalSituation, ...]:
     """Return every typical situation; read from the package once per process."""
-    file = resources.files("routing_engine").joinpath("resources", CALLS_FILE)
+    calls = json.loads(gzip.decompress(resource(CALLS_FILE).read_bytes()))
     return tuple(
         TypicalSituation(trade, label, tuple(whens), tuple(utterances))
-        for trade, label, whens, utterances in json.loads(gzip.decompress(file.read_bytes()))
+        for trade, label, whens, utterances in calls
     )
 
 
@@ -147,11 +146,8 @@ def _described(
 
 
 def _shipped(fingerprint: str) -> Floats | None:
-    file = resources.files("routing_engine").joinpath("resources", VECTORS_FILE)
-    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
-        if str(stored["fingerprint"]) != fingerprint:
-            return None
-        return unit(stored["vectors"].astype(np.float64))
+    arrays = arrays_for(fingerprint, VECTORS_FILE)
+    return None if arrays is None else unit(arrays["vectors"].astype(np.float64))
 
 
 def write_typical(
