@@ -1,1 +1,1 @@
-"""Measures what the project claims: ``python -m benchmarks --help``."""
+"""Measure what the project claims: ``python -m benchmarks --help``."""

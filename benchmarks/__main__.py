@@ -126,7 +126,7 @@ def _run(benchmark: Benchmark, options: argparse.Namespace) -> None:
 
 
 def _result_path(name: str, options: argparse.Namespace) -> Path | None:
-    """Where the result goes; None for a trial that nobody asked to keep."""
+    """Return where the result is written; None for a trial run."""
     path: Path | None = options.json
     folder: Path | None = options.out
     if path is None and (folder is not None or not options.quick):

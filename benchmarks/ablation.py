@@ -1,4 +1,4 @@
-"""What each part of the scoring is worth: it is taken out, the rest fitted again, and measured.
+"""What each part of the scoring adds: it is removed, the rest refitted and measured.
 
 Every variant is fitted on the development files alone, weights and threshold, and reported on the
 test files: tables as they are written, rules with their ``when`` alone and with all their examples.
@@ -51,12 +51,12 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
         name for name in WEIGHTS if name not in ("description_alone", "best_example", "bias")
     ),
 }
-"""What is taken out -> the weights that are 0."""
+"""Removed part -> the weights that are 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _AsWritten(Space):
-    """Descriptions in one wording, as they are written."""
+    """Descriptions in one wording only, as written."""
 
     def of(self, texts: Sequence[str]) -> Vectors:
         vectors = super(_AsWritten, self).of(texts)
@@ -88,7 +88,7 @@ def measure(
     *,
     most_tables: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Metrics of each variant on each reported file.
+    """Measure each variant on each reported file.
 
     Args:
         fitted: case files that weights and threshold are fitted on.

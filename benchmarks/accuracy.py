@@ -1,4 +1,4 @@
-"""How often the right destination is chosen, and how often none where none is right."""
+"""How often the right destination is chosen, and how often none if none is right."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ __all__ = [
 ]
 
 FOLDER_VARIABLE = "ROUTING_ENGINE_EVAL"
-"""Names a folder of further case files for ``all``."""
+"""Environment variable that names a folder of further case files for ``all``."""
 
 DEFAULT_FILE = ROOT / "data" / "eval.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What an engine answered, one entry a query.
+    """The answers of an engine, one entry per query.
 
     Attributes:
         kind: of the query.
@@ -59,11 +59,11 @@ class Answers:
     confidence: npt.NDArray[np.float64]
 
     def transferred_at(self, threshold: float) -> float:
-        """Share of the queries that no rule suits whose best rule reaches a threshold."""
+        """Return the share of unmatched queries whose best rule reaches a threshold."""
         return fraction(self.confidence[self.kind != "in"] >= threshold)
 
     def metrics(self) -> dict[str, Any]:
-        """Every metric, over all queries and by kind."""
+        """Compute every metric, over all queries and by kind."""
         in_scope = self.kind == "in"
         confidence = self.confidence[in_scope]
         is_best = self.is_best[in_scope]
@@ -91,7 +91,7 @@ class Answers:
 
 
 def ask(engine: RoutingEngine, cases: CaseFile) -> Answers:
-    """Put every query to an engine."""
+    """Route every query."""
     decisions = engine.route_many([(query.location_id, query.text) for query in cases.queries])
     best = [decision.candidates[:1] for decision in decisions]
     labels = [query.label for query in cases.queries]
@@ -115,11 +115,11 @@ def ask(engine: RoutingEngine, cases: CaseFile) -> Answers:
 
 
 RATES = (0.01, 0.02, 0.05)
-"""Rates of false transfers that a policy is asked for."""
+"""False transfer rates that policies are measured at."""
 
 
 def questions(cases: CaseFile, encoder: Encoder, *, with_examples: bool) -> dict[str, int]:
-    """What the default margin changes: how often a caller is asked which of two rules is meant.
+    """Measure the default margin: how often callers are asked which of two rules they mean.
 
     Returns:
         Counts of queries: ``picked`` a rule without questions, and ``wrong`` of these; of the
@@ -155,7 +155,7 @@ def questions(cases: CaseFile, encoder: Encoder, *, with_examples: bool) -> dict
 def measure(
     files: Sequence[CaseFile], encoder: Encoder, *, n_timed: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Metrics of each file, rules with their ``when`` alone and with their examples.
+    """Measure each file, with each rule's ``when`` alone and with its examples.
 
     Args:
         files: the cases.
@@ -216,13 +216,13 @@ def _measure_file(
 
 
 def folder_files() -> list[Path]:
-    """The case files of the folder that the environment names."""
+    """Return the case files of the folder that the environment names."""
     folder = os.environ.get(FOLDER_VARIABLE, "")
     return sorted(Path(folder).glob("*.jsonl")) if folder else []
 
 
 def arguments_for_all() -> list[str]:
-    """The project's own cases, and those of the folder that the environment names."""
+    """Return the project's own case files, and those of the folder that the environment names."""
     return [str(path) for path in (DEFAULT_FILE, *folder_files())]
 
 

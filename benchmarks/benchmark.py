@@ -1,4 +1,4 @@
-"""What one benchmark is. Each lives in a module of its own and is listed in ``registry``."""
+"""The definition of a benchmark. Each is a module, listed in ``registry``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Benchmark", "ClaimError", "new_plot", "save_plot"]
 
 
 class ClaimError(RoutingError):
-    """What a benchmark is to show is not so."""
+    """A claim that a benchmark checks does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Benchmark:
 
 
 def new_plot(n: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure of empty plots side by side.
+    """Create a figure of empty plots side by side.
 
     Raises:
         MissingExtraError: matplotlib is not installed.

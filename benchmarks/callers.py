@@ -1,4 +1,4 @@
-"""The corpus of callers: single sentences and whole conversations of businesses not tuned on.
+"""Accuracy on the corpus of callers: sentences and conversations of held-out businesses.
 
 ``python -m benchmarks callers`` measures the shipped encoder and the frozen one side by side.
 ``python -m benchmarks.callers data/callers --split dev --out dev.jsonl`` writes a split as labelled
@@ -33,7 +33,7 @@ __all__ = ["BENCHMARK", "STYLES", "case_of", "main", "measure_calls"]
 CORPUS = ROOT / "data" / "callers"
 FROZEN = "all-MiniLM-L6-v2"
 STYLES = ("terse", "full", "keywords", "clumsy")
-"""How a description is worded, in the order of the corpus."""
+"""Wordings of a description, in the order of the corpus."""
 N_EXAMPLES = 5
 OPEN = datetime(2026, 3, 4, 19, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ _MOVES = frozenset({Outcome.TRANSFER, Outcome.VERIFY, Outcome.CONFIRM, Outcome.D
 
 
 def case_of(business: Business, style: int, *, seed: int = 0) -> dict[str, Any]:
-    """One business as a labelled case.
+    """Convert one business to a labelled case.
 
     Five utterances of each situation, drawn by the seed, are the rule's examples; the others are
     queries. What no rule covers is ``near``, routine is ``oos``.
@@ -72,7 +72,7 @@ def case_of(business: Business, style: int, *, seed: int = 0) -> dict[str, Any]:
 
 
 def cases_of(businesses: Sequence[Business], split: str) -> CaseFile:
-    """Businesses in every wording as one case file."""
+    """Convert businesses, in every wording, to one case file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"callers-{split}.jsonl"
         _write(path, businesses, range(len(STYLES)))
@@ -89,7 +89,7 @@ def _write(path: Path, businesses: Sequence[Business], styles: Sequence[int]) ->
 
 
 def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[Location]:
-    """One location a business, described in full; each rule and each default has its own URI."""
+    """Build one location per business; each rule and each default has its own URI."""
 
     def location(business: Business) -> Location:
         host = f"{business.name.replace('_', '-')}.example"  # a host name has no underscores
@@ -115,7 +115,7 @@ def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[L
 def _moves(
     engine: RoutingEngine, business: Business, conversation: Conversation
 ) -> Iterator[tuple[int, str | None]]:
-    """The caller's turn at which the call is moved, from 1, and the label of the rule or None."""
+    """Return the turn, from 1, at which a call is transferred, and the rule's label or None."""
     call = engine.open_call(business.name, now=OPEN)
     turn = 0
     for speaker, text in conversation.turns:

@@ -1,4 +1,4 @@
-"""Calls played turn by turn: whom each is sent to, and what a call adds to a decision.
+"""Calls played turn by turn: where each is sent, and what a call costs beyond a decision.
 
 Counted by turn: a conversation is decided by the first decision that moves the caller (transfer,
 verify, confirm, default). It is right where that one is; *contained* is one that none moves. A
@@ -30,7 +30,7 @@ from routing_engine import Decision, DialPolicy, Encoder, Location, Outcome, Rou
 __all__ = ["BENCHMARK", "measure", "time_hear", "tuned_on"]
 
 TUNED_ON = ROOT / "benchmarks" / "calls.jsonl"
-"""Conversations of three other brands, written for this project to choose the policy with."""
+"""Conversations of three other brands, with which the policy was chosen."""
 
 EXPECTED = ("rule", "person", "contain")
 OPEN = datetime(2026, 3, 4, 19, tzinfo=UTC)
@@ -39,7 +39,7 @@ _MOVES = frozenset({Outcome.TRANSFER, Outcome.VERIFY, Outcome.CONFIRM, Outcome.D
 
 
 def tuned_on(encoder: Encoder) -> RoutingEngine:
-    """An engine of the brands that the policy was chosen with."""
+    """Build an engine of the brands with which the policy was chosen."""
     locations = []
     for i, line in enumerate(TUNED_ON.read_text(encoding="utf-8").splitlines()):
         brand = json.loads(line)
@@ -72,7 +72,7 @@ def _is_right(decision: Decision | None, item: Conversation) -> bool:
 
 
 def measure(engine: RoutingEngine, conversations: Sequence[Conversation]) -> dict[str, Any]:
-    """How many conversations of each kind end right, by the name of the kind.
+    """Count the conversations of each kind that end right.
 
     Who asks for a person is right at the rule that fits, or at the default.
     """
@@ -103,7 +103,7 @@ def measure(engine: RoutingEngine, conversations: Sequence[Conversation]) -> dic
 
 
 def time_hear(n: int, *, seed: int, warmup: int) -> dict[str, Any]:
-    """What gates, a call and its handoff take beside ``engine.route``; encoding is free."""
+    """Time gates, calls and handoffs beyond ``engine.route``, with a free encoder."""
     said = utterances(1_000, seed=seed)
     memory = RememberingEncoder(make_encoder("hashing"))
     memory.learn(said)
@@ -138,7 +138,7 @@ def time_hear(n: int, *, seed: int, warmup: int) -> dict[str, Any]:
 
 
 def _gated(location: Location) -> Location:
-    """A location of which every rule has every gate."""
+    """Return a location whose rules have every gate."""
     rules = [
         rule.model_copy(
             update={"hours": "open", "requires_verification": True, "requires_confirmation": True}

@@ -1,4 +1,4 @@
-"""Ways to run one sentence-transformers model on a CPU, each made and wrapped as an encoder."""
+"""Ways to run one sentence-transformers model on a CPU, each wrapped as an encoder."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ Run = Callable[[npt.NDArray[np.int64]], Vectors]
 REFERENCE = "torch fp32 (reference)"
 SHIPPED = "ONNX static int8, smoothed (shipped)"
 N_KEPT_TOKENS = 15_000
-"""Of a pruned vocabulary. BERT's is in falling order of frequency after its first 2,000."""
+"""Size of a pruned vocabulary. BERT's is sorted by frequency after its first 2,000."""
 
 
 class CandidateEncoder:
-    """Token ids to unit vectors by whatever runs the model.
+    """An encoder around a function from token ids to unit vectors.
 
     Texts are encoded with others of exactly their length, as the compiled encoder does it.
 
@@ -79,7 +79,7 @@ class CandidateEncoder:
 
 
 class Workshop:
-    """What candidates are made from: the model, exported and fused once.
+    """The model, exported and fused once, from which candidates are built.
 
     Args:
         source: the model.
@@ -130,7 +130,7 @@ class Candidate:
     def encoder(
         self, shop: Workshop, *, own_background: bool
     ) -> tuple[CandidateEncoder, Path] | None:
-        """The candidate as an encoder, and its file.
+        """Return the candidate as an encoder, and its file.
 
         Args:
             shop: what it is made from.
@@ -148,7 +148,7 @@ class Candidate:
 
 
 def _session(path: Path, *, as_stored: bool = False) -> Run:
-    """A runner on one thread. The runtime rewrites the graph unless it is to run as stored."""
+    """Open a session on one thread; the graph is optimised unless it should run as stored."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -191,7 +191,7 @@ def _fp32(shop: Workshop) -> tuple[Run, Path, Tokenizer]:
 
 
 def _fp16(shop: Workshop) -> tuple[Run, Path, Tokenizer]:
-    """Weights stored as float16; the runtime folds the casts back to float32 as it loads."""
+    """Store weights as float16; the runtime casts them back to float32 on loading."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -249,7 +249,7 @@ def _static(
 
 @contextmanager
 def _no_warnings_logged() -> Iterator[None]:
-    """For what logs to the root logger that it would rather be called otherwise."""
+    """Silence a library that logs advice to the root logger."""
     logging.disable(logging.WARNING)
     try:
         yield
@@ -259,7 +259,7 @@ def _no_warnings_logged() -> Iterator[None]:
 
 @contextmanager
 def _without_smoothing() -> Iterator[None]:
-    """Every channel of an activation as it is: the smoothing vector is ones."""
+    """Compile without smoothing."""
     scales = compiling._scales
 
     def unsmoothed(activation: Vectors, weight: Vectors) -> dict[str, npt.NDArray[Any]]:
@@ -282,20 +282,20 @@ def _without_smoothing() -> Iterator[None]:
 
 @contextmanager
 def _overflowing() -> Iterator[None]:
-    """Weights of 8 bits whatever they sum up to: exact only on processors with VNNI."""
+    """Use full 8-bit weights, whose sums are exact only on processors with VNNI."""
     with mock.patch.object(compiling, "PAIR_REACH", 2 * 127):
         yield
 
 
 @contextmanager
 def _of_7_bits() -> Iterator[None]:
-    """The usual way to stay below an overflow: no weight beyond 64."""
+    """Use 7-bit weights, the usual way to avoid overflow."""
     with mock.patch.object(compiling, "WEIGHT_REACHES", np.array([127 / 64])):
         yield
 
 
 def _pruned(shop: Workshop) -> tuple[Run, Path, Tokenizer] | None:
-    """The shipped graph with the rows of frequent tokens only; rare words fall to pieces."""
+    """Prune the graph to frequent tokens; rare words are split into pieces."""
     import onnx
     from onnx import numpy_helper
     from tokenizers import Tokenizer
@@ -319,7 +319,7 @@ def _pruned(shop: Workshop) -> tuple[Run, Path, Tokenizer] | None:
 
 
 def _openvino(shop: Workshop) -> tuple[Run, Path, Tokenizer] | None:
-    """The exported graph, unfused, for the fused nodes are ONNX Runtime's own."""
+    """Run the exported graph in OpenVINO, unfused: fused nodes are ONNX Runtime's own."""
     if util.find_spec("openvino") is None:
         return None
     openvino = import_module("openvino")
@@ -345,4 +345,4 @@ CANDIDATES = (
     Candidate(f"shipped, vocabulary of {N_KEPT_TOKENS:,}", _pruned),
     Candidate("OpenVINO", _openvino),
 )
-"""The first is what all are compared with."""
+"""The candidates; the first is the reference."""

@@ -60,7 +60,7 @@ class CaseFile:
 
     @property
     def n_examples(self) -> tuple[int, int]:
-        """Fewest and most examples of a rule."""
+        """Return the fewest and most examples of a rule."""
         counts = [
             len(rule.get("examples", ()))
             for rules in self.rules.values()
@@ -69,7 +69,7 @@ class CaseFile:
         return (min(counts), max(counts)) if counts else (0, 0)
 
     def locations(self, *, with_examples: bool) -> list[Location]:
-        """The locations, with made-up destinations: each rule and each default has its own."""
+        """Build the locations; each rule and each default has its own made-up destination."""
         next_user = iter(range(10**9))
 
         def destination() -> str:

@@ -20,7 +20,7 @@ from routing_engine import Reason, RoutingEngine
 __all__ = ["BENCHMARK", "HEAVY", "measure"]
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "pandas", "sklearn", "scipy")
-"""Modules that a process which loads a snapshot and routes has no use for."""
+"""Modules that loading a snapshot and routing must not import."""
 
 PARTS = {
     "interpreter": "interpreter start",
@@ -35,7 +35,7 @@ PARTS = {
 def measure(
     n_locations: int, *, encoder: str, n_runs: int, seed: int, n_warmup: int = 1
 ) -> dict[str, Any]:
-    """Start processes one after another, each of which loads the same snapshot and routes once.
+    """Start processes one after another; each loads the same snapshot and routes once.
 
     Args:
         n_locations: locations in the snapshot.

@@ -1,4 +1,4 @@
-"""The process that ``cold-start`` measures: from nothing to a first decision."""
+"""The process that ``cold-start`` measures, from start to first decision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__: list[str] = []
 
 
 def _first_decision(request: dict[str, Any]) -> dict[str, Any]:
-    """Parts in the order in which a process goes through them, in seconds."""
+    """Time each part up to the first decision, in seconds."""
     at_s = [request["started_s"], _STARTED_S]
     import routing_engine
 

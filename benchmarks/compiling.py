@@ -1,4 +1,4 @@
-"""Ways to run the encoder beside one another: latency, size, faithfulness and decision quality."""
+"""Compare ways to run the encoder: latency, size, fidelity and decision quality."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def measure(
     own_background: bool,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Make each candidate and measure it; latencies in turns, all on one thread.
+    """Build and measure each candidate; latencies in turns, on one thread.
 
     Args:
         candidates: the first is what all are compared with.
@@ -94,7 +94,7 @@ def measure(
 
 
 def _cpu_ms(encoder: CandidateEncoder, texts: Sequence[str]) -> float:
-    """Processor time of a sentence, all threads together."""
+    """Measure the processor time of a sentence over all threads."""
     with no_garbage_collection():
         before = time.process_time_ns()
         for text in texts:
@@ -103,7 +103,7 @@ def _cpu_ms(encoder: CandidateEncoder, texts: Sequence[str]) -> float:
 
 
 def _batch_difference(encoder: CandidateEncoder, texts: Sequence[str], seed: int) -> float:
-    """The most that a component of a text's vector depends on the texts it is encoded with."""
+    """Measure how much a text's vector depends on the texts in its batch."""
     chance = random.Random(f"compile {seed}")
     shuffled = chance.sample(texts, len(texts))
     worst = 0.0
@@ -144,7 +144,7 @@ def _add_options(parser: ArgumentParser) -> None:
 
 
 def _arguments_for_all() -> list[str]:
-    """The project's own cases, and the development halves of those that the environment names."""
+    """Return the project's own cases, and the development halves of those that the environment names."""
     folder = os.environ.get(FOLDER_VARIABLE, "")
     further = sorted(Path(folder).glob("*.dev.jsonl")) if folder else []
     return [str(path) for path in (DEFAULT_FILE, *further)]
@@ -184,7 +184,7 @@ def _run(options: Namespace) -> Document:
 
 
 def _balanced(row: dict[str, Any], rules: str) -> float | None:
-    """Mean over files, in percent."""
+    """Return the mean over files, in percent."""
     found = [of["balanced"] for of in row.get("quality", ()) if of["rules"] == rules]
     return 100 * sum(found) / len(found) if found else None
 

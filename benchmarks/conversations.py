@@ -1,4 +1,4 @@
-"""What the turns before the last one add: conversations of the sample brand, each way of reading."""
+"""What earlier turns add: conversations of the sample brand, read in several ways."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Conversation:
 
 
 def read_conversations(path: Path) -> list[Conversation]:
-    """The conversations of a case file, each up to the caller's last turn.
+    """Read the conversations of a case file, each up to the caller's last turn.
 
     Raises:
         InvalidValueError: it cannot be read, or holds none.
@@ -90,7 +90,7 @@ READINGS: Mapping[str, Reading] = {
 
 
 def measure(engine: RoutingEngine, conversations: Sequence[Conversation]) -> dict[str, Any]:
-    """How good each way of reading is, by name.
+    """Measure each way of reading, by name.
 
     A conversation is in scope where a rule is right that sends the caller on; held is one out of
     scope that is not sent on by any rule.

@@ -1,4 +1,4 @@
-"""Every decision on labelled cases and conversations, as lines that two versions can be compared by.
+"""Print every decision on labelled cases and conversations, to compare two versions.
 
 ``python -m benchmarks.decisions --out before.txt CASES…`` before a change,
 ``python -m benchmarks.decisions --out after.txt --against before.txt CASES…`` after it: exit
@@ -22,7 +22,7 @@ N_DIFFERENCES_SHOWN = 20
 
 
 def _locations(cases: Sequence[dict[str, Any]], *, with_examples: bool) -> list[Location]:
-    """The locations of a case file; each rule and each default has a destination of its own."""
+    """Build the locations of a case file; each rule and each default has its own destination."""
     users = iter(range(10**9))
 
     def rule(given: dict[str, Any]) -> ContextRule:

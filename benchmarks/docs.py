@@ -1,4 +1,4 @@
-"""Tables of the documentation from committed results, and a check that they still agree.
+"""Write tables of the documentation from committed results, and check that they agree.
 
 A table stands between two marks, ``<!-- benchmark:NAME -->`` and ``<!-- /benchmark:NAME -->``. The
 check fails where a table differs from its result, a result is shown nowhere, or a result is not of
@@ -11,7 +11,6 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from benchmarks import summary
 from benchmarks.registry import BLOCKS
 from benchmarks.report import ROOT, Document, Table
 from routing_engine import InvalidValueError
+from routing_engine.encoders.packaged import resource
 
 __all__ = ["OTHER_ENCODERS", "PAGES", "STALE", "Page", "Rendered", "render", "shipped_fingerprint"]
 
@@ -52,7 +52,7 @@ _SUMMARY = "summary"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as the results want it.
+    """A page with its tables rewritten from results.
 
     Attributes:
         path: of the page.
@@ -65,7 +65,7 @@ class Page:
     wanted: str
 
     def diff(self) -> str:
-        """Return what has to change as a unified diff; empty where nothing has to."""
+        """Return the needed changes as a unified diff; empty if there are none."""
         lines = difflib.unified_diff(
             self.found.splitlines(),
             self.wanted.splitlines(),
@@ -79,7 +79,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """All pages as the results want them.
+    """All pages with their tables rewritten from results.
 
     Attributes:
         pages: each with its tables written anew.
@@ -93,8 +93,7 @@ class Rendered:
 
 def shipped_fingerprint() -> str:
     """Return the fingerprint of the encoder that ships, as the background that fits it names it."""
-    file = resources.files("routing_engine").joinpath("resources", "background.npz")
-    with file.open("rb") as opened, np.load(opened) as arrays:
+    with np.load(resource("background.npz"), allow_pickle=False) as arrays:
         return str(arrays["fingerprint"])
 
 
@@ -163,7 +162,7 @@ def _page(
 
 
 def _unpublishable(name: str, document: Document, stale: Mapping[str, str]) -> list[str]:
-    """Why a result may not be published, or why its exception is not needed any more."""
+    """Return why a result may not be published, or why its exception is obsolete."""
     found = []
     again = f"run python -m benchmarks {name} on a clean commit"
     if document.parameters.get("quick"):

@@ -1,4 +1,4 @@
-"""Encoders as benchmarks need them: by name, timed, or answering from memory."""
+"""Encoders for benchmarks: by name, timed, or cached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def make_encoder(name: str) -> Encoder:
-    """The encoder of a name.
+    """Return an encoder by its name.
 
     Args:
         name: ``"default"`` for what an engine takes when it is given none; ``"hashing"`` for the
@@ -37,7 +37,7 @@ def make_encoder(name: str) -> Encoder:
 
 
 class TimedEncoder:
-    """Adds up what encoding costs.
+    """An encoder that adds up the time of encoding.
 
     Attributes:
         spent_s: seconds spent in ``encode``.

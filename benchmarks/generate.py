@@ -109,7 +109,7 @@ _AREA_CODES = np.array([area.code for area in AREAS])
 def profiles(
     n_profiles: int, *, n_rules: int = 10, examples: int = 5, seed: int = 0
 ) -> tuple[tuple[RuleText, ...], ...]:
-    """Distinct tables of rule texts, each of one trade.
+    """Generate distinct tables of rule texts, each of one trade.
 
     Args:
         n_profiles: how many tables.
@@ -155,7 +155,7 @@ def _situations() -> Iterator[Situation]:
 
 @dataclass(frozen=True, slots=True)
 class _Franchise:
-    """What columns and sheet are both made from."""
+    """The data from which both columns and sheet are written."""
 
     tables: tuple[tuple[RuleText, ...], ...]
     n_rules: int
@@ -177,7 +177,7 @@ class _Franchise:
         return cls(tables, n_rules, table, area, int(chance.integers(LINES_PER_EXCHANGE)))
 
     def numbers(self, start: int, stop: int) -> npt.NDArray[np.uint64]:
-        """E.164 digits, uint64 ``(stop - start, n_rules + 1)``; the first column is the default.
+        """Return E.164 digits, uint64 ``(stop - start, n_rules + 1)``, the default first.
 
         The n-th number of an area has the (n // 10,000)-th exchange and a line that walks through
         all 10,000 by a step that has no divisor in common with 10,000: no number comes twice.
@@ -209,7 +209,7 @@ def franchise_columns(
     examples: int = 5,
     seed: int = 0,
 ) -> LocationColumns:
-    """A franchise, compiled.
+    """Generate a franchise as compiled columns.
 
     Args:
         n_locations: how many.
@@ -252,7 +252,7 @@ def write_franchise_csv(
     examples: int = 5,
     seed: int = 0,
 ) -> int:
-    """The same franchise as :func:`franchise_columns`, as a sheet in the long layout.
+    """Write the franchise of :func:`franchise_columns` as a sheet in the long layout.
 
     Written in chunks, so that ten million rows need little memory.
 
@@ -290,7 +290,7 @@ def _cells(*values: str) -> str:
 
 
 def utterances(n: int, *, seed: int = 0) -> tuple[str, ...]:
-    """Distinct things callers say, one in six of which no rule covers.
+    """Generate distinct utterances, one in six of which no rule covers.
 
     Raises:
         InvalidValueError: more than can be put together.

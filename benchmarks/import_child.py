@@ -1,4 +1,4 @@
-"""The process that ``import`` measures: a sheet to a ready engine, or a snapshot to one."""
+"""The process that ``import`` measures: build an engine from a sheet or a snapshot."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _load(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _n_wrong(engine: RoutingEngine, franchise: dict[str, int]) -> int:
-    """Locations that are not what the sheet was made from."""
+    """Count locations that differ from the source of the sheet."""
     import numpy as np
 
     from benchmarks.generate import franchise_columns

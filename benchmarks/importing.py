@@ -1,4 +1,4 @@
-"""From a sheet to a ready engine, in a fresh process: time by phase, and memory."""
+"""Build an engine from a sheet in a fresh process: time by phase, and memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUICK = (100,)
 def measure(
     sizes: Sequence[int], *, encoder: str, seed: int, n_rules: int = 10, n_profiles: int = 20
 ) -> list[dict[str, Any]]:
-    """Import sheets of several sizes, each in a process of its own.
+    """Import sheets of several sizes, each in a fresh process.
 
     Args:
         sizes: locations a sheet.

@@ -1,4 +1,4 @@
-"""Whether it is heard what a caller speaks, and how often English is taken for something else."""
+"""How often a caller's language is identified, and English mistaken for another."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_sentences(path: Path) -> tuple[Sentence, ...]:
 
 
 def listener(sentences: Iterable[Sentence]) -> Identifier:
-    """What listens where rules name every language of these sentences but English."""
+    """Return an identifier for rules that name every language of some sentences but English."""
     codes = tuple(sorted({sentence.language for sentence in sentences} - {ENGLISH}))
     made = identifier_for([RuleText(label="Speakers", when="caller prefers it", languages=codes)])
     assert made is not None
@@ -78,7 +78,7 @@ def listener(sentences: Iterable[Sentence]) -> Identifier:
 def measure(
     sentences: Sequence[Sentence], files: Sequence[Path], *, n_timed: int, seed: int
 ) -> dict[str, Any]:
-    """How many sentences of each language and kind are heard right, and how fast.
+    """Measure how often each language and kind is identified, and how fast.
 
     Args:
         sentences: of every language.
@@ -132,7 +132,7 @@ def _run(options: Namespace) -> Document:
 
 
 def _english_files() -> list[str]:
-    """Those of the folder that the environment names; callers in the project's speak Spanish too."""
+    """Return the case files of the folder that the environment names, which are all English."""
     return arguments_for_all()[1:]
 
 

@@ -1,4 +1,4 @@
-"""Load the language models in a fresh process, and say what that cost."""
+"""Load the language models in a fresh process, and report the cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a decision takes: encoding and everything else apart, at several sizes."""
+"""How long a decision takes at several sizes: encoding, and everything else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Case:
 
     @property
     def n_texts(self) -> int:
-        """Texts that callers are compared with at a location: ``when`` and the examples."""
+        """Number of texts at a location: ``when`` and examples."""
         return self.n_rules * (1 + self.examples)
 
 
@@ -61,7 +61,7 @@ def measure(
     block: int = 50,
     warmup: int = 100,
 ) -> dict[str, Any]:
-    """Latencies of encoding alone, of everything else and of the whole.
+    """Measure the latency of encoding alone, of everything else, and of the whole.
 
     "Everything else" is ``engine.route`` with an encoder that looks the vector up in a
     dictionary; what the look-up itself costs is in the result, and is not subtracted.
@@ -93,7 +93,7 @@ def measure(
     chance = random.Random(f"latency {seed}")
 
     def pairs(engine: RoutingEngine, n: int) -> list[tuple[str, str]]:
-        """Distinct pairs of location and utterance, so that no answer can be a repeat."""
+        """Return distinct pairs of location and utterance, so that no cache can answer."""
         ids = engine.location_ids()
         drawn = chance.sample(range(len(ids) * len(said)), n)
         return [(ids[k // len(said)], said[k % len(said)]) for k in drawn]
@@ -136,7 +136,7 @@ def measure(
 
 
 def _ratio(cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """p50 of everything but encoding at the largest size over that at the smallest."""
+    """Return p50 of everything but encoding at the largest size over that at the smallest."""
     shape = (cases[0]["n_rules"], cases[0]["examples"])
     alike = [case for case in cases if (case["n_rules"], case["examples"]) == shape]
     small = min(alike, key=lambda case: int(case["n_locations"]))

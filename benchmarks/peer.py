@@ -1,4 +1,4 @@
-"""The same locations and sentences put to ``semantic-router`` and to this engine, in one run."""
+"""Compare this engine with ``semantic-router`` on the same locations and sentences."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ INSTALL = 'pip install "semantic-router[local]>=1,<2"'
 N_RULES = 12
 N_CALLERS = 8
 BUSY = 0.7
-"""Load at the start above which a run is not to be believed."""
+"""Machine load at the start above which a run is unreliable."""
 SKIPPED = 2
-"""Calls at the beginning of each turn that are not counted: caches belong to the one before."""
+"""Calls at the start of each turn that are not counted, while caches warm up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One thing to measure.
+    """One contender to measure.
 
     Attributes:
         kind: as ``peer_child`` names it.
@@ -51,7 +51,7 @@ class Contender:
 
 
 def contenders(few: int, many: int) -> tuple[Contender, ...]:
-    """What is measured. A router a location is built for few: its latency is one router's."""
+    """Return the contenders. The peer builds routers for few locations, as latency is one router's."""
     return (
         Contender("engine", few),
         Contender("engine", many),
@@ -71,7 +71,7 @@ def measure(
     seed: int,
     turn: int = 25,
 ) -> list[dict[str, Any]]:
-    """Latency, throughput, build time and memory, each contender in a process of its own.
+    """Measure latency, throughput, build time and memory, each contender in its own process.
 
     Processes take turns: while one answers, the others wait for their next request.
 
@@ -124,13 +124,13 @@ def measure(
 
 
 def fit_file(path: Path) -> Path:
-    """What the peer is calibrated on: the development half of a test file, or the file itself."""
+    """Return the file to calibrate the peer on: a test file's development half, or the file."""
     half = path.with_name(path.name.replace(".test.", ".dev."))
     return half if half.exists() else path
 
 
 def measure_quality(files: Sequence[Path], *, encoder: str) -> list[dict[str, Any]]:
-    """Metrics of each file, with each rule's ``when`` alone and with its examples.
+    """Measure each file, with each rule's ``when`` alone and with its examples.
 
     Args:
         files: case files.

@@ -1,4 +1,4 @@
-"""One contender of ``peer``, in a process of its own.
+"""The process of one contender of ``peer``.
 
 ``engine``   ``RoutingEngine.route``.
 ``router``   the peer's ``IndexedRouter(encoder, routes, LocalIndex())``, one a location, called
@@ -38,7 +38,7 @@ from routing_engine.encoders.source import find_model
 __all__: list[str] = []
 
 TOP_K = 5
-"""Of both of the peer's ways, its own default."""
+"""Number of texts that the peer retrieves: its own default."""
 
 Table = Sequence[tuple[str, Sequence[str]]]
 """Label and texts of each rule of a location."""
@@ -88,7 +88,7 @@ class _Routers(_Contender):
         return self.routers[location_id](text)
 
     def remembering(self, texts: Sequence[str]) -> Any:
-        """The peer's encoder with the vectors of these texts made beforehand, in batches."""
+        """Return the peer's encoder with the vectors of some texts precomputed."""
         base = import_module("semantic_router.encoders").DenseEncoder
         known = dict(zip(texts, self._encoder(list(texts)), strict=True))
 
@@ -141,7 +141,7 @@ def _model_folder() -> str:
 
 
 class _Engine:
-    """Ours; not a `_Contender`, for it is built from columns."""
+    """This engine; not a `_Contender`, as it is built from columns."""
 
     def __init__(self, encoder: str) -> None:
         self.encoder = make_encoder(encoder)
@@ -159,7 +159,7 @@ _PEER = {"router": _Routers, "index": _Index, "encode": _Encode}
 
 
 class _Served:
-    """The steps that the measuring process asks for."""
+    """Steps that the measuring process requests."""
 
     contender: Any
 
@@ -192,7 +192,7 @@ class _Served:
         return {"build_s": spent_s, "before_mb": before_mb, "built_mb": rss_mb()}
 
     def turn(self, first: int, n: int) -> dict[str, Any]:
-        """Nanoseconds of each of n decisions in a row, beginning with that of one caller."""
+        """Time each of n consecutive decisions, in nanoseconds."""
         clock = time.perf_counter_ns
         taken: list[int] = []
         with no_garbage_collection():
@@ -203,7 +203,7 @@ class _Served:
         return {"ns": taken}
 
     def together(self, n_callers: int, n: int) -> dict[str, Any]:
-        """Seconds for n decisions asked for by as many threads."""
+        """Time n decisions by as many threads, in seconds."""
         queries = list(self._queries(0, n))
         with ThreadPoolExecutor(n_callers) as pool:
             list(pool.map(lambda query: self.contender.route(*query), queries[:n_callers]))
@@ -216,7 +216,7 @@ class _Served:
             yield self.ids[k * 7919 % len(self.ids)], self.said[k % len(self.said)]
 
     def quality(self, path: str, fit_path: str, with_examples: bool) -> dict[str, Any]:
-        """Metrics of a case file, one entry a way of calling."""
+        """Measure a case file, one entry per way of calling."""
         cases = read_cases(Path(path))
         if isinstance(self.contender, _Engine):
             locations = cases.locations(with_examples=with_examples)
@@ -229,7 +229,7 @@ class _Served:
 def _peer_quality(
     peer: _Routers, cases: CaseFile, fit_on: CaseFile, *, with_examples: bool
 ) -> dict[str, Any]:
-    """Metrics of the peer's routers: as they come, and calibrated on other cases.
+    """Measure the peer's routers: uncalibrated, and calibrated on other cases.
 
     Its ``fit`` belongs to one router and wants labelled queries for that router's location. These
     locations have none, so what ``fit`` does (score, pick the top route, fit a ``Calibrator`` on
@@ -259,7 +259,7 @@ def _peer_quality(
 def _top_routes(
     peer: _Routers, cases: CaseFile, *, with_examples: bool
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], list[str]]:
-    """Raw confidence and name of each query's top route, as ``router(text)`` gives them."""
+    """Return raw confidence and name of each query's top route, as ``router(text)`` does."""
     tables: dict[str, Table] = {
         location_id: [
             (label, (rule["when"], *(rule.get("examples", ()) if with_examples else ())))
@@ -281,7 +281,7 @@ def _top_routes(
 def _answers(
     cases: CaseFile, confidence: np.ndarray[Any, np.dtype[np.float64]], tops: Sequence[str]
 ) -> Answers:
-    """As if nothing had a threshold."""
+    """Return the answers without any threshold."""
     labels = [query.label for query in cases.queries]
     is_best = np.array([top == label for top, label in zip(tops, labels, strict=True)], np.bool_)
     return Answers(
@@ -305,7 +305,7 @@ def _metrics(answers: Answers, threshold: float) -> dict[str, Any]:
 
 
 def _best_threshold(answers: Answers) -> float:
-    """The threshold with the best balanced score on these answers."""
+    """Find the threshold with the best balanced score."""
     in_scope = answers.kind == "in"
     candidates = np.unique(answers.confidence)
     right = np.sort(answers.confidence[in_scope & answers.is_best])

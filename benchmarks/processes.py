@@ -1,4 +1,4 @@
-"""Memory and results of fresh processes."""
+"""Run fresh processes: their results and memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class BenchmarkProcessError(RoutingError):
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory this process has had resident, in MB; None where the system cannot say.
+    """Return the peak resident memory of this process in MB; None if unknown.
 
     On Linux from ``VmHWM``: ``ru_maxrss`` of a process starts at what its parent had when it
     started it.
@@ -45,7 +45,7 @@ def peak_rss_mb() -> float | None:
 
 
 def rss_mb() -> float | None:
-    """The memory this process has resident now, in MB; None where the system cannot say."""
+    """Return the resident memory of this process in MB; None if unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -95,7 +95,7 @@ def run_fresh(module: str, request: dict[str, Any], *, watch_memory: bool = True
 
 
 class _TreeSampler:
-    """Follows the memory of a process and its descendants from a thread."""
+    """Sample the memory of a process and its descendants in a thread."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

@@ -1,4 +1,4 @@
-"""Whether a large import reaches running engines in time, and callers notice nothing of it."""
+"""Whether a large import reaches running engines in time, without delaying callers."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ __all__ = ["BENCHMARK", "broken", "measure", "renumbered"]
 N_RULES = 10
 N_WATCHED = 5
 LONGEST_WAIT_S = 1.0
-"""So long a caller on the phone takes silence for thinking."""
+"""Longest acceptable wait of a caller on the phone."""
 
 LATEST_S = 4.0
-"""By when an engine answers by an import whose callers leave it no time: twice that of a publish."""
+"""Deadline for an import to be live under full load: twice that of a publish."""
 
 LOOK_EVERY_S = 0.02
 SEEN_TIMEOUT_S = 60.0
@@ -126,7 +126,7 @@ _MARKS = ("started_s", "uncommitted_s", "visible_s")
 
 
 def renumbered(lines: Sequence[bytes], others: Sequence[bytes]) -> Iterator[bytes]:
-    """Rows of a sheet with the default and the number of other rows, one for one."""
+    """Return rows of a sheet with numbers swapped for those of other rows."""
     for line, other in zip(lines, others, strict=True):
         location_id, name, timezone, _, text = line.split(b",", 4)
         default, end = other.split(b",", 4)[3:]
@@ -135,7 +135,7 @@ def renumbered(lines: Sequence[bytes], others: Sequence[bytes]) -> Iterator[byte
 
 
 def _sheets(n_agents: int, seed: int) -> tuple[bytes, bytes]:
-    """The agents with their own numbers, and with those of as many locations behind them."""
+    """Write two sheets of the agents: with their own numbers, and with other locations'."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder, "sheet.csv")
         write_franchise_csv(path, 2 * n_agents, n_rules=N_RULES, seed=seed)
@@ -146,7 +146,7 @@ def _sheets(n_agents: int, seed: int) -> tuple[bytes, bytes]:
 
 @contextmanager
 def _beside(folder: Path, request: Mapping[str, Any]) -> Iterator[Callable[[Any], dict[str, Any]]]:
-    """A process of ``publishing_child`` that is at work; gives what tells it that it is over."""
+    """Run a process of ``publishing_child`` within the block."""
     folder.mkdir()
     ready, over = folder / "ready", folder / "over"
 
@@ -190,7 +190,7 @@ def _imported(server: Server, sheet: bytes, version: int) -> dict[str, float]:
 
 
 def _count_right(server: Server, agents: Sequence[str], version: int, seed: int) -> int:
-    """Ask every agent; how many answer by this version with a number of it."""
+    """Ask every agent; count those that answer by a version with its numbers."""
     franchise = franchise_columns(2 * len(agents), seed=seed)
     said = json.dumps({"utterance": "I have a question"}).encode()
     n_right = 0
@@ -205,7 +205,7 @@ def _count_right(server: Server, agents: Sequence[str], version: int, seed: int)
 
 
 def broken(run: Mapping[str, Any], *, with_speed: bool) -> list[str]:
-    """What of the claim does not hold on one database.
+    """Return which claims do not hold on one database.
 
     Args:
         with_speed: also what depends on the machine having nothing else to do.

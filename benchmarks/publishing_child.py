@@ -1,4 +1,4 @@
-"""What goes on beside the imports of ``publishing``, each in a process of its own.
+"""Processes that run beside the imports of ``publishing``.
 
 Clients of the server, or an engine that follows the same store. Both say when they are ready, work
 until they are told that it is over, and then judge by what they are told. Times are those of
@@ -34,12 +34,12 @@ BIN_S = 0.5
 
 
 def generation_of(version: int) -> int:
-    """Which numbers a version has: 1 the agent's own, 2 those of the location behind it."""
+    """Return which numbers a version has: 1 the agent's own, 2 another location's."""
     return 2 - version % 2
 
 
 def known_numbers(franchise: LocationColumns, agent: int, n_versions: int) -> dict[int, Numbers]:
-    """The numbers of an agent, by version.
+    """Return the numbers of an agent, by version.
 
     Args:
         franchise: the agents' locations, then as many more: those behind them.
@@ -49,7 +49,7 @@ def known_numbers(franchise: LocationColumns, agent: int, n_versions: int) -> di
 
 
 def generation(found: LocationColumns, franchise: LocationColumns) -> int | None:
-    """Whose numbers all locations have: 1 their own, 2 those of the locations behind.
+    """Return whose numbers all locations have: 1 their own, 2 other locations'.
 
     Args:
         found: what an engine answers from.
@@ -80,18 +80,18 @@ def _numbers(columns: LocationColumns) -> npt.NDArray[np.uint64]:
 
 
 def waited_for(answered: Iterable[Answered], since_s: float, until_s: float) -> list[Answered]:
-    """The answers that somebody waited for at some moment of this time."""
+    """Select answers that overlap a period."""
     return [item for item in answered if item.sent_s < until_s and item.came_s > since_s]
 
 
 def longest_silence_s(answered: Iterable[Answered], since_s: float, until_s: float) -> float:
-    """The longest part of this time in which no answer came."""
+    """Return the longest time without an answer in a period."""
     came = [item.came_s for item in answered if since_s < item.came_s < until_s]
     return float(np.diff([since_s, *sorted(came), until_s]).max())
 
 
 def _waits(answered: Sequence[Answered], times: Iterable[tuple[float, float]]) -> dict[str, Any]:
-    """How long answers took that were waited for at these times."""
+    """Return how long answers took in given periods."""
     spans = list(times)
     waited = [item for since_s, until_s in spans for item in waited_for(answered, since_s, until_s)]
     taken = np.array([item.taken_ns for item in waited], np.int64)
@@ -104,7 +104,7 @@ def _waits(answered: Sequence[Answered], times: Iterable[tuple[float, float]]) -
 
 
 def _course(answered: Iterable[Answered], since_s: float) -> list[tuple[float, float, float]]:
-    """Second, median and longest wait in ms, by when it was asked."""
+    """Return median and longest wait in ms for each second."""
     bins: dict[int, list[float]] = {}
     for item in answered:
         bins.setdefault(int((item.sent_s - since_s) // BIN_S), []).append(item.taken_ns / 1e6)
@@ -150,7 +150,7 @@ def _clients(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _engine(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow the store; when each catalog was there, and whose numbers it had."""
+    """Follow the store; record when each catalog arrived, and whose numbers it had."""
     franchise = franchise_columns(2 * request["n_agents"], seed=request["seed"])
     encoder = make_encoder(request["encoder"])
     engine = RoutingEngine(encoder=encoder)

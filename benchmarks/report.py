@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a JSON document, and tables for a terminal and for Markdown."""
+"""Results of benchmarks: a JSON document, and tables for terminals and Markdown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DISTRIBUTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A result, as it is committed.
+    """A committed result.
 
     Attributes:
         name: of the benchmark.
@@ -77,7 +77,7 @@ class Document:
 
 
 def rounded(value: Any) -> Any:
-    """JSON-able values, floats to five significant digits, what is not a number as None."""
+    """Return JSON-able values: floats to five significant digits, NaN as None."""
     if isinstance(value, float):
         return float(f"{value:.5g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -88,13 +88,13 @@ def rounded(value: Any) -> Any:
 
 
 def number(value: float | None, digits: int = 1) -> str:
-    """A number for a table cell; a dash where there is none."""
+    """Format a number for a table cell; a dash for None."""
     return "–" if value is None or math.isnan(value) else f"{value:,.{digits}f}"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, for people. The first column is text, the others are figures.
+    """A table for people. The first column is text, the others are figures.
 
     Attributes:
         title: one line.
@@ -109,7 +109,7 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """Return the table for a page: the title is left out, for the text around it has its own."""
+        """Return the table for a page, without its title."""
 
         def line(cells: Sequence[str]) -> str:
             return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -136,7 +136,7 @@ class Table:
 
 
 def machine(*, seed: int, encoder: str | None = None) -> dict[str, Any]:
-    """What a result depends on besides its parameters."""
+    """Return what a result depends on besides its parameters: machine and versions."""
     return {
         "cpu": _cpu(),
         "cores": _cores(),
@@ -151,7 +151,7 @@ def machine(*, seed: int, encoder: str | None = None) -> dict[str, Any]:
 
 
 def setting(meta: Mapping[str, Any]) -> str:
-    """One line on where a result was measured, for the note under a table."""
+    """Return one line on where a result was measured, for the note under a table."""
     cores = f"{meta['cores']} core{'' if meta['cores'] == 1 else 's'}"
     place = f"{meta['cpu']}, {cores}, {meta['ram_gb']} GB, Python {meta['python']}"
     encoder = meta["encoder"]
@@ -191,7 +191,7 @@ def _versions() -> list[tuple[str, str]]:
 
 
 def _commit() -> str | None:
-    """The commit that was measured, with ``-dirty`` where files differ from it; None outside git."""
+    """Return the measured commit, with ``-dirty`` if files differ; None outside git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]

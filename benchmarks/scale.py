@@ -61,7 +61,7 @@ def measure(
 
 
 def n_profiles_of(n_locations: int) -> int:
-    """Distinct rule tables: 2,000 for a million locations, never fewer than 20."""
+    """Return the number of distinct rule tables: 2,000 for a million locations, at least 20."""
     return min(n_locations, max(20, n_locations // 500))
 
 
@@ -109,7 +109,7 @@ def _import(
 def _latencies(
     snapshots: Mapping[int, Path], encoder: Encoder, n_decisions: int, seed: int
 ) -> dict[int, dict[str, Any]]:
-    """Latency of all but encoding at every size, in turns."""
+    """Measure latency without encoding at every size, in turns."""
     memory = RememberingEncoder(encoder)
     said = utterances(N_UTTERANCES, seed=seed)
     memory.learn(said)
@@ -167,7 +167,7 @@ def _run(options: Namespace) -> Document:
 
 
 def _ratio(runs: Sequence[dict[str, Any]]) -> float:
-    """p50 of everything but encoding at the largest size over that at the smallest."""
+    """Return p50 of everything but encoding at the largest size over that at the smallest."""
     ratio: float = runs[-1]["rest"]["p50_us"] / runs[0]["rest"]["p50_us"]
     return ratio
 

@@ -1,4 +1,4 @@
-"""The process whose memory ``scale`` looks at: it loads a snapshot and answers callers."""
+"""The process whose memory ``scale`` measures: it loads a snapshot and routes."""
 
 from __future__ import annotations
 

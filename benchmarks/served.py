@@ -1,4 +1,4 @@
-"""The control plane as a process of its own, on a database of its own, and a client of it."""
+"""The control plane as a process on its own database, and a client of it."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ _SERVES = re.compile(r"serves on http://[^\s]*:(\d+)")
 
 
 class LostError(Exception):
-    """The connection went away before the answer was whole: nobody knows what came of it."""
+    """The connection was lost before the whole answer: the outcome is unknown."""
 
 
 def databases() -> list[str]:
-    """The kinds of database that are there to measure on."""
+    """Return the kinds of database available to measure on."""
     return [kind for kind in DATABASES if kind == "sqlite" or why_no_postgres() is None]
 
 
 def why_no_postgres() -> str | None:
-    """Why there is no PostgreSQL to measure on, or None."""
+    """Return why PostgreSQL is not available, or None."""
     if not os.environ.get(_POSTGRES):
         return f"no PostgreSQL; name one by {_POSTGRES}=postgresql://…"
     return None
@@ -65,7 +65,7 @@ def why_no_postgres() -> str | None:
 
 @contextmanager
 def scratch_database(kind: str) -> Iterator[str]:
-    """URL of an empty database, which is deleted afterwards.
+    """Create an empty database within the block; yields its URL.
 
     Args:
         kind: ``sqlite`` or ``postgresql``.
@@ -88,7 +88,7 @@ def scratch_database(kind: str) -> Iterator[str]:
 
 
 def version_of(url: str) -> str:
-    """Name and version of a database."""
+    """Return name and version of a database."""
     if url.startswith("sqlite"):
         import sqlite3
 
@@ -101,7 +101,7 @@ def version_of(url: str) -> str:
 
 
 class Client:
-    """Asks one server over one connection, which is kept.
+    """A client of one server over one kept connection.
 
     Args:
         port: on 127.0.0.1.
@@ -121,7 +121,7 @@ class Client:
         kind: str = "application/json",
         key: str | None = None,
     ) -> tuple[int, bytes]:
-        """Status and body of the answer.
+        """Send a request; return status and body of the answer.
 
         Args:
             path: below ``/api/v1``.
@@ -145,7 +145,7 @@ class Client:
             raise LostError(type(error).__name__) from error
 
     def ask(self, method: str, path: str, value: object = None, *, key: str | None = None) -> Any:
-        """The ``data`` of an answer that is a success.
+        """Send a request that must succeed; return the ``data`` of the answer.
 
         Raises:
             LostError: there was no whole answer.
@@ -158,7 +158,7 @@ class Client:
         return json.loads(text)["data"]
 
     def items(self, path: str) -> list[Any]:
-        """All items of a list, page by page.
+        """Yield all items of a list, page by page.
 
         Raises:
             LostError: there was no whole answer.
@@ -184,7 +184,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """When an import was what, by ``time.perf_counter``.
+    """Times of an import's phases, by ``time.perf_counter``.
 
     Attributes:
         started_s: before its sheet was sent.
@@ -198,7 +198,7 @@ class Imported:
 
 
 def sheet_form(sheet: bytes, *, publish: bool) -> tuple[str, bytes]:
-    """Media type and body of a POST that imports a CSV."""
+    """Return media type and body of a POST that imports a CSV."""
     mark = secrets.token_hex(8)
     fields = (
         f'name="publish"\r\n\r\n{str(publish).lower()}'.encode(),
@@ -212,7 +212,7 @@ def sheet_form(sheet: bytes, *, publish: bool) -> tuple[str, bytes]:
 
 
 def import_sheet(client: Client, sheet: bytes) -> Imported:
-    """Import a CSV and publish all of it, and wait for that.
+    """Import a CSV, publish all of it, and wait for that.
 
     Raises:
         LostError: an answer was not whole.
@@ -237,13 +237,13 @@ def import_sheet(client: Client, sheet: bytes) -> Imported:
 
 
 def agents_in_order(client: Client) -> list[str]:
-    """Id of every agent, in the order of their location ids."""
+    """Return the id of every agent, in order of location ids."""
     agents = {item["locationId"]: item["id"] for item in client.items("/agents")}
     return [agents[name] for name in sorted(agents)]
 
 
 class Server:
-    """``routing-engine serve`` on 127.0.0.1, to be started again and again on one database.
+    """``routing-engine serve`` on 127.0.0.1, restartable on one database.
 
     Args:
         database: its URL.
@@ -278,12 +278,12 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of the process that was started last."""
+        """Process id of the last started server."""
         assert self._process is not None
         return self._process.pid
 
     def launch(self) -> None:
-        """Start the process, and wait for nothing."""
+        """Start the process without waiting."""
         command = [sys.executable, "-m", "routing_engine.cli", "serve"]
         with self._said.open("wb") as stderr:
             self._process = subprocess.Popen(
@@ -291,7 +291,7 @@ class Server:
             )
 
     def start(self) -> float:
-        """Start it; the seconds until it answers.
+        """Start the server; return the seconds until it answers.
 
         Raises:
             BenchmarkProcessError: it does not.
@@ -324,19 +324,19 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def said(self) -> str:
-        """The end of what it wrote."""
+        """Return the end of its output."""
         return self.everything_said()[-4000:]
 
     def everything_said(self) -> str:
-        """All that it wrote since it was started last."""
+        """Return all output since the last start."""
         return self._said.read_text(encoding="utf-8", errors="replace")
 
     def kill(self) -> int | None:
-        """Kill it as nothing can be caught (SIGKILL)."""
+        """Kill it by SIGKILL."""
         return self._end(signal.SIGKILL)
 
     def stop(self) -> int | None:
-        """Ask it to finish (SIGTERM); its exit code."""
+        """Stop it by SIGTERM; return its exit code."""
         return self._end(signal.SIGTERM)
 
     def _end(self, sent: signal.Signals) -> int | None:

@@ -1,4 +1,4 @@
-"""What HTTP adds to a decision: many clients of one server, while agents are published."""
+"""What HTTP adds to a decision, with many clients of one server during publishing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOOK_EVERY_S = 0.1
 def measure(
     *, encoder: str, n_agents: int, n_clients: int, n_publishes: int, seconds: float, seed: int
 ) -> dict[str, Any]:
-    """Latency of ``/route`` and of the engine alone, measured in turns.
+    """Measure the latency of ``/route`` and of the engine alone, in turns.
 
     Args:
         encoder: as :func:`benchmarks.encoders.make_encoder` takes it.
@@ -75,7 +75,7 @@ def measure(
 
 
 def _import(server: Server, n_agents: int, n_publishes: int, seed: int) -> list[str]:
-    """Publish the agents by one sheet; the id of each, in its order."""
+    """Publish the agents by one sheet; return their ids in order."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder, "sheet.csv")
         # Numbers of the locations behind the last agent are what publishes change to.
@@ -91,7 +91,7 @@ def _import(server: Server, n_agents: int, n_publishes: int, seed: int) -> list[
 
 
 def broken(results: dict[str, Any], *, with_speed: bool) -> list[str]:
-    """What of the claim does not hold.
+    """Return which claims do not hold.
 
     Args:
         with_speed: also what depends on the machine having nothing else to do.

@@ -1,4 +1,4 @@
-"""The clients of ``serving``, in a process of their own; or the engine alone, in another.
+"""The process of ``serving``'s clients, or of the engine alone.
 
 The clients are lean, for they share the machine with the server: one loop, one kept connection a
 client, requests as bytes. What was answered is looked at when all is over.
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 VISIBLE_S = 2.0
-"""By when an engine answers by what was published."""
+"""Deadline for a published version to be live."""
 
 ANSWER_TIMEOUT_S = 60.0
 N_WARMUP = 3
@@ -51,7 +51,7 @@ Numbers = Mapping[str | None, str]
 
 
 def numbers_of(columns: LocationColumns, i: int) -> dict[str | None, str]:
-    """The numbers of location i."""
+    """Return the numbers of location i."""
     labels = [text.label for text in columns.tables[columns.table[i]]]
     first, stop = int(columns.first_slot[i]), int(columns.first_slot[i + 1])
     codes = columns.destinations[first:stop]
@@ -62,13 +62,13 @@ def numbers_of(columns: LocationColumns, i: int) -> dict[str | None, str]:
 
 
 def numbers_by_version(columns: LocationColumns, i: int, other: int) -> dict[int, Numbers]:
-    """The numbers of location i: 1 its own; 2 those of another location, in their order."""
+    """Return the numbers of location i by version: 1 its own, 2 another location's."""
     own = numbers_of(columns, i)
     return {1: own, 2: dict(zip(own, numbers_of(columns, other).values(), strict=True))}
 
 
 def wrong(decision: Mapping[str, Any], numbers: Mapping[int, Numbers]) -> bool:
-    """Whether a decision does not hold the number that its rule has in that version.
+    """Whether a decision has another number than its rule in that version.
 
     Args:
         decision: as it was answered.
@@ -80,7 +80,7 @@ def wrong(decision: Mapping[str, Any], numbers: Mapping[int, Numbers]) -> bool:
 
 
 def outdated(version: int, sent_s: float, published: Sequence[tuple[float, int]]) -> bool:
-    """Whether an answer is by a version that was replaced too long before it was asked for.
+    """Whether an answer is by a version that was replaced too long before the request.
 
     Args:
         version: that answered.
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result((int(received[9:12]), body))
 
     async def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Status and body of the answer.
+        """Send a request; return status and body of the answer.
 
         Raises:
             ConnectionError: the server closed the connection.
@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     async def ask(self, method: str, path: str, value: object = None) -> Any:
-        """The ``data`` of a success.
+        """Send a request that must succeed; return its ``data``.
 
         Raises:
             RuntimeError: it is none.
@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer as it came.
+    """An answer as received.
 
     Attributes:
         agent: which was asked.
@@ -170,12 +170,12 @@ class Answered:
 
     @property
     def came_s(self) -> float:
-        """When it was there."""
+        """When the answer had arrived."""
         return self.sent_s + self.taken_ns / 1e9
 
 
 class Load:
-    """Clients that ask random agents of one server, each again as soon as it has its answer.
+    """Clients that query random agents of one server, one request after another.
 
     Args:
         port: of the server, on 127.0.0.1.
@@ -206,7 +206,7 @@ class Load:
         ]
 
     async def connected(self) -> Connection:
-        """A connection of its own to the server."""
+        """Open a separate connection to the server."""
         loop = asyncio.get_running_loop()
         _, made = await loop.create_connection(
             lambda: Connection(self._token), "127.0.0.1", self._port
@@ -214,7 +214,7 @@ class Load:
         return made
 
     async def ask(self, client: Connection, is_over: Callable[[], bool]) -> None:
-        """Be one client, until it is over."""
+        """Run one client until the end."""
         clock, chance, agents = time.perf_counter_ns, self._chance, self._agents
         while not is_over():
             agent = chance.randrange(len(agents))
@@ -230,7 +230,7 @@ class Load:
             self.answered.append(Answered(agent, before / 1e9, taken, status, body))
 
     def judged(self) -> dict[str, Any]:
-        """How many answers are not what they have to be."""
+        """Count the answers that are wrong."""
         n_wrong = n_outdated = n_not_routed = 0
         failures = list(self.failures)
         for item in self.answered:
@@ -262,7 +262,7 @@ _NOT_ROUTED = frozenset({Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADL
 
 
 class _Serving:
-    """Clients that ask, and one that publishes meanwhile."""
+    """Clients that route, and one that publishes meanwhile."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._request = request
@@ -298,7 +298,7 @@ class _Serving:
         }
 
     async def _publish(self, client: Connection, seconds: float) -> None:
-        """Give agents other numbers, evenly over the time."""
+        """Publish other numbers of agents, evenly over time."""
         n = self._request["publishes"]
         started_s = time.perf_counter()
         for k, agent in enumerate(self._chance.sample(range(len(self._agents)), n)):
@@ -334,7 +334,7 @@ class _Serving:
 
 
 def _engine_alone(request: dict[str, Any]) -> dict[str, Any]:
-    """Nanoseconds of each decision by ``aroute``, asked for by as many tasks as there are clients."""
+    """Time decisions by ``aroute``, in nanoseconds, with as many tasks as clients."""
     seed = request["seed"]
     columns = franchise_columns(request["n_locations"], seed=seed)
     encoder = make_encoder(request["encoder"])

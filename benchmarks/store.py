@@ -1,4 +1,4 @@
-"""A page of calls with its totals, over as many stored decisions as there may be."""
+"""How long a page of calls with totals takes, over many stored decisions."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "until": START + timedelta(days=20, hours=19),
     },
 }
-"""What is asked for -> filters of the list and of its totals."""
+"""Question -> filters of the list and of its totals."""
 
 
 def decisions(n: int, organisation_id: str, agent_id: str, *, seed: int) -> Iterator[DecisionRow]:
-    """Decisions of one agent, evenly over 90 days, in order."""
+    """Generate decisions of one agent, evenly over 90 days, in order."""
     chance = random.Random(f"store {seed}")
     for i in range(n):
         outcome = chance.choices(("transfer", "default", "contain"), (6, 2, 2))[0]

@@ -1,4 +1,4 @@
-"""What proposed examples are worth unread: rules by their ``when``, and with proposals added."""
+"""What unreviewed proposed examples add to rules that have only a ``when``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["BENCHMARK", "measure"]
 
 NUMBERS = (2, 4, 8)
 BARS = (LEAST_CLOSENESS, 0.0)
-"""Least closeness of a situation whose callers' words are proposed."""
+"""Values of the least closeness of a situation whose utterances are proposed."""
 KEYS = ("top1", "right", "held", "balanced", "auroc", "right5")
 
 

@@ -1,4 +1,4 @@
-"""The table of the landing page: a figure or two of several benchmarks."""
+"""The table of the landing page, with figures of several benchmarks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN = (
 
 
 def table(documents: Mapping[str, Document]) -> Table:
-    """Return what a newcomer wants to know first, a figure a row.
+    """Return the most important figures, one per row.
 
     Args:
         documents: results by benchmark; all of :data:`NEEDED`.
@@ -56,7 +56,7 @@ def table(documents: Mapping[str, Document]) -> Table:
 
 
 def _accuracy(title: str, conditions: Mapping[str, Any]) -> tuple[str, str]:
-    """Right and held with examples, which every file has beside ``when`` alone."""
+    """Return the accuracy with examples."""
     name = next(name for name in conditions if name != "when")
     with_examples = conditions[name]
     right, held = (number(100 * with_examples[key], 1) for key in ("right", "held"))

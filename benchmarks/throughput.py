@@ -41,7 +41,7 @@ def measure(
     seed: int,
     n_rounds: int = N_ROUNDS,
 ) -> list[dict[str, Any]]:
-    """Throughput and latency by number of callers, measured in turns.
+    """Measure throughput and latency by number of callers, in turns.
 
     Args:
         encoder: of the engine, whose cache of decisions is off.
@@ -107,7 +107,7 @@ _FAILED = frozenset({Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_
 def _by_tasks(
     engine: RoutingEngine, queries: Sequence[Query], n_callers: int
 ) -> tuple[list[int], int]:
-    """Nanoseconds of each decision, and how many failed."""
+    """Time each decision by tasks, in nanoseconds; count failures."""
     clock = time.perf_counter_ns
 
     async def caller(mine: Iterator[Query]) -> tuple[list[int], int]:
@@ -129,7 +129,7 @@ def _by_tasks(
 def _by_threads(
     engine: RoutingEngine, queries: Sequence[Query], n_callers: int
 ) -> tuple[list[int], int]:
-    """As :func:`_by_tasks`, each caller a thread; all start at once."""
+    """Time decisions as :func:`_by_tasks`, with a thread per caller."""
     clock = time.perf_counter_ns
     answers: list[tuple[list[int], int]] = []
     start = threading.Barrier(n_callers)

@@ -1,4 +1,4 @@
-"""Latencies of single calls, measured fairly."""
+"""Measure latencies of single calls fairly."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def interleaved_ns(
 
 
 def percentiles_us(latencies: Latencies) -> dict[str, Any]:
-    """p50, p95 and p99 in microseconds, the number of samples, and a curve for a plot."""
+    """Return p50, p95 and p99 in microseconds, the number of samples, and a curve."""
     microseconds = latencies / 1000.0
     p50, p95, p99 = np.percentile(microseconds, (50, 95, 99)).tolist()
     curve = np.percentile(microseconds, CURVE).tolist()

@@ -1,4 +1,4 @@
-"""Processes that answer requests for as long as they are asked, so that they can take turns.
+"""Long-running processes that answer requests, so that contenders can take turns.
 
 A worker's module calls :func:`serve`. Requests and answers are a line of JSON each; whatever else
 the worker prints goes to its stderr.
@@ -22,7 +22,7 @@ __all__ = ["Worker", "serve"]
 
 
 class Worker:
-    """A process that runs a module and is asked by :meth:`ask`. A context manager.
+    """A process that runs a module and answers :meth:`ask`. A context manager.
 
     Args:
         module: calls :func:`serve`.
@@ -42,7 +42,7 @@ class Worker:
         )
 
     def ask(self, step: str, **request: Any) -> dict[str, Any]:
-        """The worker's answer.
+        """Send a request; return the answer.
 
         Raises:
             BenchmarkProcessError: it died; the message holds the end of its stderr.
@@ -65,7 +65,7 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()

@@ -1,1 +1,1 @@
-"""Fits the shipped scoring parameters."""
+"""Fit the packaged scoring parameters."""

@@ -1,4 +1,4 @@
-"""Fits what the scoring ships with: the background of an encoder, and the weights of the logit.
+"""Fit the packaged scoring: the background of an encoder, and the weights of the logit.
 
 Of rules and what callers said to them, six kinds of table are made, the *cells* of a file: rules
 by their ``when`` alone; with all their examples; with a few of them; a few rules of a location;
@@ -76,16 +76,16 @@ CELL_WEIGHTS = {
     "big": 0.3,
     "many": 0.3,
 }
-"""Cell -> its weight in the likelihood, however many queries it has."""
+"""Cell -> its total weight in the likelihood, independent of its number of queries."""
 
 JUDGED = ("when", "examples")
-"""The cells that the threshold and the rates are chosen on: tables as they are in the files."""
+"""Cells on which threshold and rates are chosen: tables as written in the files."""
 
 WEIGHTS = (
     *("description_alone", "description", "best_example", "near_example", "mean_example"),
     *("prototype", "few", "alike", "alone", "closeness", "genericness", "lead", "bias"),
 )
-"""The parameters that the logit is linear in, in the order of a feature's columns."""
+"""Parameters in which the logit is linear, in the order of a feature's columns."""
 
 L2 = 1e-4
 MOST_MIXED = 5
@@ -109,7 +109,7 @@ Variant = Callable[[RuleText, np.random.Generator], RuleText]
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One table of rules, and what callers said to it.
+    """One table of rules, and the queries of its callers.
 
     Attributes:
         file: name of the case file.
@@ -125,7 +125,7 @@ class Episode:
 
 
 def episodes(cases: CaseFile, *, seed: int = 0) -> list[Episode]:
-    """Every table that is made of a case file; the same ones for the same seed."""
+    """Build the tables of a case file; equal for equal seeds."""
     made: list[Episode] = []
     for i, (cell, tables) in enumerate(_CELLS.items()):
         rng = np.random.default_rng([seed, i])
@@ -149,7 +149,7 @@ def _whole(rule: RuleText, _: np.random.Generator) -> RuleText:
 
 
 def _some(rule: RuleText, rng: np.random.Generator) -> RuleText:
-    """With none to ``MOST_MIXED`` of its examples."""
+    """Keep none to ``MOST_MIXED`` of a rule's examples."""
     chosen = rng.permutation(len(rule.examples))[: rng.integers(0, MOST_MIXED + 1)]
     return _with(rule, [rule.examples[i] for i in chosen])
 
@@ -162,7 +162,7 @@ def _with(rule: RuleText, examples: Iterable[str]) -> RuleText:
 
 
 def _as_written(cases: CaseFile) -> Iterator[tuple[list[RuleText], list[Query]]]:
-    """Each location's rules, and what was said to it."""
+    """Yield each location's rules with its queries."""
     said: dict[str, list[Query]] = defaultdict(list)
     for query in cases.queries:
         said[query.location_id].append(query)
@@ -175,7 +175,7 @@ def _as_written(cases: CaseFile) -> Iterator[tuple[list[RuleText], list[Query]]]
 
 
 def _each(change: Variant) -> Callable[[CaseFile, np.random.Generator], Tables]:
-    """The tables as they are written, each rule changed."""
+    """Yield the tables as written, with a function applied to each rule."""
 
     def tables(cases: CaseFile, rng: np.random.Generator) -> Tables:
         for rules, queries in _as_written(cases):
@@ -185,7 +185,7 @@ def _each(change: Variant) -> Callable[[CaseFile, np.random.Generator], Tables]:
 
 
 def _small(cases: CaseFile, rng: np.random.Generator) -> Tables:
-    """One to ``MOST_SMALL`` rules of a location; callers of the others suit none."""
+    """Yield tables of one to ``MOST_SMALL`` rules; callers of other rules match none."""
     for rules, queries in _as_written(cases):
         for _ in range(SMALL_TABLES):
             n_rules = rng.integers(1, MOST_SMALL + 1)
@@ -195,7 +195,7 @@ def _small(cases: CaseFile, rng: np.random.Generator) -> Tables:
 
 
 def _big(cases: CaseFile, rng: np.random.Generator) -> Tables:
-    """Rules of all locations in one table.
+    """Yield one table of the rules of all locations.
 
     A caller whom no rule of his location suits may be suited by another location's. So only
     those take part of whom it is known: who has a right rule somewhere, or asks for what nobody
@@ -220,7 +220,7 @@ def _big(cases: CaseFile, rng: np.random.Generator) -> Tables:
 
 
 def _many(cases: CaseFile, rng: np.random.Generator) -> Tables:
-    """Half of what callers said to a rule anywhere are further examples of it."""
+    """Yield tables in which half of a rule's queries become further examples."""
     said: dict[str, set[str]] = defaultdict(set)
     for query in cases.queries:
         if query.label is not None:
@@ -244,7 +244,7 @@ def _many(cases: CaseFile, rng: np.random.Generator) -> Tables:
 def _balanced(
     queries: Sequence[Query], rules: Sequence[RuleText], rng: np.random.Generator, ratio: float
 ) -> list[Query]:
-    """Callers whom a rule suits, and ``ratio`` as many of the others; none without the former."""
+    """Keep matched callers and ``ratio`` times as many unmatched ones."""
     labels = {rule.label for rule in rules}
     suited = [query for query in queries if query.label in labels]
     others = [query for query in queries if query.label not in labels]
@@ -271,7 +271,7 @@ _CELLS: Mapping[str, Callable[[CaseFile, np.random.Generator], Tables]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """Where texts lie.
+    """The vectors of known texts, and the background.
 
     Attributes:
         fingerprint: of the encoder.
@@ -284,11 +284,11 @@ class Space:
     vectors: Mapping[str, Vectors]
 
     def of(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of known texts, float32 ``(len(texts), d)``."""
+        """Return unit vectors of known texts, float32 ``(len(texts), d)``."""
         return np.stack([self.vectors[text] for text in texts])
 
     def background_file(self) -> bytes:
-        """The background as ``background.npz`` holds it; the same bytes for the same background."""
+        """Return the bytes of ``background.npz``, equal for equal backgrounds."""
         file = io.BytesIO()
         arrays: dict[str, Any] = {
             name: array.astype(np.float32) for name, array in self.background.arrays().items()
@@ -318,7 +318,7 @@ def embed(encoder: Encoder, tables: Iterable[Episode]) -> Space:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """What each caller could be offered: one pair for a query and a rule, queries in order.
+    """Candidate pairs of query and rule, in order of queries.
 
     Attributes:
         features: ``(n_pairs, n_weights)``: what each of :data:`WEIGHTS` is multiplied by.
@@ -336,12 +336,12 @@ class Choices:
 
     @property
     def query_of_pair(self) -> Integers:
-        """``(n_pairs,)``."""
+        """Query number of each pair, ``(n_pairs,)``."""
         n_pairs = np.diff(self.starts, append=len(self.features))
         return np.repeat(np.arange(len(self.starts)), n_pairs)
 
     def of_file(self, name: str) -> Choices:
-        """Those of one file."""
+        """Select the pairs of one file."""
         here = self.files == name
         pairs = here[self.query_of_pair]
         place = np.cumsum(pairs) - 1  # of a pair among those that stay
@@ -357,7 +357,7 @@ class Choices:
 
 
 def choices_of(tables: Sequence[Episode], space: Space) -> Choices:
-    """Features of every query and rule of some tables."""
+    """Compute the features of every query and rule of some tables."""
     heard = _Hearing(space)
     known = _Knowing(space)
     features, n_rules, answer, queries = [], [], [], []
@@ -381,13 +381,13 @@ def choices_of(tables: Sequence[Episode], space: Space) -> Choices:
 
 
 def _parameters(values: Mapping[str, float]) -> Parameters:
-    """Weights of the logit, 0 where none is given."""
+    """Build parameters from weights of the logit; missing ones are 0."""
     fields: dict[str, Any] = {name: values.get(name, 0.0) for name in WEIGHTS}
     return Parameters(**fields, threshold=0.0, rates=())
 
 
 class _Hearing:
-    """Queries as the scoring hears them, each once."""
+    """Distinct queries as the scoring sees them."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -396,7 +396,7 @@ class _Hearing:
         self._heard: dict[str, tuple[Floats, float, float]] = {}
 
     def __call__(self, text: str) -> tuple[Floats, float, float]:
-        """The centred unit vector ``(d,)``, the genericness and the closeness."""
+        """Return the centred unit vector ``(d,)``, the genericness and the closeness."""
         if text not in self._heard:
             vector, background = self._space.vectors[text], self._space.background
             generic = utterance_terms(vector, background, self._genericness)
@@ -408,7 +408,7 @@ class _Hearing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Parts:
-    """A rule before any weight.
+    """The unweighted parts of a rule.
 
     Attributes:
         n_examples: how many.
@@ -425,7 +425,7 @@ class _Parts:
 
 
 class _Knowing:
-    """Rules by their parts, each once.
+    """Distinct rules by their parts.
 
     They are what :func:`score_rule` makes of a rule under weights that leave its parts bare.
     """
@@ -484,7 +484,7 @@ def _features(episode: Episode, heard: _Hearing, known: _Knowing) -> Floats:
 
 
 def _lead(closeness: Floats) -> Floats:
-    """Each rule's closeness less the largest of another, ``(n_queries, n_rules)``."""
+    """Compute each rule's lead in closeness over the best other, ``(n_queries, n_rules)``."""
     if closeness.shape[1] == 1:
         return np.full_like(closeness, ALONE)
     second, top = np.partition(closeness, -2, axis=1)[:, -2:].T
@@ -494,13 +494,13 @@ def _lead(closeness: Floats) -> Floats:
 
 
 def probabilities(choices: Choices, parameters: Parameters) -> Floats:
-    """Probability of each pair's rule to be the right one, ``(n_pairs,)``."""
+    """Compute the probability that each pair's rule is right, ``(n_pairs,)``."""
     weights = np.array([getattr(parameters, name) for name in WEIGHTS])
     return _shares(choices.features @ weights, choices)[0]
 
 
 def _shares(logits: Floats, choices: Choices) -> tuple[Floats, Floats]:
-    """Of each pair its probability, and of each query the log of what it is a share of."""
+    """Compute the probability of each pair, and the log of each query's normaliser."""
     query = choices.query_of_pair
     top = np.maximum(np.maximum.reduceat(logits, choices.starts), 0.0)
     parts = np.exp(logits - top[query])
@@ -509,7 +509,7 @@ def _shares(logits: Floats, choices: Choices) -> tuple[Floats, Floats]:
 
 
 def fit(choices: Choices, *, file_weights: Mapping[str, float] | None = None) -> Parameters:
-    """The parameters under which what callers wanted is most likely, as they are shipped.
+    """Fit the parameters that make the right rules most likely.
 
     Args:
         choices: of one or more files.
@@ -539,7 +539,7 @@ def fit(choices: Choices, *, file_weights: Mapping[str, float] | None = None) ->
 
 
 def _most_likely(choices: Choices, file_weights: Mapping[str, float]) -> Floats:
-    """Weights of the greatest penalized likelihood, by L-BFGS, ``(n_weights,)``."""
+    """Maximise the penalised likelihood by L-BFGS, ``(n_weights,)``."""
     from scipy.optimize import minimize  # type: ignore[import-untyped]
 
     shares = np.zeros(len(choices.starts))
@@ -577,7 +577,7 @@ def _most_likely(choices: Choices, file_weights: Mapping[str, float]) -> Floats:
 
 
 def answers(choices: Choices, parameters: Parameters, *, file: str, cell: str) -> Answers:
-    """What the scoring answers to the queries of one cell, each table's rules all rivals."""
+    """Score the queries of one cell, with all rules of a table as rivals."""
     here = (choices.files == file) & (choices.cells == cell)
     probability = probabilities(choices, parameters)
     confidence = np.maximum.reduceat(probability, choices.starts)[here]
@@ -594,7 +594,7 @@ def answers(choices: Choices, parameters: Parameters, *, file: str, cell: str) -
 
 
 def _best_threshold(found: Sequence[Answers]) -> float:
-    """The threshold of the best mean ``balanced``, smoothed over its neighbours."""
+    """Find the threshold with the best smoothed mean ``balanced``."""
     balanced = np.zeros(len(THRESHOLDS))
     for of_cell in found:
         suited = of_cell.kind == "in"
@@ -607,7 +607,7 @@ def _best_threshold(found: Sequence[Answers]) -> float:
 
 
 def _rates(found: Sequence[Answers]) -> tuple[tuple[float, float], ...]:
-    """For each of ``RATES`` the threshold that lets it through, the mean of cells as logits."""
+    """Return the threshold of each of ``RATES``, averaged over cells as logits."""
     pairs = []
     for rate in RATES:
         at = np.array([np.quantile(f.confidence[f.kind != "in"], 1.0 - rate) for f in found])
@@ -635,7 +635,7 @@ def _table(title: str, choices: Choices, parameters: Parameters, files: Iterable
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """What the command line may say."""
+    """Add the command line's options."""
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="case files")
     parser.add_argument(
         "--held-out", type=Path, nargs="+", default=[], metavar="FILE", help="measured, not fitted"
@@ -662,7 +662,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Fit, print how good it is, and write what ships.
+    """Fit, print the quality, and write the packaged files.
 
     Returns:
         0.
@@ -708,7 +708,7 @@ def run(options: Namespace) -> int:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write aside and swap, for the engine may be reading."""
+    """Replace a file atomically, as an engine may be reading it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.new")
     aside.write_bytes(content)

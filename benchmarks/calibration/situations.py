@@ -1021,7 +1021,7 @@ ELSEWHERE = (
     "can you remind me what day it is",
     "I'm just looking around, thanks",
 )
-"""What callers say that no situation covers."""
+"""Utterances that no situation covers."""
 
 OPENERS = (
     "",

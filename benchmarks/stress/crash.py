@@ -1,4 +1,4 @@
-"""Whether anything acknowledged is lost, or anything half done, when the server is killed."""
+"""Whether a killed server loses acknowledged writes or leaves any half done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from routing_engine.store import Store
 __all__ = ["BENCHMARK", "check_file", "measure"]
 
 MOMENTS = {"cold": 0.1, "any": 0.4, "publish": 0.25, "import": 0.25}
-"""When the server is killed, in shares: with the first requests after its start; at any moment
+"""Shares of kills: with the first requests after its start; at any moment
 after each writer had an answer; or then, just after such a request was sent."""
 
 COLD_S = (0.0, 0.5)
@@ -43,7 +43,7 @@ GONE_TIMEOUT_S = 30.0
 
 
 def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str, Any]:
-    """Kill a server under load, start it again, and look at everything that was written.
+    """Kill a server under load, restart it, and check everything that was written.
 
     Args:
         kind: of the database, ``sqlite`` or ``postgresql``.
@@ -75,7 +75,7 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
 
 
 class _Run:
-    """One database, and the server that is killed on it again and again."""
+    """One database, and the server that is repeatedly killed on it."""
 
     def __init__(self, kind: str, url: str, server: Server, n_locations: int, seed: int) -> None:
         self._url = url
@@ -102,7 +102,7 @@ class _Run:
                 writer.prepare(client)
 
     def kill_and_check(self) -> None:
-        """Load, kill, start, look."""
+        """Run one round: load, kill, restart, check."""
         killing = threading.Event()
         failures: list[str] = []
 
@@ -137,7 +137,7 @@ class _Run:
         self.check()
 
     def check(self, *, everything: bool = False) -> None:
-        """Look at what was written since the last time, or at everything.
+        """Check what was written since the last check, or everything.
 
         Raises:
             ClaimError: something is not as it has to be.
@@ -175,7 +175,7 @@ class _Run:
         )
 
     def _wait_until_gone(self) -> None:
-        """Wait until the database has noticed, and undone or done what was under way."""
+        """Wait until the database has finished or rolled back open transactions."""
         import psycopg
 
         asked = (
@@ -195,7 +195,7 @@ class _Run:
             raise ClaimError(f"after {n} kills: " + "\n".join(breaches[:10]))
 
     def results(self) -> dict[str, Any]:
-        """What was written, and what was interrupted."""
+        """Return counts of writes and interruptions."""
         acknowledged: Counter[str] = Counter()
         interrupted: dict[str, dict[str, int]] = {}
         for writer in self._writers:
@@ -214,7 +214,7 @@ class _Run:
 
 
 def check_file(url: str) -> None:
-    """Ask SQLite itself."""
+    """Run SQLite's own integrity check."""
     import sqlite3
 
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
@@ -231,7 +231,7 @@ def check_file(url: str) -> None:
 
 
 def _kill_first_starts(kind: str, n_kills: int, start_s: float, seed: int) -> None:
-    """Kill it while it makes the tables and the first key; then that key must work."""
+    """Kill it while it creates the tables and the first key; then that key must work."""
     chance = random.Random(f"first start {kind} {seed}")
     for _ in range(n_kills):
         with scratch_database(kind) as url, Server(url, {"encoder": "hashing"}) as server:

@@ -1,4 +1,4 @@
-"""Who writes to a server that is killed, and knows afterwards what has to be there.
+"""Writers to a server that is killed; they know what must be stored.
 
 A writer does one thing after the other, and remembers what was acknowledged and what was sent and
 never answered. After a restart it looks: what was acknowledged must be there; what was not is all
@@ -40,12 +40,12 @@ N_TURNS = 6
 
 
 def number(n: int) -> str:
-    """The phone number of a write."""
+    """Return the phone number of a write."""
     return f"+1{AREA}555{n % 10_000:04d}"
 
 
 def draft(n: int) -> dict[str, Any]:
-    """What a PATCH writes."""
+    """Return the body of a PATCH."""
     rules = [
         {"label": label, "when": when, "destination": number(n)}
         for label, when in SITUATIONS.items()
@@ -57,7 +57,7 @@ def draft(n: int) -> dict[str, Any]:
 
 
 def whole(document: Mapping[str, Any]) -> int | None:
-    """Which write a draft is of; None where it is not one write, and all of it."""
+    """Return the write that a draft comes from; None if it mixes writes."""
     config = document.get("config", document).get("handoffConfig", {})
     found = [config.get("transferDestination")]
     found += [rule.get("destination") for rule in config.get("transferRules", ())]
@@ -69,14 +69,14 @@ def whole(document: Mapping[str, Any]) -> int | None:
 
 
 def whole_location(location: Location, n: int) -> bool:
-    """Whether a compiled location is of this write, and all of it."""
+    """Whether a compiled location comes from one write as a whole."""
     numbers = [location.default_destination, *(rule.destination for rule in location.rules)]
     return [str(item) for item in numbers] == [number(n)] * (1 + len(SITUATIONS))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A POST, as it can be sent again."""
+    """A POST that can be repeated."""
 
     path: str
     body: bytes
@@ -85,7 +85,7 @@ class _Sent:
 
 
 class Writer:
-    """Writes, and checks.
+    """Base of writers, which write and check.
 
     Args:
         name: of its own.
@@ -111,21 +111,21 @@ class Writer:
         self._answered: tuple[_Sent, bytes] | None = None
 
     def prepare(self, client: Client) -> None:
-        """Make what is written to."""
+        """Create the objects to write to."""
 
     def step(self, client: Client) -> None:
         """Write once."""
         raise NotImplementedError
 
     def check(self, client: Client) -> None:
-        """Look at everything written since it was looked at last."""
+        """Check everything written since the last check."""
         raise NotImplementedError
 
     def check_store(self, store: Store, organisation_id: str) -> None:
-        """Then look at what the API does not show."""
+        """Check what the API does not show."""
 
     def look_again(self) -> None:
-        """Look at everything next time, whenever it was written."""
+        """Check everything at the next check."""
 
     def _expect(self, condition: bool, what: str) -> None:
         if not condition:
@@ -147,7 +147,7 @@ class Writer:
         return json.loads(answer)["data"]
 
     def _again(self, client: Client) -> Any:
-        """Send again what was not answered: its ``data``, or None where there is nothing.
+        """Repeat an unanswered request; return its ``data``, or None.
 
         Whatever was answered last must be answered so for ever.
         """
@@ -164,7 +164,7 @@ class Writer:
 
 
 class Drafts(Writer):
-    """PATCHes one draft over and over."""
+    """Patch one draft repeatedly."""
 
     def prepare(self, client: Client) -> None:
         self._n = self._n_kept = 1
@@ -186,7 +186,7 @@ class Drafts(Writer):
 
 
 class Skills(Writer):
-    """Adds, changes and deletes the skills of one agent."""
+    """Add, change and delete the skills of one agent."""
 
     def prepare(self, client: Client) -> None:
         self._n = 0
@@ -239,7 +239,7 @@ class Skills(Writer):
         self._expect(found == self._kept, f"skills {found}, not {self._kept}")
 
     def _found(self, client: Client) -> dict[str, int | None]:
-        """Id of each skill, and the write it is of; None where it is not one write."""
+        """Return the id of each skill with its write; None if it mixes writes."""
         items = client.ask("GET", f"{self._path}?limit=1000")["items"]
         return {item["id"]: _of_skill(item) for item in items}
 
@@ -254,7 +254,7 @@ def _of_skill(item: Mapping[str, Any]) -> int | None:
 
 
 class Publisher(Writer):
-    """Changes a draft and publishes it; now and then goes back to an earlier version."""
+    """Change and publish a draft, sometimes rolling back to an earlier version."""
 
     def prepare(self, client: Client) -> None:
         self._n = 1
@@ -301,7 +301,7 @@ class Publisher(Writer):
         self._check_versions(client)
 
     def _check_before(self, client: Client) -> None:
-        """Before anything is sent again: is what was not answered there, and all of it?"""
+        """Check, before repeating it, that an unanswered write is stored whole or not at all."""
         agent = client.ask("GET", self._path)
         version = agent["version"] or 0
         if self._unanswered is None:
@@ -345,12 +345,12 @@ class Publisher(Writer):
         self._n_checked = 0
 
     def _new(self) -> list[tuple[int, int]]:
-        """Versions that were not looked at yet, and which write each is of."""
+        """Return unchecked versions, with the write of each."""
         return list(enumerate(self._made, 1))[self._n_checked :]
 
 
 class Calls(Writer):
-    """Opens calls, takes their turns and ends them."""
+    """Open calls, take their turns and end them."""
 
     def prepare(self, client: Client) -> None:
         self._n = 0
@@ -428,7 +428,7 @@ def _said(call: Mapping[str, Any]) -> list[str]:
 
 
 class Imports(Writer):
-    """Uploads the sheet of a franchise over and over, and publishes every other one.
+    """Import the sheet of a franchise repeatedly, publishing every second one.
 
     Args:
         n_locations: of the sheet, which only this writer writes.
@@ -468,7 +468,7 @@ class Imports(Writer):
         return sheet_form("\r\n".join(lines).encode(), publish=self._publishes)
 
     def _finished(self, client: Client) -> None:
-        """Wait until the import under way is done."""
+        """Wait until the running import has ended."""
         while (found := self._status(client)) == "running":
             time.sleep(LOOK_EVERY_S)
         if found != "done":
@@ -505,7 +505,7 @@ class Imports(Writer):
         self._expect(found == expected, f"writes and versions {found}, not {expected}")
 
     def _found(self, client: Client) -> set[tuple[int | None, int]]:
-        """Which write the drafts are of, and their version: of all one, where nothing is half."""
+        """Return the single write and version of all drafts; None if they are mixed."""
         mine = f"{self.name}-"
         items = [a for a in client.items("/agents") if a["locationId"].startswith(mine)]
         self._expect(len(items) in (0, self._n_locations), f"{len(items)} agents")

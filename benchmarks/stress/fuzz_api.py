@@ -1,4 +1,4 @@
-"""Whether any request can make the control plane answer what its OpenAPI document does not say.
+"""Whether any request gets an answer that the OpenAPI document does not describe.
 
 Schemathesis makes the requests and judges the answers: of every operation the document's own
 examples, generated requests, right ones and wrong ones, and walks along the document's links, in
@@ -36,14 +36,14 @@ N_CASES = 3000
 N_QUICK = 150
 CASES_OF_ONE_OPERATION = 20
 STEPS = 25
-"""Of a walk."""
+"""Steps of a walk."""
 
 SHEET = (
     b"location_id,default_destination,label,when,destination\n"
     b"store-7,+14155550100,Billing,caller asks about an invoice,+14155550111\n"
 )
 _KINDS = {"agt": "agentId", "skl": "skillId", "imp": "importId", "key": "keyId"}
-"""How an id begins -> the path parameter that it is."""
+"""Prefix of an id -> its path parameter."""
 
 # The document cannot say that fields fit together, or that a number can be dialled: what it allows
 # may be refused as invalid, or as not what is there now, but never as unreadable.
@@ -92,11 +92,11 @@ class _Fuzzing:
 
     @property
     def n_cases(self) -> int:
-        """How many requests were judged."""
+        """Number of requests that were checked."""
         return sum(counted.total() for counted in self.statuses.values())
 
     def tell(self) -> None:
-        """The examples of the document: agents, then their calls; what deletes comes last."""
+        """Send the examples of the document: agents, then calls, deletions last."""
         paths = list(self._schema.raw_schema["paths"])
         for operation in sorted(
             self._operations,
@@ -120,7 +120,7 @@ class _Fuzzing:
                 self.judge(self.call(case), case)
 
     def draw(self, n: int) -> None:
-        """Generated requests, as many of each operation; some of them wrong on purpose."""
+        """Send generated requests, equally of each operation, some of them invalid."""
         from hypothesis import HealthCheck, Phase, given, seed, settings
         from hypothesis import strategies as st
         from schemathesis.generation import GenerationMode
@@ -142,7 +142,7 @@ class _Fuzzing:
             seed(f"{self._seed} {operation.label}")(run)()
 
     def walk(self, n: int) -> None:
-        """Walks along links until as many requests were judged in all."""
+        """Follow links until enough requests were checked."""
         from hypothesis import HealthCheck, Phase, seed, settings
         from hypothesis.errors import Flaky
         from schemathesis.generation.stateful import run_state_machine_as_test
@@ -174,7 +174,7 @@ class _Fuzzing:
                 continue
 
     def aim(self, case: Case[Any]) -> None:
-        """Make it likelier that a request that is right is about something that is there."""
+        """Point valid requests at existing objects."""
         from schemathesis.generation import GenerationMode
 
         if case.meta is not None and case.meta.generation.mode is not GenerationMode.POSITIVE:
@@ -190,7 +190,7 @@ class _Fuzzing:
                 case.path_parameters[name] = self._chance.choice(known[-4:])
 
     def call(self, case: Case[Any]) -> Response:
-        """Send a request; a sheet with a name that says what it is."""
+        """Send a request; sheets get a suitable file name."""
         options: dict[str, Any] = {}
         case.headers["Authorization"] = f"Bearer {self._token}"
         # A check sends what succeeded again without the key, and with another.
@@ -208,7 +208,7 @@ class _Fuzzing:
         return response
 
     def judge(self, response: Response, case: Case[Any], **options: Any) -> None:
-        """Count what is wrong with an answer."""
+        """Check an answer and count what is wrong."""
         from schemathesis.core.failures import FailureGroup
         from schemathesis.specs.openapi.checks import negative_data_rejection
 
@@ -270,7 +270,7 @@ def _is_sheet(case: Case[Any]) -> bool:
 
 
 def measure(database: str, *, n: int, n_each: int, seed: int) -> dict[str, Any]:
-    """Judge about n requests to a server on an empty database.
+    """Send about n requests to a server on an empty database, and check the answers.
 
     Args:
         database: ``sqlite`` or ``postgresql``.

@@ -1,4 +1,4 @@
-"""Whether anything a caller says or is called can break the SIP requests of a transfer.
+"""Whether a caller's words or name can break the SIP requests of a transfer.
 
 Hostile texts go into every part of a REFER or INVITE that is text; two readers that share no code
 with the encoders judge what comes out: the grammar of ``sip_grammar``, and the package
@@ -61,7 +61,7 @@ PIECES = (
 )
 LONG = 20_000
 _ADDRESSES = ("To", "From", "Referred-By", "P-Asserted-Identity", "Diversion")
-"""Headers whose production that package knows; of the others it reads the text."""
+"""Headers that the package parses; of the others it reads the text."""
 _BEYOND_SIPMESSAGE = re.compile(r"[@.:][a-z][a-z\-]*[0-9][a-z0-9\-]*\.?(?:[:;][^@<>]*)?>")
 """Hosts such as ``pbx1``: RFC 3261 allows them, version 0.7 of the package does not."""
 
@@ -84,7 +84,7 @@ PEERS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a transfer is built from.
+    """The inputs of a transfer.
 
     Attributes:
         method: ``INVITE`` or ``REFER``.
@@ -106,7 +106,7 @@ class Transfer:
 
 
 def hostile(chance: random.Random) -> str:
-    """A text that somebody might be called or say in order to break a request."""
+    """Generate a text meant to break a request."""
     dice = chance.random()
     if dice < 0.05:
         return ""
@@ -120,7 +120,7 @@ def hostile(chance: random.Random) -> str:
 
 
 def draw(chance: random.Random) -> Transfer:
-    """Draw a transfer; every text of it is hostile, and now and then an address or tag is too.
+    """Draw a transfer with hostile texts, and sometimes a hostile address or tag.
 
     Raises:
         InvalidValueError: it has an address, number or tag that is refused, as it should be.
@@ -160,14 +160,14 @@ def draw(chance: random.Random) -> Transfer:
 
 
 def request(method: str, headers: Sequence[Header]) -> bytes:
-    """A request with these headers and no body."""
+    """Build a request with these headers and no body."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     text = f"{method} sip:gw.example.com SIP/2.0\r\n{lines}\r\n"
     return text.encode("utf-8", "surrogatepass")
 
 
 def built(transfer: Transfer) -> list[Header]:
-    """The headers under test."""
+    """Build the headers under test."""
     make = sip.invite if transfer.method == "INVITE" else sip.refer
     return make(
         transfer.caller,
@@ -180,7 +180,7 @@ def built(transfer: Transfer) -> list[Header]:
 
 
 def faults(transfer: Transfer, headers: Sequence[Header]) -> list[str]:
-    """What is wrong with the headers of a transfer; nothing, if all is well.
+    """Yield what is wrong with the headers of a transfer.
 
     ``grammar``: the strict grammar does not read them. ``meaning``: it reads other headers,
     addresses or names than were meant. ``sipmessage``: that package does not, or reads others.
@@ -204,7 +204,7 @@ def faults(transfer: Transfer, headers: Sequence[Header]) -> list[str]:
 
 
 def _means(transfer: Transfer, values: dict[str, Any]) -> bool:
-    """Whether there are those headers that were asked for, with what they should say."""
+    """Check that the headers are those expected, with their values."""
     caller, peer = transfer.caller, transfer.peer
     invites = transfer.method == "INVITE"
     vouched = peer.trusted and caller.verified and caller.number is not None
@@ -288,7 +288,7 @@ def _shows_number(transfer: Transfer, data: bytes, values: dict[str, Any]) -> bo
 
 
 def _sipmessage_agrees(data: bytes, headers: Sequence[Header]) -> bool:
-    """Whether that package reads the same headers, and in addresses what the grammar reads."""
+    """Whether the package reads the same headers and addresses as the grammar."""
     import sipmessage
 
     try:
@@ -318,14 +318,14 @@ def _same_address(theirs: SipmessageAddress, name: str, value: str) -> bool:
 
 
 def control(transfer: Transfer) -> list[Header]:
-    """What one writes without thinking of it: only the name of the caller is hostile in it."""
+    """Build headers naively, as a control; only the caller's name is hostile."""
     caller = transfer.caller
     number = caller.number or "anonymous"
     return [("From", f'"{caller.name}" <sip:{number}@{transfer.peer.domain}>')]
 
 
 def measure(n: int, *, seed: int) -> dict[str, Any]:
-    """Build and judge n requests, and count the inputs that are refused on the way.
+    """Build and check n requests; count refused inputs.
 
     Returns:
         Counts: of requests, headers, what was refused and what was found wrong.

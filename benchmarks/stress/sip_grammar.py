@@ -1,4 +1,4 @@
-"""A strict reader of SIP requests, from the grammars of the RFCs and from nothing else.
+"""A strict parser of SIP requests, written from the RFCs' grammars alone.
 
 It shares no code with ``routing_engine.integrations`` and is what their output is judged by.
 Productions are named as in RFC 3261 section 25.1, with host names and IPv6 as corrected by
@@ -99,12 +99,12 @@ MAX_ISDN_OCTETS = 128
 
 
 class GrammarError(ValueError):
-    """Not what the RFCs allow; says which production does not match."""
+    """The text violates the RFCs; the message names the production."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uri:
-    """A SIP or SIPS URI, taken apart.
+    """A parsed SIP or SIPS URI.
 
     Attributes:
         scheme: ``sip`` or ``sips``.
@@ -139,7 +139,7 @@ class Address:
 
 
 def read_request(data: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """Read a request without a body.
+    """Parse a request without a body.
 
     Returns:
         The Request-URI, and the headers as they stand, names and values in order.
@@ -167,7 +167,7 @@ def read_request(data: bytes) -> tuple[str, list[tuple[str, str]]]:
 
 
 def read_value(name: str, value: str) -> object:
-    """Read one header's value by its own production, and the headers in its URIs by theirs.
+    """Parse one header's value by its production, and the headers in its URIs by theirs.
 
     Raises:
         GrammarError: it does not match, or nothing is known of such a header.
@@ -341,4 +341,4 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "Replaces": _replaces,
     "User-to-User": _user_to_user,
 }
-"""Header -> what reads its value."""
+"""Header -> parser of its value."""

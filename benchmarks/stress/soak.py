@@ -1,4 +1,4 @@
-"""Minutes of everything at once: does memory stay flat, and is every answer right?"""
+"""Run everything at once for minutes: is memory flat, and every answer right?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Sample = tuple[float, float]
 def measure(
     *, encoder: str, n_locations: int, seconds: float, warmup_s: float, seed: int, quick: bool
 ) -> dict[str, Any]:
-    """Run callers, a writer and a saver in a fresh process, and look at its memory.
+    """Run callers, a writer and a saver in a fresh process, and sample its memory.
 
     Args:
         encoder: as :func:`benchmarks.encoders.make_encoder` takes it.
@@ -51,7 +51,7 @@ def measure(
 
 
 def flatness(samples: Sequence[Sample], warmup_s: float) -> dict[str, float]:
-    """Slope of memory after the warm-up, by least squares.
+    """Fit the slope of memory after the warm-up.
 
     Args:
         samples: pairs of seconds and resident MB.

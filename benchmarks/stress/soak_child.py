@@ -1,4 +1,4 @@
-"""The process that ``soak`` watches: callers, a writer and a saver, for minutes.
+"""The process that ``soak`` measures: callers, a writer and a saver.
 
 Two catalogs of the same locations take turns. Odd versions are of the first, even ones of the
 second; rules differ, and no number is in both. So an answer's version, location and rule say
@@ -34,7 +34,7 @@ _NOT_ROUTED = frozenset({Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADL
 
 
 class Judge:
-    """Knows every location's numbers in both catalogs, and tells a wrong answer. Thread-safe.
+    """Check answers against every location's numbers in both catalogs. Thread-safe.
 
     Args:
         catalogs: the first is of odd versions, the second of even ones.
@@ -44,7 +44,7 @@ class Judge:
         self._catalogs = catalogs
 
     def is_wrong(self, i: int, decision: Decision) -> bool:
-        """Whether an answer for location i does not hold the number that its rule has there."""
+        """Whether an answer for location i has another number than its rule."""
         columns = self._catalogs[(decision.catalog_version + 1) % 2]
         first, stop = int(columns.first_slot[i]), int(columns.first_slot[i + 1])
         if decision.outcome is Outcome.TRANSFER:

@@ -1,4 +1,4 @@
-"""Small models to compile, and processes to look into."""
+"""Small models to compile, and helpers that run Python processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SentenceTransformer(modules=[static], device="cpu").save(str(folder / "static"))
 
 
 def run(code, *arguments, **environment):
-    """What a Python process prints that runs this code."""
+    """Run code in a new Python process and return what it prints."""
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
         capture_output=True,
@@ -48,6 +48,6 @@ def run(code, *arguments, **environment):
 
 
 def only_folder(cache):
-    """The folder of the one model that a cache holds."""
+    """Return the folder of the only model in a cache."""
     (facts,) = cache.glob("*/encoder.json")
     return facts.parent

@@ -1,10 +1,10 @@
-"""Decisions, to be compared by what they say."""
+"""Compare decisions apart from their ids."""
 
 from __future__ import annotations
 
 
 def without_id(decision):
-    """The decision as JSON-able values, but for its id, of which no two have the same."""
+    """Return the decision as JSON-able values without its id, which is unique."""
     told = decision.to_dict()
     assert told.pop("decision_id")
     return told

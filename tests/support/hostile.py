@@ -1,4 +1,4 @@
-"""What a caller, a page that a model has read, or the model itself may try on the skill.
+"""Attacks on the skill by a caller, a page that a model has read, or the model itself.
 
 ``SAYINGS`` are tried as the caller's words and as the model's reason. ``ARGUMENTS`` are tried as
 the whole of what a model wrote. ``IDS`` are tried as destination ids.

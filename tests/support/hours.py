@@ -1,4 +1,4 @@
-"""Open or closed, worked out the slow and obvious way, and hours of every kind to ask about."""
+"""A slow oracle of open and closed, and strategies for business hours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 @cache
 def clock_changes(name):
-    """Hours of ten years before which a zone's offset changed, found by looking at each hour."""
+    """Find the hours of ten years at which a zone's offset changed, by checking each hour."""
     zone = ZoneInfo(name)
     found = []
     at, offset = FIRST, FIRST.astimezone(zone).utcoffset()
@@ -59,7 +59,7 @@ def oracle_ranges(value, date):
 
 
 def oracle_is_open(value, at):
-    """Open if the wall clock is in a range; near a change, if it was before and will be after.
+    """Decide by local time; near a clock change, open if open both before and after.
 
     Looks at whole minutes, since every range and every change is at one.
     """

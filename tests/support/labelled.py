@@ -1,4 +1,4 @@
-"""A small business of its own words, and callers whose right rule is known."""
+"""A small business with its own vocabulary, and callers with a known right rule."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def locations(*, threshold=None, shared=False):
 
 
 def live_engine(**options):
-    """An engine that is timid: its callers' words are few among many."""
+    """Return an engine that is too cautious for its callers."""
     return RoutingEngine(locations(**options), encoder=ENCODER)
 
 
 def labelled_cases(n, *, seed=0, out_of_scope=0.4):
-    """Callers of both locations, a share of whom no rule suits."""
+    """Return callers of both locations, some of whom match no rule."""
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(n):
@@ -59,7 +59,7 @@ def labelled_cases(n, *, seed=0, out_of_scope=0.4):
 
 
 def noise_cases(n, *, seed=0):
-    """Callers whose labels were drawn by lot."""
+    """Return callers with random labels."""
     rng = np.random.default_rng(seed)
     cases = labelled_cases(n, seed=seed)
     return [

@@ -1,4 +1,4 @@
-"""The engine's answer, worked out the slow and obvious way, to hold the engine against.
+"""A slow oracle of the engine's answers.
 
 Open or closed is asked of the oracle of :mod:`tests.support.hours`. Lookup is a walk over the list, similarities are inner products in float64, one rule table at a
 time, and the gates are written out. Only the formula of confidences is the library's own.
@@ -73,7 +73,7 @@ class NaiveEngine:
         return outcome, reason, best.destination if destination == "rule" else None, top
 
     def _to_nobody(self, location, is_open, outcome, reason):
-        """What becomes of a caller whom no rule takes."""
+        """Return the answer to an unmatched caller."""
         if is_open:
             return outcome, reason, location.default_destination
         if outcome == "default":

@@ -59,7 +59,7 @@ ROUTERS = (agents, backtesting, calls, imports, keys, publishing, routing, skill
 
 @cache
 def adapter(method: str, path: str) -> TypeAdapter[Any]:
-    """What the API's document says that an answer is: endpoints build their answers by hand."""
+    """Return a validator of an endpoint's response, from the OpenAPI document."""
     scope = {"type": "http", "method": method, "path": path, "headers": []}
     routes = [route for router in ROUTERS for route in router.routes]
     (found,) = [route for route in routes if route.matches(scope)[0] is Match.FULL]
@@ -107,7 +107,7 @@ class Served:
         return self.data("POST", "/keys", json={"name": "k", "scopes": list(scopes)})["key"]
 
     def imported(self, content: bytes, name: str = "stores.csv", **form: str) -> Any:
-        """An import that has come to its end."""
+        """Import a sheet and wait until it has ended."""
         made = self.data("POST", "/imports", files={"file": (name, content)}, data=form)
         return self.ended(made["id"])
 

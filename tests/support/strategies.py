@@ -29,7 +29,7 @@ TIMEZONES = ("America/New_York", "America/Los_Angeles", "Europe/London", "UTC")
 
 
 def number(n: int) -> str:
-    """A valid North American number, another for each n in [0, 9,999,999]."""
+    """Return a valid North American number, a different one for each n in [0, 9,999,999]."""
     area, rest = divmod(n, 1_000_000)
     return f"+1{AREAS[area]}5{rest:06d}"
 
@@ -37,19 +37,19 @@ def number(n: int) -> str:
 def a_rule(
     label: str = "Billing", destination: str | None = "+14155550111", **fields
 ) -> ContextRule:
-    """A rule; ``when`` follows from the label unless it is given."""
+    """Build a rule; ``when`` follows from the label unless it is given."""
     fields.setdefault("when", f"caller asks about {label.lower()}")
     return ContextRule(label=label, destination=destination, **fields)
 
 
 def a_location(location_id: str = "store-1", *rules: ContextRule, **fields) -> Location:
-    """A location; its default destination is +14155550100 unless it is given."""
+    """Build a location; its default destination is +14155550100 unless it is given."""
     fields.setdefault("default_destination", "+14155550100")
     return Location(location_id=location_id, rules=rules, **fields)
 
 
 class FakeEncoder:
-    """Answers with whatever a function makes of the texts; keeps what it was asked."""
+    """An encoder that answers by a function and records its calls."""
 
     def __init__(self, answer, *, dimension: int = 8) -> None:
         self.answer = answer
@@ -63,7 +63,7 @@ class FakeEncoder:
 
 
 class SwitchableEncoder(HashingEncoder):
-    """A hashing encoder that misbehaves once ``failure`` is set."""
+    """A hashing encoder that fails once ``failure`` is set."""
 
     failure = None
 

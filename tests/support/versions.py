@@ -1,4 +1,4 @@
-"""Catalogs whose every number and rule says of which version they are."""
+"""Catalogs whose numbers and rules tell their version."""
 
 from __future__ import annotations
 
