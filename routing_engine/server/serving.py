@@ -1,4 +1,9 @@
-"""Run the server: one process, or a parent of workers that share a mapped snapshot."""
+"""Run the server: one process, or a parent of workers that share a mapped snapshot.
+
+The supervisor of uvicorn 0.54 is not used: tried with two workers on one socket, one that could
+not start ended the other, too, with exit code 0, and workers went on answering after their parent
+had been killed.
+"""
 
 from __future__ import annotations
 
