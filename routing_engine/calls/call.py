@@ -241,7 +241,10 @@ class Call:
         """
         record = self._record
         if not decision.decision_id.startswith(f"{record.call_id}-"):
-            raise InvalidValueError("not a decision of this call, or only a provisional one")
+            raise InvalidValueError(
+                "not a decision of this call, or only a provisional one; give one that this call "
+                "returned for a final turn"
+            )
         try:
             location_name = self._router.location_name(record.location_id)
         except UnknownLocationError:  # gone from the newest catalog, in the middle of the call
@@ -322,7 +325,10 @@ class Call:
             ) from None
         record = self._record
         if not record.tried:
-            raise InvalidValueError("nothing was being dialled")
+            raise InvalidValueError(
+                "nothing was being dialled; report a failed transfer after a decision with a "
+                "destination"
+            )
         moment = moment_of(now)
         self._note("failed", moment, known.value, record.tried[-1])
         record.dialling = None
@@ -403,7 +409,9 @@ class Call:
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
         label = self._record.rule
         if label is None:
-            raise InvalidValueError("nothing was asked")
+            raise InvalidValueError(
+                "nothing was asked; report an answer after a decision about a rule, such as CONFIRM"
+            )
         self._check_open()
         self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)

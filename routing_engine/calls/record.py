@@ -116,7 +116,9 @@ class CallRecord:
                 )
         named = {one_line(key, MAX_DETAIL_NAME): text for key, text in details.items()}
         if not all(map(same_name, named)):
-            raise InvalidValueError("the name of a detail has a letter or digit in it")
+            raise InvalidValueError(
+                "the name of a detail must have a letter or digit, such as 'order number'"
+            )
         if name is not None:
             self.caller = replace(self.caller, name=one_line(str(name), MAX_NAME))
         if reason is not None:

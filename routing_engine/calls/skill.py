@@ -121,11 +121,18 @@ class Skill:
     ) -> None:
         location = engine.location(location_id)
         if call is not None and call.location_id != location_id:
-            raise InvalidValueError(f"the call is one of {call.location_id!r}, not {location_id!r}")
+            raise InvalidValueError(
+                f"the call is one of {call.location_id!r}, not {location_id!r}; make the skill for "
+                "the location of the call"
+            )
         if not isinstance(secret, bytes) or len(secret) < MIN_SECRET_BYTES:
-            raise InvalidValueError(f"a secret is at least {MIN_SECRET_BYTES} bytes")
+            raise InvalidValueError(
+                f"a secret must have at least {MIN_SECRET_BYTES} bytes, such as os.urandom(32)"
+            )
         if not isinstance(lifetime_s, (int, float)) or not 0.0 < lifetime_s <= MAX_LIFETIME_S:
-            raise InvalidValueError(f"lifetime_s is above 0 and at most {MAX_LIFETIME_S:,.0f}")
+            raise InvalidValueError(
+                f"lifetime_s must be above 0 and at most {MAX_LIFETIME_S:,.0f}, not {lifetime_s!r}"
+            )
         self.location_id = location_id
         self.description = describe(location)
         self._engine = engine
@@ -217,14 +224,15 @@ class Skill:
         moment = moment_of(now)
         if decision.location_id != self.location_id:
             raise InvalidValueError(
-                f"a decision about {decision.location_id!r}, not {self.location_id!r}"
+                f"the decision is about location {decision.location_id!r}, and this skill is for "
+                f"{self.location_id!r}"
             )
         action = ACTION_OF[decision.outcome]
         destination_id = None
         if action == "transfer":
             destination = decision.destination
             if self._call is not None and _dialled(self._step()) != str(destination):
-                raise InvalidValueError("not the last decision of the call")
+                raise InvalidValueError("not the last decision of the call; give that one")
             terms = None if destination is None else self._offered(moment).get(destination)
             if destination is None or terms is None:
                 return error(_NO_TRANSFERS)

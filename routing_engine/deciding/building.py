@@ -32,13 +32,15 @@ def removed_ids(remove: Iterable[str], changes: LocationColumns) -> set[str]:
         InvalidValueError: no ids, or one that is changed as well.
     """
     if isinstance(remove, (str, bytes)) or not isinstance(remove, Iterable):
-        raise InvalidValueError(f"remove is ids of locations, not a {type(remove).__name__}")
+        raise InvalidValueError(
+            f"remove must be an iterable of location ids, not a {type(remove).__name__}"
+        )
     removed = set(remove)
     if not all(isinstance(location_id, str) for location_id in removed):
-        raise InvalidValueError("a location id is a str")
+        raise InvalidValueError("remove must hold location ids, each a str")
     both = sorted(removed & set(changes.ids))
     if both:
-        raise InvalidValueError(f"both changed and removed: {both[:5]}")
+        raise InvalidValueError(f"both changed and removed: {both[:5]}; name each location once")
     return removed
 
 

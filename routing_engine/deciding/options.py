@@ -37,15 +37,15 @@ class EngineOptions:
     max_waiting: int
 
     def __post_init__(self) -> None:
-        for name, kind in (
-            ("encoder", Encoder),
-            ("policy", RoutingPolicy),
-            ("default_destination", Destination | None),
-            ("dial_policy", DialPolicy),
+        for name, kind, expected in (
+            ("encoder", Encoder, "an Encoder"),
+            ("policy", RoutingPolicy, "a RoutingPolicy"),
+            ("default_destination", Destination | None, "a Destination, its text or None"),
+            ("dial_policy", DialPolicy, "a DialPolicy"),
         ):
             value = getattr(self, name)
             if not isinstance(value, kind):
-                raise InvalidValueError(f"{name} cannot be a {type(value).__name__}")
+                raise InvalidValueError(f"{name} must be {expected}, not {type(value).__name__}")
         if type(self.cache_size) is not int or self.cache_size < 0:
             raise InvalidValueError(f"cache_size must be at least 0, not {self.cache_size!r}")
         refusal = self.default_destination and self.dial_policy.refusal(self.default_destination)

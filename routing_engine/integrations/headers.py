@@ -119,7 +119,9 @@ def _checked(uri: str) -> str:
     try:
         Destination(sip_uri=uri if match is None else match[1] + match[2])
     except InvalidValueError as error:
-        raise InvalidValueError("what is to stand in a SIP header is no SIP URI") from error
+        raise InvalidValueError(
+            "what is to stand in a SIP header is no SIP URI, such as sip:user@host"
+        ) from error
     return uri
 
 
@@ -154,7 +156,9 @@ def with_headers(uri: str, headers: Iterable[Header]) -> str:
     try:
         asked = "&".join(f"{quote(token(name))}={quote(value, safe='')}" for name, value in headers)
     except UnicodeEncodeError as error:
-        raise InvalidValueError("a header in a URI has a lone surrogate in it") from error
+        raise InvalidValueError(
+            "a header of a SIP URI holds a lone surrogate; decode the text correctly, or replace it"
+        ) from error
     return f"{uri}?{asked}" if asked else uri
 
 

@@ -16,6 +16,7 @@ def checked_ring_s(seconds: int) -> int:
     """
     if type(seconds) is not int or not SHORTEST_RING_S <= seconds <= LONGEST_RING_S:
         raise InvalidValueError(
-            f"ring_timeout_s is whole seconds from {SHORTEST_RING_S} to {LONGEST_RING_S}"
+            f"ring_timeout_s must be whole seconds from {SHORTEST_RING_S} to {LONGEST_RING_S}, "
+            f"not {seconds!r}"
         )
     return seconds

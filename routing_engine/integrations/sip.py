@@ -56,7 +56,9 @@ class Peer:
         uri = target(Destination.parse(f"sip:{self.domain}"), "")
         object.__setattr__(self, "domain", uri.removeprefix("sip:"))
         if self.honours_privacy and not self.trusted:
-            raise InvalidValueError("a peer that honours privacy is trusted; say both")
+            raise InvalidValueError(
+                "honours_privacy is for a trusted peer; give trusted=True too, or neither"
+            )
 
 
 def refer(

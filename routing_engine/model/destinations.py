@@ -92,7 +92,9 @@ class Destination:
 
     def __post_init__(self) -> None:
         if (self.number is None) == (self.sip_uri is None):
-            raise InvalidValueError("a destination has either a number or a sip_uri")
+            raise InvalidValueError(
+                "a destination has either a number or a sip_uri; give exactly one of them"
+            )
         if self.number is not None:
             _check_e164(self.number)
             if self.extension is not None and not (

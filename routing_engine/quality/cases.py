@@ -126,7 +126,10 @@ def checked_cases(
     else:
         name = "cases"
         if not isinstance(source, Iterable):
-            raise InvalidValueError(f"cases cannot be a {type(source).__name__}")
+            raise InvalidValueError(
+                f"cases must be an iterable of Case or the path of a file, not "
+                f"{type(source).__name__}"
+            )
         cases = list(source)
         for i, case in enumerate(cases):
             if not isinstance(case, Case):

@@ -81,7 +81,8 @@ class Keys:
             token = f"rk_{secrets.token_urlsafe(33)}"
         elif len(token) < MIN_TOKEN_LENGTH or not token.isascii():
             raise InvalidValueError(
-                f"a token must have at least {MIN_TOKEN_LENGTH} ASCII characters"
+                f"a token must have at least {MIN_TOKEN_LENGTH} ASCII characters; leave it out to "
+                "have one made"
             )
         row = KeyRow(
             organisation_id=self._transaction.organisation_id,

@@ -645,7 +645,7 @@ def test_a_call_that_keeps_an_old_catalog_dials_nothing_that_was_taken_out():
 def test_only_the_last_decision_of_the_call_is_answered(engine, call, skill):
     with pytest.raises(InvalidValueError, match="not the last decision"):
         skill.answer(call.hear(INVOICE, final=False, now=NOON), now=NOON)
-    with pytest.raises(InvalidValueError, match="not 'store-1'"):
+    with pytest.raises(InvalidValueError, match="this skill is for 'store-1'"):
         skill.answer(an_engine(a_location("store-2")).route("store-2", INVOICE), now=NOON)
 
 

@@ -334,7 +334,7 @@ class TestPeer:
             Peer(domain)
 
     def test_only_a_trusted_peer_honours_privacy(self):
-        with pytest.raises(InvalidValueError, match="say both"):
+        with pytest.raises(InvalidValueError, match="give trusted=True too"):
             Peer("gw.example.com", honours_privacy=True)
 
 

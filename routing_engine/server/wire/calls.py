@@ -176,7 +176,7 @@ class Turn(Wire):
                 what = "a turn of the caller" if self.event is None else self.event
                 raise ValueError(f"{what} {'has no' if given else 'needs'} {name}")
         if self.event is not None and not self.final:
-            raise ValueError("only what the caller says may be not final")
+            raise ValueError("final: false is only allowed with text")
         return self
 
 

@@ -32,7 +32,7 @@ class _Forced(Wire):
     @model_validator(mode="after")
     def _says_why(self) -> _Forced:
         if self.force != (self.reason is not None):
-            raise ValueError("force and reason go together")
+            raise ValueError("give force and reason together, or neither")
         return self
 
 
