@@ -7,14 +7,13 @@ import importlib
 import inspect
 import json
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import routing_engine
 from routing_engine import RoutingEngine, RoutingError
+from tests.support.processes import run
 
 PACKAGE = Path(routing_engine.__file__).parent
 
@@ -271,36 +270,18 @@ def test_the_engine_is_called_like_this():
     assert inspect.iscoroutinefunction(RoutingEngine.aroute)
 
 
+def loaded_by(code):
+    """Return the top-level modules that a new process has loaded after running code."""
+    names = "sorted({name.partition('.')[0] for name in sys.modules})"
+    return set(json.loads(run(f"import json, sys\n{code}\nprint(json.dumps({names}))")))
+
+
 def test_importing_the_package_loads_nothing_heavy():
-    code = (
-        "import json, sys, routing_engine;"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=PACKAGE.parent,
-    ).stdout
-    assert set(json.loads(shown)) & {*HEAVY, "numpy", "pydantic"} == set()
+    assert loaded_by("import routing_engine") & {*HEAVY, "numpy", "pydantic"} == set()
 
 
 def test_the_engine_itself_loads_nothing_heavy():
-    code = (
-        "import json, sys; from routing_engine import *;"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    )
-    shown = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=PACKAGE.parent,
-    ).stdout
-    assert set(json.loads(shown)) & set(HEAVY) == set()
+    assert loaded_by("from routing_engine import *") & set(HEAVY) == set()
 
 
 def library_modules():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
 
@@ -23,6 +21,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine.deciding.cache import ScoreCache
+from tests.support.processes import run
 from tests.support.strategies import FakeEncoder, SwitchableEncoder, a_location, a_rule, number
 
 SAID = "I was charged twice"
@@ -168,9 +167,7 @@ class TestKey:
             "from routing_engine.deciding.cache import ScoreCache as C;"
             "print(C.key(1, is_changed=False, embedded='a', said='a').hex())"
         )
-        shown = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
+        shown = run(code).strip()
         assert len(shown) == 32
         assert shown != ScoreCache.key(1, is_changed=False, embedded="a", said="a").hex()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -20,6 +18,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine.calls.call import CallPolicy
+from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule, number
 
 MONDAY, SUNDAY = datetime(2026, 3, 2, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -164,12 +163,7 @@ class TestDecisionId:
             "e = RoutingEngine(encoder=HashingEncoder(8), default_destination='+14155550100');"
             "print(e.route('a', 'hello').decision_id)"
         )
-        drawn = {
-            subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-            ).stdout.strip()
-            for _ in range(2)
-        }
+        drawn = {run(code).strip() for _ in range(2)}
         assert len(drawn) == 2
         assert "" not in drawn
 
@@ -183,9 +177,7 @@ class TestDecisionId:
             "os.write(1, f\"{e.route('a', '').decision_id}\\n\".encode())\n"
             "if child: os.waitpid(child, 0)\n"
         )
-        shown = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-        ).stdout.split()
+        shown = run(code).split()
         assert len(shown) == len({*shown}) == 2
 
     def test_only_a_provisional_decision_has_none(self):

@@ -6,7 +6,8 @@ import pytest
 
 from routing_engine import CompiledEncoder
 from routing_engine.encoders.source import BASE_MODEL
-from tests.support.compiling import MAKE_MODELS, run
+from tests.support.compiling import MAKE_MODELS
+from tests.support.processes import run
 
 
 @pytest.fixture(scope="session")

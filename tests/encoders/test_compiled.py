@@ -34,7 +34,8 @@ from routing_engine.encoders.compiled import (
 from routing_engine.encoders.model_files import RECIPE, open_model
 from routing_engine.encoders.sentence_transformer import SentenceTransformerEncoder
 from routing_engine.encoders.source import BASE_MODEL, BASE_WEIGHTS_SHA256
-from tests.support.compiling import only_folder, run
+from tests.support.compiling import only_folder
+from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule
 
 pytestmark = pytest.mark.model

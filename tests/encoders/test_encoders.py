@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import threading
 
@@ -23,6 +22,7 @@ from routing_engine import (
 from routing_engine.encoders import batching, check_vectors, encode_distinct
 from routing_engine.encoders.batching import BATCH_SIZE
 from routing_engine.encoders.source import BASE_WEIGHTS_SHA256, check_weights, find_model
+from tests.support.processes import run
 from tests.support.strategies import FakeEncoder
 
 EXTRA_COMMAND = r'pip install "routing-engine\[sentence-transformers\]"'
@@ -55,9 +55,7 @@ class TestHashingEncoder:
             "from routing_engine import HashingEncoder;"
             "print(HashingEncoder(8).encode(['a charge', '🔥']).tobytes().hex())"
         )
-        shown = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
+        shown = run(code).strip()
         assert shown == HashingEncoder(8).encode(["a charge", "🔥"]).tobytes().hex()
 
     def test_it_counts_the_texts_it_embedded(self):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import subprocess
-import sys
 import tempfile
 import threading
 from dataclasses import replace
@@ -28,6 +26,7 @@ from routing_engine import (
 )
 from routing_engine.deciding import router, state
 from routing_engine.hours import is_open, next_opening
+from tests.support.processes import run
 from tests.support.strategies import SwitchableEncoder, a_location, a_rule, business_hours, number
 
 UTC = dt.UTC
@@ -431,9 +430,7 @@ def test_no_public_holidays_are_loaded_where_no_location_has_a_country():
         "timezone='UTC', business_hours='Mon-Fri 09:00-17:00')], encoder=HashingEncoder(8));"
         "e.route('a', 'x'); print('holidays' in sys.modules)"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    shown = run(code)
     assert shown.strip() == "False"
 
 

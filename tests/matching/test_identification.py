@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -31,6 +29,7 @@ from routing_engine.matching.identification import (
     identifier_for,
 )
 from routing_engine.text.languages import LANGUAGES
+from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule
 
 ENCODER = HashingEncoder(64)
@@ -373,15 +372,7 @@ engine = RoutingEngine([location], encoder=HashingEncoder())
 engine.route("a", "hola, necesito ayuda")
 print("lingua" in sys.modules)
 """
-        shown = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-            cwd=Path(__file__).parents[2],
-        ).stdout
-        assert shown.strip() == str(bool(languages))
+        assert run(code).strip() == str(bool(languages))
 
 
 @pytest.mark.model

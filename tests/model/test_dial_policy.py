@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +18,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine.catalog.columns import LocationColumns
+from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -162,11 +160,8 @@ def test_what_was_checked_by_the_same_policy_is_not_checked_again(tmp_path):
         f"engine = RoutingEngine.load({str(tmp_path / 'snapshot')!r}, encoder=HashingEncoder());"
         f"print(engine.route('store-1', {INVOICE!r}).outcome, 'phonenumbers' in sys.modules)"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60,
-        cwd=Path(__file__).resolve().parents[2],
-    )  # fmt: skip
-    assert shown.stdout.split() == ["transfer", "False"]
+    shown = run(code)
+    assert shown.split() == ["transfer", "False"]
 
 
 def test_what_is_joined_was_checked_only_where_both_were():

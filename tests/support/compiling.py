@@ -1,10 +1,6 @@
-"""Small models to compile, and helpers that run Python processes."""
+"""Small models to compile."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
 
 MAKE_MODELS = """
 import re, sys
@@ -33,18 +29,6 @@ tokenizer = Tokenizer.from_file(str(folder / "raw" / "tokenizer.json"))
 static = models.StaticEmbedding(tokenizer, embedding_dim=8)
 SentenceTransformer(modules=[static], device="cpu").save(str(folder / "static"))
 """
-
-
-def run(code, *arguments, **environment):
-    """Run code in a new Python process and return what it prints."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-        env={**os.environ, **environment},
-    ).stdout
 
 
 def only_folder(cache):

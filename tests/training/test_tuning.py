@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.compiling import MAKE_MODELS, run
+from tests.support.compiling import MAKE_MODELS
+from tests.support.processes import run
 
 CORPUS = Path(__file__).parents[2] / "data" / "callers"
 
