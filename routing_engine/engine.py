@@ -21,6 +21,7 @@ from routing_engine.encoders import Encoder
 from routing_engine.errors import EncoderError, InvalidValueError, SnapshotError
 from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.scoring import least_confidence
+from routing_engine.model.called import called_line
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.model.outcomes import Reason
@@ -66,7 +67,7 @@ class RoutingEngine:
         progress: show a progress bar on stderr where embedding takes longer than a second.
 
     Raises:
-        InvalidValueError: two locations with the same id, or an argument of another type.
+        InvalidValueError: two locations with the same id or line, or an argument of another type.
         EncoderError: the encoder cannot be loaded or does not return unit vectors.
         MissingExtraError: a rule asks for a language, and the extra ``languages`` is not installed.
     """
@@ -645,6 +646,22 @@ class RoutingEngine:
         """
         return self._state.location(location_id)
 
+    def location_for(self, called: str, *, region: str | None = "US") -> Location | None:
+        """Return the location whose line was called; None where no location has it.
+
+        Takes microseconds, however many locations there are.
+
+        Args:
+            called: what the call server says was called: E.164 with or without its ``+``, a
+                national number of ``region``, a SIP or tel URI (of which the user part counts),
+                or a SIP user.
+            region: ISO 3166-1 alpha-2 code whose national numbers are read; None for none.
+
+        Raises:
+            InvalidValueError: what was called is not a str.
+        """
+        return self._state.location_of_line(_line(called, region))
+
     def location_ids(self) -> tuple[str, ...]:
         """Return the ids of all locations in the order they were given; changed ones come last."""
         return tuple(self._state.columns().ids)
@@ -790,6 +807,13 @@ def _columns(locations: Iterable[Location] | LocationColumns) -> LocationColumns
             f"{type(locations).__name__}"
         )
     return LocationColumns.from_locations(locations)
+
+
+def _line(called: str, region: str | None) -> str | None:
+    """Return the line that was called, as catalogs have it."""
+    if not isinstance(called, str):
+        raise InvalidValueError(f"what was called is a str, not {type(called).__name__}")
+    return called_line(called, region=region)
 
 
 def _check_moment(now: datetime | None) -> None:

@@ -234,7 +234,16 @@ def test_the_engine_has_these_public_members():
     members = {name for name in vars(RoutingEngine) if not name.startswith("_")}
     assert members == {
         *("from_csv", "load", "save", "replace", "route", "apply", "aroute", "route_many"),
-        *("location", "location_ids", "catalog_version", "columns", "lint", "evaluate", "fit"),
+        *(
+            "location",
+            "location_for",
+            "location_ids",
+            "catalog_version",
+            "columns",
+            "lint",
+            "evaluate",
+            "fit",
+        ),
         *("open_call", "resume_call", "follow", "skill", "suggest"),
         *("from_frame", "to_frame", "route_frame", "compare"),
     }

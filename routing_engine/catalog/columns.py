@@ -123,6 +123,10 @@ class StringColumn:
             yield blob[start:stop].decode()
 
 
+NO_STRINGS = StringColumn(np.empty(0, np.uint8), np.zeros(1, np.int64))
+NO_INDICES = np.empty(0, np.int32)
+
+
 @dataclass(frozen=True, slots=True)
 class SharedSettings:
     """Settings, other than rules, that many locations share.
@@ -192,6 +196,7 @@ class CompiledLocation(NamedTuple):
         default, after_hours: destination codes.
         destinations: the code of each rule's.
         fallbacks: number of a rule -> codes of its fallback chain; of those that have one.
+        lines: what callers dial.
     """
 
     name: str
@@ -201,6 +206,7 @@ class CompiledLocation(NamedTuple):
     after_hours: int
     destinations: Sequence[int]
     fallbacks: Mapping[int, Sequence[int]]
+    lines: tuple[str, ...]
 
 
 class ColumnsBuilder:
@@ -221,6 +227,8 @@ class ColumnsBuilder:
         self._fallback_slots: list[int] = []
         self._fallback_offsets = [0]
         self._fallback_codes: list[int] = []
+        self._lines: list[str] = []
+        self._line_of: list[int] = []
 
     def compiled(self, location: Location) -> CompiledLocation:
         """Compile a location for :meth:`add`."""
@@ -238,11 +246,14 @@ class ColumnsBuilder:
                 for i, rule in enumerate(rules)
                 if rule.fallback
             },
+            location.lines,
         )
 
     def add(self, location_id: str, location: CompiledLocation) -> None:
         """Add a location."""
-        name, site, table, default, after_hours, destinations, fallbacks = location
+        name, site, table, default, after_hours, destinations, fallbacks, lines = location
+        self._lines += lines
+        self._line_of += [len(self._ids)] * len(lines)
         self._ids.append(location_id)
         self._names.append(name)
         self._site.append(site)
@@ -270,6 +281,8 @@ class ColumnsBuilder:
             fallback_slots=np.array(self._fallback_slots, np.int64),
             fallback_offsets=np.array(self._fallback_offsets, np.int64),
             fallback_codes=np.array(self._fallback_codes, np.uint64),
+            lines=StringColumn.from_strings(self._lines),
+            line_of=np.array(self._line_of, np.int32),
             sites=self._sites.values,
             tables=self._tables.values,
             specials=tuple(self._codes.specials),
@@ -296,6 +309,8 @@ class LocationColumns:
         fallback_codes: uint64, destination codes.
         sites, tables, specials: the interned values.
         dial_policy: what every destination was checked by; None where that is not known.
+        lines: what callers dial, location by location.
+        line_of: int32 ``(n_lines,)``, ascending: the location of each line.
     """
 
     ids: StringColumn
@@ -313,6 +328,8 @@ class LocationColumns:
     tables: tuple[tuple[RuleText, ...], ...]
     specials: tuple[Destination, ...]
     dial_policy: DialPolicy | None = None
+    lines: StringColumn = NO_STRINGS
+    line_of: Indices = field(default_factory=lambda: NO_INDICES)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -336,6 +353,10 @@ class LocationColumns:
             "fallback_slots": _within(self.fallback_slots, n_slots)
             and bool((np.diff(self.fallback_slots) > 0).all()),
             "fallback_offsets": _are_offsets(self.fallback_offsets, m, len(self.fallback_codes)),
+            "lines": self.lines.is_sound(),
+            "line_of": len(self.line_of) == len(self.lines)
+            and _within(self.line_of, n)
+            and bool((np.diff(self.line_of) >= 0).all()),
         }
         within["site"] = within["site"] and len(self.site) == n
         for name in ("destinations", "defaults", "after_hours", "fallback_codes"):
@@ -399,6 +420,13 @@ class LocationColumns:
         chain = self.fallback_codes[self.fallback_offsets[at] : self.fallback_offsets[at + 1]]
         return tuple(filter(None, map(self.decode, chain.tolist())))
 
+    def lines_of(self, i: int) -> tuple[str, ...]:
+        """Return what callers dial to reach location ``i``."""
+        if not len(self.line_of):
+            return ()
+        start, stop = np.searchsorted(self.line_of, [i, i + 1]).tolist()
+        return tuple(self.lines[line] for line in range(start, stop))
+
     def rule(self, i: int, rule: int) -> ContextRule:
         """Return rule ``rule`` of location ``i``."""
         slot = int(self.first_slot[i]) + rule
@@ -426,6 +454,7 @@ class LocationColumns:
                 "threshold": site.threshold,
                 "business_hours": site.hours,
                 "after_hours": self.decode(int(self.after_hours[i])),
+                "lines": self.lines_of(i),
             }
         )
 
@@ -440,6 +469,8 @@ class LocationColumns:
         new_slot = np.cumsum(slots) - 1
         chains = slots[self.fallback_slots]
         lengths = np.diff(self.fallback_offsets)
+        kept_lines = keep[self.line_of]
+        new_number = np.cumsum(keep) - 1
         return LocationColumns(
             ids=self.ids.where(keep),
             names=self.names.where(keep),
@@ -456,6 +487,8 @@ class LocationColumns:
             tables=self.tables,
             specials=self.specials,
             dial_policy=self.dial_policy,
+            lines=self.lines.where(kept_lines),
+            line_of=new_number[self.line_of[kept_lines]].astype(np.int32),
         )
 
     def joined(self, other: LocationColumns) -> LocationColumns:
@@ -487,6 +520,8 @@ class LocationColumns:
             tables=tables.values,
             specials=tuple(codes.specials),
             dial_policy=self.dial_policy if self.dial_policy == other.dial_policy else None,
+            lines=self.lines.joined(other.lines),
+            line_of=np.concatenate([self.line_of, other.line_of + np.int32(len(self))]),
         )
 
     def pruned(self) -> LocationColumns:

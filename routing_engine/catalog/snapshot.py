@@ -5,7 +5,8 @@
                                 SHA-256 of each file
     tables-<hash>.json          rule tables, sites, business hours and special destinations
     vectors-<hash>.faiss        the rows of all profiles
-    <array>-<hash>.npy          one file a column; after_hours only where a location has a number
+    <array>-<hash>.npy          one file a column; after_hours only where a location has a number,
+                                those of lines only where a location has one
 
 A file's name holds the start of its hash, so a save never touches a file that a manifest names.
 Files are written and synced first and ``manifest.json`` is replaced last: a reader sees the old
@@ -30,7 +31,7 @@ import numpy.typing as npt
 from filelock import FileLock
 
 from routing_engine.catalog.columns import Interner, LocationColumns, SharedSettings, StringColumn
-from routing_engine.catalog.lookup import Catalog
+from routing_engine.catalog.lookup import Catalog, HashIndex
 from routing_engine.encoders.background import PARTS, Background
 from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.hours import BusinessHours
@@ -68,6 +69,13 @@ _DTYPES: dict[str, type[np.generic]] = {
     **dict.fromkeys((f"background_{part}" for part in PARTS), np.float32),
 }
 _OPTIONAL = "after_hours"
+_LINES: dict[str, type[np.generic]] = {
+    "lines_blob": np.uint8,
+    "lines_offsets": np.int64,
+    "line_of": np.int32,
+    "line_hashes": np.uint64,
+    "line_order": np.int64,
+}
 _OLD_RULE = {"hours": "always"}
 """Fields of a rule that was saved before business hours existed."""
 _MATRICES = ("background_rows", "background_description_means")
@@ -145,8 +153,8 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
         "fallback_slots": columns.fallback_slots,
         "fallback_offsets": columns.fallback_offsets,
         "fallback_codes": columns.fallback_codes,
-        "hashes": catalog.hashes,
-        "order": catalog.order,
+        "hashes": catalog.ids.hashes,
+        "order": catalog.ids.order,
         **snapshot.profiles.arrays(),
         **{
             f"background_{part}": array.reshape(-1)
@@ -155,6 +163,10 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
     }
     if columns.after_hours.any():
         arrays[_OPTIONAL] = columns.after_hours
+    if len(columns.lines):
+        arrays["lines_blob"], arrays["lines_offsets"] = columns.lines.blob, columns.lines.offsets
+        arrays["line_of"] = columns.line_of
+        arrays["line_hashes"], arrays["line_order"] = catalog.lines.hashes, catalog.lines.order
     hours: Interner[BusinessHours] = Interner()
     tables = {
         "tables": [
@@ -335,6 +347,10 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         after_hours: npt.NDArray[Any] = np.zeros(len(arrays["table"]), np.uint64)
         if _OPTIONAL in files:
             after_hours = _map(_verified(folder, files[_OPTIONAL]), np.uint64)
+        lines: dict[str, Any] = {
+            name: _map(_verified(folder, files[name]), dtype) if name in files else None
+            for name, dtype in _LINES.items()
+        }
         interned = json.loads(_verified(folder, files["tables"]).read_bytes())
         passed = manifest.get("dial_policy")
         hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
@@ -358,15 +374,24 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             specials=tuple(Destination.parse(text) for text in interned["specials"]),
             dial_policy=None if passed is None else DialPolicy(**passed),
         )
+        if lines["line_of"] is not None:
+            columns = replace(
+                columns,
+                lines=StringColumn(lines["lines_blob"], lines["lines_offsets"]),
+                line_of=lines["line_of"],
+            )
         columns.check()
         version = manifest["catalog_version"]
         if type(version) is not int or version < 1:
             raise ValueError(f"catalog version {version!r}")
-        n = len(columns)
-        hashes, order = arrays["hashes"], arrays["order"]
-        if len(hashes) != n or _permuted(order) != n:
-            raise ValueError("the index of location ids does not fit")
-        catalog = Catalog(columns, version, hashes=hashes, order=order)
+        catalog = Catalog(
+            columns,
+            version,
+            ids=_index("location ids", columns.ids, arrays["hashes"], arrays["order"]),
+            lines=None
+            if lines["line_of"] is None
+            else _index("lines", columns.lines, lines["line_hashes"], lines["line_order"]),
+        )
         dimension = int(manifest["dimension"])
         index = ProfileIndex.load(_verified(folder, files["vectors"]), arrays["blocks"], dimension)
         parts = {part: arrays[f"background_{part}"] for part in PARTS}
@@ -401,6 +426,13 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
     ):
         raise SnapshotError(f"{folder} holds vectors that do not fit its rules")
     return Snapshot(catalog, profiles, fingerprint, dimension)
+
+
+def _index(what: str, strings: StringColumn, hashes: Any, order: Any) -> HashIndex:
+    n = len(strings)
+    if len(hashes) != n or _permuted(order) != n:
+        raise ValueError(f"the index of {what} does not fit")
+    return HashIndex(strings, hashes, order)
 
 
 def _permuted(order: npt.NDArray[np.int64]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from routing_engine.catalog.columns import LocationColumns
-from routing_engine.catalog.lookup import Catalog
+from routing_engine.catalog.lookup import Catalog, line_problem
 from routing_engine.deciding.cache import ScoreCache
 from routing_engine.deciding.options import EngineOptions
 from routing_engine.deciding.state import GateSettings, Part, State
@@ -109,6 +109,7 @@ class StateBuilder:
 
         Raises:
             UnknownLocationError: a location to remove is not there.
+            InvalidValueError: two locations would have one line.
         """
         new = set(columns.ids)
         gone = set(state.gone)
@@ -129,6 +130,7 @@ class StateBuilder:
         if max(len(columns), len(gone)) > MAX_CHANGED:
             kept = state.base.catalog.columns.without(frozenset(gone))
             return self.build(kept.joined(columns).pruned(), version, embedded=embedded)
+        _refuse_shared_lines(state.base.catalog, columns, gone)
         changed = self._part(columns, version, embedded, None, progress=False)
         return State(
             version,
@@ -182,3 +184,14 @@ class StateBuilder:
             None if is_checked else options.dial_policy,
             options.default_destination,
         )
+
+
+def _refuse_shared_lines(base: Catalog, columns: LocationColumns, gone: set[int]) -> None:
+    """Refuse changed locations that have a line of one that stays as it is."""
+    problems = []
+    for line, number in zip(columns.lines, columns.line_of.tolist(), strict=True):
+        other = base.find_line(line)
+        if other >= 0 and other not in gone:
+            problems.append(line_problem(line, base.columns.ids[other], columns.ids[number]))
+    if problems:
+        raise InvalidValueError(what="list of locations", problems=problems)

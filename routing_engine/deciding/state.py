@@ -152,6 +152,22 @@ class State:
             i = -1
         return self.base, i
 
+    def find_line(self, line: str) -> tuple[Part, int]:
+        """Return the part with the location that has a line, and its number; -1 for none."""
+        if self.changed is not None:
+            i = self.changed.catalog.find_line(line)
+            if i >= 0:
+                return self.changed, i
+        i = self.base.catalog.find_line(line)
+        return self.base, -1 if i in self.gone else i
+
+    def location_of_line(self, line: str | None) -> Location | None:
+        """Return the location that has a line; None where none has."""
+        if line is None:
+            return None
+        part, i = self.find_line(line)
+        return None if i < 0 else part.catalog.columns.location(i)
+
     def entry(self, location_id: str) -> tuple[CatalogEntry, Part]:
         """Return a location and the part that it is in.
 

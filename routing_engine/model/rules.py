@@ -19,6 +19,7 @@ from pydantic import (
 
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.hours import BusinessHours, is_zone, meant_zone
+from routing_engine.model.called import parse_line
 from routing_engine.model.destinations import Destination, are_kept
 from routing_engine.text.languages import language_code
 from routing_engine.validation import Value
@@ -39,6 +40,7 @@ SHORTEST_RING_S, LONGEST_RING_S = 5, 300
 MAX_LABEL_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
 MAX_LOCATION_ID_LENGTH = 256
+MAX_LINES = 1000
 
 Action = Literal["transfer", "contain"]
 Window = Literal["always", "open", "closed"]
@@ -81,6 +83,7 @@ LocationId = Annotated[str, Field(max_length=MAX_LOCATION_ID_LENGTH), AfterValid
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 RingSeconds = Annotated[int, Field(ge=SHORTEST_RING_S, le=LONGEST_RING_S)]
 Language = Annotated[str, AfterValidator(language_code)]
+Line = Annotated[str, AfterValidator(parse_line)]
 
 
 def _distinct(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -220,6 +223,9 @@ class Location(Value):
             :meth:`~routing_engine.hours.BusinessHours.parse` reads, where ``timezone`` is given.
         after_hours: where a call goes while it is closed that no rule takes then; None for
             nowhere: no human transfer.
+        lines: what callers dial to reach it: numbers (E.164), DIDs or SIP users, at most 1,000;
+            of a SIP URI the user counts. A line belongs to one location of a catalog. See
+            :meth:`RoutingEngine.location_for <routing_engine.RoutingEngine.location_for>`.
 
     Raises:
         InvalidValueError: lists every wrong field.
@@ -233,6 +239,7 @@ class Location(Value):
     threshold: Probability | None = None
     business_hours: BusinessHours | None = None
     after_hours: Destination | None = None
+    lines: Annotated[tuple[Line, ...], Field(max_length=MAX_LINES), AfterValidator(_distinct)] = ()
 
     @model_validator(mode="before")
     @classmethod

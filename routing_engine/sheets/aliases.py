@@ -39,6 +39,13 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "after hours", "after hours number", "after hours phone", "after hours destination",
         "night number",
     ),
+    "lines": (
+        "lines", "called number", "called numbers", "called line", "called lines", "phone line",
+        "phone lines", "line number", "line numbers", "dids", "did number", "did numbers",
+        "inbound number", "inbound numbers", "inbound line", "inbound lines", "incoming number",
+        "incoming numbers", "dialed number", "dialled number", "dialed numbers", "dialled numbers",
+        "sip user", "sip users", "location lines", "store lines",
+    ),
     "location_threshold": ("location threshold", "store threshold", "site threshold"),
     "label": (
         "label", "intent", "department", "rule", "rule name", "rule label", "category", "topic",
@@ -147,6 +154,7 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
         "otevírací doba", "otváracie hodiny", "nyitvatartás", "program", "çalışma saatleri",
         "часы работы", "режим работы", "営業時間", "营业时间",
     ),
+    "lines": ("did", "line"),
 }  # fmt: skip
 """Column -> headers that mean it where no other column does, the best first."""
 

@@ -1,8 +1,8 @@
 """Turn the gathered cells of a sheet into checked locations.
 
 What is wrong with a rule leaves out that rule, so that its callers reach the default; what is
-wrong with a location itself (id, name, default, time zone, business hours, threshold, too many
-rules) leaves out the location. Everything is found before anything is decided, so one report names it all.
+wrong with a location itself (id, name, default, time zone, business hours, threshold, lines, too
+many rules) leaves out the location. Everything is found before anything is decided, so one report names it all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from routing_engine.sheets.headers import LOCATION_FIELDS
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.location_cells import (
     hours_reader,
+    lines_reader,
     read_ids,
     read_name,
     read_threshold,
@@ -139,6 +140,9 @@ def _read_sites(
         draft, "location_threshold", gathered.thresholds.values, site("threshold"), rows,
         read_threshold,
     )  # fmt: skip
+    draft.lines, lines = read_values(
+        draft, "lines", gathered.lines.values, site("lines"), rows, lines_reader(draft.region)
+    )
     wrong = np.zeros(len(rows), bool)
     found = {"after_hours": after_hours}
     for field, at in number_cells.items():
@@ -146,14 +150,14 @@ def _read_sites(
         column = draft.header.name(field)
         report_numbers(draft, at, statuses, rows, lambda _, column=column: column)  # type: ignore[misc]
         wrong |= (statuses == WRONG) | (statuses == REFUSED)
-    for numbers in (names, timezones, hours, thresholds):
+    for numbers in (names, timezones, hours, thresholds, lines):
         wrong |= numbers < 0
     draft.mark_bad(location[wrong])
     lost = [row for row, field in gathered.lost if field in LOCATION_FIELDS]
     draft.mark_bad(location[np.isin(rows, lost)])
     sites = Sites(
         rows, location, names, timezones, hours, thresholds, found["default_destination"],
-        found["after_hours"],
+        found["after_hours"], lines,
     )  # fmt: skip
     return sites, location_of_id
 

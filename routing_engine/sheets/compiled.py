@@ -55,6 +55,7 @@ def compile_columns(
     after_hours = first_values(sites, sites.after_hours, len(draft.ids))[kept]
     after_codes = np.zeros(n, np.uint64)
     after_codes[after_hours >= 0] = sites.after_hours[after_hours[after_hours >= 0]]
+    lines = [draft.lines[i] or () for i in first_code(sites.lines).tolist()]
     return LocationColumns(
         ids=StringColumn.from_strings([draft.ids[i] for i in kept.tolist()]),
         names=StringColumn.from_strings([draft.names[code] or "" for code in name_codes]),
@@ -71,6 +72,8 @@ def compile_columns(
         tables=tables,
         specials=tuple(draft.numbers.interned.specials),
         dial_policy=draft.policy,
+        lines=StringColumn.from_strings([line for own in lines for line in own]),
+        line_of=np.repeat(np.arange(n, dtype=np.int32), [len(own) for own in lines]),
     )
 
 

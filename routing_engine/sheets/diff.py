@@ -32,7 +32,15 @@ MAX_WORDED = 60
 """Most characters of one value that a summary prints."""
 
 _LOCATION_VALUES = (
-    *("name", "timezone", "threshold", "default_destination", "business_hours", "after_hours"),
+    *(
+        "name",
+        "timezone",
+        "threshold",
+        "default_destination",
+        "business_hours",
+        "after_hours",
+        "lines",
+    ),
 )
 
 Int64 = npt.NDArray[np.int64]
@@ -111,7 +119,7 @@ class LocationChange:
     Attributes:
         location_id: which.
         fields: its own values: name, timezone, threshold, default_destination, business_hours,
-            after_hours.
+            after_hours, lines.
         rules_added, rules_removed: rules by label and ``when``.
         rules_changed: rules of the same label and ``when`` with other values.
         reordered: whether rules that stayed stand in another order.
@@ -308,6 +316,7 @@ def _differing(old: LocationColumns, new: LocationColumns, pairs: Int64) -> Mask
     differs |= old_defaults[left] != new_defaults[right]
     differs |= old_after[left] != new_after[right]
     differs |= _names_differ(old, new, left, right)
+    differs |= _lines_differ(old, new, left, right)
     # Where the tables are equal the rules are as many, and are compared slot by slot.
     at = np.flatnonzero(~differs)
     counts = (old.first_slot[1:] - old.first_slot[:-1])[left[at]]
@@ -352,6 +361,27 @@ def _names_differ(old: LocationColumns, new: LocationColumns, left: Int64, right
         bool,
         len(left),
     )
+
+
+def _lines_differ(old: LocationColumns, new: LocationColumns, left: Int64, right: Int64) -> Mask:
+    if not len(old.lines) and not len(new.lines):
+        return np.zeros(len(left), bool)
+    old_lines, new_lines = _lines_by_location(old), _lines_by_location(new)
+    return np.fromiter(
+        (
+            old_lines.get(i) != new_lines.get(j)
+            for i, j in zip(left.tolist(), right.tolist(), strict=True)
+        ),
+        bool,
+        len(left),
+    )
+
+
+def _lines_by_location(columns: LocationColumns) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for location, line in zip(columns.line_of.tolist(), columns.lines, strict=True):
+        found.setdefault(location, []).append(line)
+    return found
 
 
 def _location_change(old: LocationColumns, i: int, new: LocationColumns, j: int) -> LocationChange:

@@ -53,6 +53,7 @@ class Sites:
     threshold: Int32
     default: UInt64
     after_hours: UInt64
+    lines: Int32
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Draft:
         gathered, log, template, file, region, policy: what the sheet is read from and with.
         chain_cells: cell codes of each distinct fallback cell.
         numbers: every distinct number cell, parsed.
-        ids, names, timezones, hours, thresholds, texts, chains: distinct values read so far; the
+        ids, names, timezones, hours, thresholds, lines, texts, chains: distinct values read so far; the
             records hold their numbers.
         column_of_text: wide layout: the header of each rule text's column.
         bad_location: whether a location is left out, bool ``(n_locations,)``.
@@ -100,6 +101,7 @@ class Draft:
     timezones: list[str] = field(default_factory=lambda: [""])
     hours: list[BusinessHours | None] = field(default_factory=lambda: [None])
     thresholds: list[float | None] = field(default_factory=lambda: [None])
+    lines: list[tuple[str, ...] | None] = field(default_factory=lambda: [None])
     texts: list[RuleText] = field(default_factory=list)
     chains: list[tuple[int, ...]] = field(default_factory=lambda: [()])
     column_of_text: dict[int, str] = field(default_factory=dict)

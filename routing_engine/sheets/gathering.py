@@ -62,12 +62,12 @@ class Gathered:
 
     Attributes:
         header: of the sheet.
-        ids, names, timezones, hours, thresholds, fallbacks, extensions, specs: distinct cells.
+        ids, names, timezones, hours, thresholds, lines, fallbacks, extensions, specs: distinct cells.
             A spec is a tuple of the cells of ``TEXT_FIELDS``; in the wide layout it is the
             position of the rule's column.
         numbers: codes of number cells.
         sites: a record for each row: ``row, id, name, timezone, hours, threshold, default,
-            after_hours``.
+            after_hours, lines``.
         rules: a record for each rule: ``row, id, spec, destination, extension, fallback``.
         n_rows: rows that are not blank.
         lost: (row, column or None for a rule's own) of cells that hold an error instead of a value.
@@ -75,8 +75,8 @@ class Gathered:
 
     def __init__(self, header: Header) -> None:
         self.header = header
-        self.ids, self.names, self.timezones, self.hours, self.thresholds = (
-            Tokens() for _ in range(5)
+        self.ids, self.names, self.timezones, self.hours, self.thresholds, self.lines = (
+            Tokens() for _ in range(6)
         )
         self.fallbacks, self.extensions, self.specs = (Tokens() for _ in range(3))
         self.numbers = CellCodes()
@@ -84,15 +84,15 @@ class Gathered:
         self.lost: list[tuple[int, str | None]] = []
         self.sites = Blocks(
             row=np.int32, id=np.int32, name=np.int32, timezone=np.int32, hours=np.int32,
-            threshold=np.int32, default=np.uint64, after_hours=np.uint64,
+            threshold=np.int32, default=np.uint64, after_hours=np.uint64, lines=np.int32,
         )  # fmt: skip
         self.rules = Blocks(
             row=np.int32, id=np.int32, spec=np.int32, destination=np.uint64, extension=np.int32,
             fallback=np.int32,
         )  # fmt: skip
         # The empty cell is number 0 everywhere.
-        for tokens in (self.names, self.timezones, self.hours, self.thresholds, self.fallbacks,
-                       self.extensions):  # fmt: skip
+        for tokens in (self.names, self.timezones, self.hours, self.thresholds, self.lines,
+                       self.fallbacks, self.extensions):  # fmt: skip
             tokens.encode([""])
 
     def add(self, rows: npt.NDArray[np.int32], columns: list[Column]) -> None:
@@ -118,6 +118,7 @@ class Gathered:
             after_hours=self.numbers.encode(map(_or_none, cells("after_hours")))
             if "after_hours" in fields
             else none,
+            lines=self.lines.encode(cells("lines")),
         )
         if self.header.layout == "long":
             self.rules.append(

@@ -28,7 +28,7 @@ IGNORE, RULE = "ignore", "rule"
 
 LOCATION_FIELDS = (
     "location_id", "location_name", "timezone", "default_destination", "business_hours",
-    "after_hours", "location_threshold",
+    "after_hours", "location_threshold", "lines",
 )  # fmt: skip
 TEXT_FIELDS = tuple(RuleText.model_fields)
 """Every field of a rule's text is a column of the same name."""
@@ -289,6 +289,8 @@ def read_header(
     layout = _layout(columns, has_template=bool(template))
     if layout == "wide":
         _take_for_location(columns, row, file, log)
+    if "default_destination" in found:
+        columns.take(columns.second("lines"), "lines")
     if "location_id" not in found:
         raise log.fatal(
             "no_location_column",

@@ -1,4 +1,4 @@
-"""Read the cells of a location: id, name, time zone, hours and threshold."""
+"""Read the cells of a location: id, name, time zone, hours, threshold and lines."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
 from routing_engine.model.rules import MAX_LOCATION_ID_LENGTH, Location
 from routing_engine.reports import shown
-from routing_engine.sheets.cells import read_fraction, text_of
+from routing_engine.sheets.cells import read_fraction, split_codes, text_of
 from routing_engine.sheets.drafts import Draft, Int32, RowsOf
+from routing_engine.sheets.phones import read_line
 from routing_engine.sheets.texts import Finding, plain_message
 
 __all__ = [
     "hours_reader",
+    "lines_reader",
     "read_ids",
     "read_name",
     "read_threshold",
@@ -160,6 +162,20 @@ def hours_reader(country: str | None) -> Callable[[str], tuple[BusinessHours, No
 
     def read(text: str) -> tuple[BusinessHours, None]:
         return BusinessHours.parse(text, timezone="UTC", country=country), None
+
+    return read
+
+
+def lines_reader(region: str | None) -> Callable[[str], tuple[tuple[str, ...], None]]:
+    """Return a reader of lines, separated by ``|``, commas or semicolons.
+
+    Args:
+        region: whose national numbers are read.
+    """
+
+    def read(text: str) -> tuple[tuple[str, ...], None]:
+        lines = tuple(dict.fromkeys(read_line(item, region) for item in split_codes(text)))
+        return Location(location_id="x", default_destination=_SAMPLE, lines=lines).lines, None
 
     return read
 

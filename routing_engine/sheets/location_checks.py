@@ -23,7 +23,8 @@ def _conflicts(
     at = np.flatnonzero((values > 0) & (sites.location >= 0))
     at = at[values[at] != values[first[sites.location[at]]]]
     is_name = field == "location_name"
-    end = "the first is taken" if is_name else f"a location has one {field}"
+    end = f"a location has one {'value of ' if field == 'lines' else ''}{field}"
+    end = "the first is taken" if is_name else end
 
     def describe(i: int) -> tuple[str, str]:
         other = first[sites.location[at[i]]]
@@ -62,6 +63,11 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
         sites, sites.threshold, first_threshold, "location_threshold",
         lambda i: f"{draft.thresholds[i]:g}",
     )  # fmt: skip
+    first_lines = first_values(sites, sites.lines, n)
+    _conflicts(draft, sites, sites.lines, first_lines, "lines",
+        lambda i: " | ".join(draft.lines[i] or ()),
+    )  # fmt: skip
+    _check_lines(draft, sites, first_lines)
     defaults = first_values(sites, sites.default, n)
     _conflicts(draft,
         sites, sites.default, defaults, "default_destination",
@@ -79,6 +85,32 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
     )  # fmt: skip
     draft.bad_location |= missing
     return defaults
+
+
+def _check_lines(draft: Draft, sites: Sites, first: Int64) -> None:
+    """Report lines of two locations: neither is loaded, since nobody knows whose they are."""
+    owner: dict[str, int] = {}
+    shared: list[tuple[int, str, int]] = []
+    for location in np.flatnonzero(first >= 0).tolist():
+        for line in draft.lines[sites.lines[first[location]]] or ():
+            other = owner.setdefault(line, location)
+            if other != location:
+                shared.append((location, line, other))
+    at = first[[location for location, _, _ in shared]]
+
+    def describe(i: int) -> tuple[str, str]:
+        location, line, other = shared[i]
+        row = draft.log.row_name(int(sites.row[first[other]]))
+        return line, (
+            f"{shown(line)} belongs to location {shown(draft.ids[location])} here and to "
+            f"{shown(draft.ids[other])} in {row}; a line belongs to one location"
+        )
+
+    draft.log.add_rows(
+        "error", "shared_line", sites.row[at].astype(np.int64), draft.header.name("lines"), describe
+    )
+    for location, _, other in shared:
+        draft.bad_location[[location, other]] = True
 
 
 def _check_hours(draft: Draft, sites: Sites, hours: Int64, zones: Int64, numbers: Int64) -> None:

@@ -27,6 +27,7 @@ from phonenumbers import PhoneNumberType
 
 from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
+from routing_engine.model.called import parse_line
 from routing_engine.model.destinations import (
     MAX_WRITTEN_LENGTH,
     SATELLITE_CODES,
@@ -39,7 +40,9 @@ from routing_engine.model.written import fold
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
 
-__all__ = ["OK", "REFUSED", "REPAIRED", "WRONG", "CellCodes", "ParsedNumbers", "read_number"]
+__all__ = [
+    "OK", "REFUSED", "REPAIRED", "WRONG", "CellCodes", "ParsedNumbers", "read_line", "read_number",
+]  # fmt: skip
 
 OK, REPAIRED, REFUSED, WRONG, _ELSEWHERE = range(5)
 
@@ -137,16 +140,7 @@ def read_number(
     if short is not None and pbx is not None and not _is_emergency(short[1], region):
         return parse_destination(f"sip:{short[1]}@{pbx}"), repair
     try:
-        if _BROKEN_FLOAT.fullmatch(tidy):
-            raise InvalidValueError(
-                f"{shown(tidy)} is a number with a fraction, not a phone number"
-            )
-        match = _SCIENTIFIC.fullmatch(tidy)
-        if match is not None:
-            tidy, repair = _unscaled(match), "scientific notation"
-        match = _FLOAT.fullmatch(tidy)
-        if match is not None:
-            tidy, repair = tidy.partition(".")[0], "a decimal part of zeros"
+        tidy, repair = _restored(tidy, repair)
         try:
             found = parse_destination(tidy, region=region)
         except InvalidValueError as error:
@@ -167,6 +161,34 @@ def read_number(
     if found.number == f"+{tidy}":
         repair = "a lost +"
     return found, repair
+
+
+def _restored(tidy: str, repair: str | None) -> tuple[str, str | None]:
+    """Return the digits that a spreadsheet made a number of, where all of them are there."""
+    if _BROKEN_FLOAT.fullmatch(tidy):
+        raise InvalidValueError(f"{shown(tidy)} is a number with a fraction, not a phone number")
+    match = _SCIENTIFIC.fullmatch(tidy)
+    if match is not None:
+        tidy, repair = _unscaled(match), "scientific notation"
+    match = _FLOAT.fullmatch(tidy)
+    if match is not None:
+        tidy, repair = tidy.partition(".")[0], "a decimal part of zeros"
+    return tidy, repair
+
+
+def read_line(text: str, region: str | None) -> str:
+    """Read the line that a cell holds, or that stands in it beside others.
+
+    Raises:
+        InvalidValueError: no line, or a spreadsheet lost some of it.
+    """
+    check_length(text)
+    tidy, _ = _restored(*_tidied(text))
+    try:
+        return parse_line(tidy, region=region)
+    except InvalidValueError as error:
+        # The sheet's own report shows its numbers whole.
+        raise InvalidValueError(str(error).replace(mask(tidy), tidy)) from error
 
 
 def _is_emergency(digits: str, region: str | None) -> bool:

@@ -145,6 +145,8 @@ def _used_site_fields(columns: LocationColumns) -> set[str]:
         used.add("business_hours")
     if columns.after_hours.any():
         used.add("after_hours")
+    if len(columns.lines):
+        used.add("lines")
     return used
 
 
@@ -180,6 +182,7 @@ def _site_cells(columns: LocationColumns, i: int, hours: Sequence[str]) -> dict[
         "business_hours": hours[columns.site[i]],
         "after_hours": "" if after_hours is None else str(after_hours),
         "location_threshold": "" if site.threshold is None else repr(site.threshold),
+        "lines": join_list(columns.lines_of(i)),
     }
 
 

@@ -21,8 +21,14 @@ from routing_engine.catalog.columns import (
     LocationColumns,
 )
 from routing_engine.errors import InvalidValueError
+from routing_engine.model.called import is_line
 from routing_engine.model.destinations import as_kept
-from routing_engine.model.rules import MAX_LABEL_LENGTH, MAX_LOCATION_ID_LENGTH, Location
+from routing_engine.model.rules import (
+    MAX_LABEL_LENGTH,
+    MAX_LINES,
+    MAX_LOCATION_ID_LENGTH,
+    Location,
+)
 
 __all__ = ["read_locations"]
 
@@ -62,11 +68,13 @@ class _Own(NamedTuple):
         name: empty for None.
         default: destination code.
         destinations: the code of each rule's.
+        lines: what callers dial.
     """
 
     name: str
     default: int
     destinations: list[int]
+    lines: tuple[str, ...]
 
 
 def _parted(text: str) -> tuple[bytes, _Own] | None:
@@ -76,6 +84,7 @@ def _parted(text: str) -> tuple[bytes, _Own] | None:
         location_id, name = fields.pop("location_id"), fields.pop("name")
         default = _code(fields.pop("default_destination"))
         codes = [_code(rule.pop("destination")) for rule in fields["rules"]]
+        lines = tuple(fields.pop("lines", ()))
         # Which rules go nowhere is not their own.
         shared = marshal.dumps((fields, [code == NO_DESTINATION for code in codes]), 2)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -84,7 +93,9 @@ def _parted(text: str) -> tuple[bytes, _Own] | None:
         return None
     if name is not None and not _is_sound(name, MAX_LABEL_LENGTH):
         return None
-    return shared, _Own(name or "", default, codes)
+    if len(lines) > MAX_LINES or len(set(lines)) < len(lines) or not all(map(is_line, lines)):
+        return None
+    return shared, _Own(name or "", default, codes, lines)
 
 
 def _is_sound(text: Any, length: int) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing_engine.catalog.lookup import Catalog, id_hashes
+from routing_engine.catalog.lookup import Catalog, HashIndex
 from routing_engine.matching.scoring import rule_texts
 from tests.support.strategies import a_location, a_rule, compiled, location_lists
 
@@ -38,38 +38,35 @@ def test_ids_whose_hashes_collide_are_told_apart(ids_and_order):
     columns = compiled(*map(a_location, ids))
     # All hashes are those of one id, which is then looked for among all of them.
     for i, name in enumerate(ids):
-        same = id_hashes(compiled(a_location(name)))[0]
-        catalog = Catalog(
-            columns, 1, hashes=np.repeat(same, len(ids)), order=np.array(order, np.int64)
-        )
+        same = HashIndex(compiled(a_location(name)).ids).hashes
+        index = HashIndex(columns.ids, np.repeat(same, len(ids)), np.array(order, np.int64))
+        catalog = Catalog(columns, 1, ids=index)
         assert catalog.find(name) == i
 
 
 def test_an_unknown_id_whose_hash_collides_is_not_found():
-    unknown = id_hashes(compiled(a_location("unknown")))[0]
-    catalog = Catalog(
-        compiled(a_location("a"), a_location("b")),
-        1,
-        hashes=np.repeat(unknown, 2),
-        order=np.array([0, 1]),
-    )
+    unknown = HashIndex(compiled(a_location("unknown")).ids).hashes
+    columns = compiled(a_location("a"), a_location("b"))
+    index = HashIndex(columns.ids, np.repeat(unknown, 2), np.array([0, 1]))
+    catalog = Catalog(columns, 1, ids=index)
     assert catalog.find("unknown") == -1
 
 
 def test_stored_hashes_are_used_as_they_are():
     columns = compiled(*(a_location(f"store-{i}") for i in range(50)))
-    hashes, order = id_hashes(columns)
+    index = HashIndex(columns.ids)
+    hashes, order = index.hashes, index.order
     assert hashes.dtype == np.uint64
     assert order.dtype == np.int64
     assert (np.diff(hashes.astype(object)) >= 0).all()
-    stored = Catalog(columns, 7, hashes=hashes, order=order)
-    assert stored.hashes is hashes
-    assert stored.order is order
+    stored = Catalog(columns, 7, ids=HashIndex(columns.ids, hashes, order))
+    assert stored.ids.hashes is hashes
+    assert stored.ids.order is order
     assert stored.version == 7
     assert [stored.find(name) for name in columns.ids] == list(range(50))
     fresh = Catalog(columns, 7)
-    assert np.array_equal(fresh.hashes, hashes)
-    assert np.array_equal(fresh.order, order)
+    assert np.array_equal(fresh.ids.hashes, hashes)
+    assert np.array_equal(fresh.ids.order, order)
 
 
 def test_rule_tables_with_the_same_texts_share_a_profile():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,10 +19,17 @@ from routing_engine.catalog.columns import (
     SharedSettings,
     StringColumn,
 )
-from tests.support.strategies import a_location, a_rule, compiled, destinations, location_lists
+from tests.support.strategies import (
+    a_location,
+    a_rule,
+    compiled,
+    destinations,
+    location_lists,
+    with_lines,
+)
 
 
-@given(location_lists)
+@given(with_lines(location_lists))
 def test_locations_come_back_as_they_were_given(made):
     columns = LocationColumns.from_locations(made)
     assert list(columns.locations()) == made
@@ -30,7 +39,7 @@ def test_locations_come_back_as_they_were_given(made):
 
 
 @settings(max_examples=40)
-@given(location_lists)
+@given(with_lines(location_lists))
 def test_locations_that_come_back_are_as_good_as_new(made):
     for location in LocationColumns.from_locations(made).locations():
         assert Location.model_validate_json(location.model_dump_json()) == location
@@ -157,4 +166,27 @@ def test_arrays_have_the_types_that_are_stored():
         "fallback_slots": np.int64,
         "fallback_offsets": np.int64,
         "fallback_codes": np.uint64,
+        "line_of": np.int32,
     }
+
+
+def test_lines_stay_with_their_locations_as_locations_go_and_come():
+    columns = compiled(
+        a_location("a", lines=("+14155550199", "desk")),
+        a_location("b"),
+        a_location("c", lines=("2204",)),
+    )
+    assert [columns.lines_of(i) for i in range(3)] == [("+14155550199", "desk"), (), ("2204",)]
+    fewer = columns.without(frozenset({0}))
+    assert [fewer.lines_of(i) for i in range(2)] == [(), ("2204",)]
+    more = fewer.joined(compiled(a_location("d"), a_location("e", lines=("e1", "e2"))))
+    assert [more.lines_of(i) for i in range(4)] == [(), ("2204",), (), ("e1", "e2")]
+    assert [item.lines for item in more] == [(), ("2204",), (), ("e1", "e2")]
+    more.check()
+
+
+@pytest.mark.parametrize("line_of", [[0, 3], [1, 0], [0], [-1, 0]])
+def test_lines_that_do_not_fit_are_refused(line_of):
+    columns = compiled(a_location("a", lines=("one", "two")), a_location("b"), a_location("c"))
+    with pytest.raises(InvalidValueError, match="line_of"):
+        replace(columns, line_of=np.array(line_of, np.int32)).check()

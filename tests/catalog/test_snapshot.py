@@ -32,7 +32,15 @@ from routing_engine import (
 from routing_engine.catalog.snapshot import _DTYPES, FORMAT_VERSION, _digest, load_snapshot
 from routing_engine.matching.profiles import ARRAYS
 from tests.support.decisions import without_id
-from tests.support.strategies import a_location, a_rule, location_lists, number, sentences, texts
+from tests.support.strategies import (
+    a_location,
+    a_rule,
+    location_lists,
+    number,
+    sentences,
+    texts,
+    with_lines,
+)
 from tests.support.versions import ENCODER, version_of
 
 MANIFEST = "manifest.json"
@@ -130,7 +138,11 @@ def folder(tmp_path):
 
 class TestRoundTrip:
     @settings(max_examples=30)
-    @given(location_lists, st.lists(sentences | texts, max_size=3), st.sampled_from((8, 33)))
+    @given(
+        with_lines(location_lists),
+        st.lists(sentences | texts, max_size=3),
+        st.sampled_from((8, 33)),
+    )
     def test_loading_what_was_saved_is_identity(self, locations, said, dimension):
         encoder = HashingEncoder(dimension)
         engine = RoutingEngine(locations, encoder=encoder)
@@ -256,7 +268,7 @@ class TestMapping:
     def test_arrays_are_memory_mapped(self, folder):
         snapshot = load_snapshot(folder)
         columns = snapshot.catalog.columns
-        for array in (columns.destinations, columns.ids.blob, snapshot.catalog.hashes):
+        for array in (columns.destinations, columns.ids.blob, snapshot.catalog.ids.hashes):
             base = array
             while base is not None and not isinstance(base, np.memmap):
                 base = base.base

@@ -80,7 +80,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
     values = {
         "location_id": "s1", "location_name": "n", "timezone": "UTC", "default_destination": A,
         "location_threshold": "0.5", "business_hours": "Mon-Fri 9am-5pm", "after_hours": D,
-        "label": "L", "when": "w", "examples": "e",
+        "lines": "+14155550199 | 2204", "label": "L", "when": "w", "examples": "e",
         "destination": B, "extension": "7", "threshold": "0.25", "hours": "closed",
         "requires_verification": "yes", "requires_confirmation": "yes", "action": "transfer",
         "fallback": C, "enabled": "no", "languages": "es", "required_details": "name",
@@ -92,7 +92,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
     assert locations(sheet) == [
         Location(
             location_id="s1", name="n", timezone="UTC", default_destination=A, threshold=0.5,
-            business_hours="Mon-Fri 09:00-17:00", after_hours=D,
+            business_hours="Mon-Fri 09:00-17:00", after_hours=D, lines=("+14155550199", "2204"),
             rules=[
                 ContextRule(
                     label="L", when="w", examples=("e",), destination=f"{B};ext=7", threshold=0.25,

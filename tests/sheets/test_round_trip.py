@@ -43,8 +43,8 @@ rules = strategies.rules(
     languages=st.sampled_from([(), ("es",), ("es", "vi")]),
 )
 locations = strategies.locations(texts, rules, texts, destinations, thresholds)
-location_lists = st.lists(
-    locations, min_size=1, max_size=4, unique_by=lambda location: location.location_id
+location_lists = strategies.with_lines(
+    st.lists(locations, min_size=1, max_size=4, unique_by=lambda location: location.location_id)
 )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from routing_engine import Destination, InvalidValueError, Location
 from routing_engine.model.destinations import as_kept
 from routing_engine.store.reading import read_locations
-from tests.support.strategies import a_location, a_rule, location_lists, number
+from tests.support.strategies import a_location, a_rule, location_lists, number, with_lines
 
 
 def alone(location_id, text):
@@ -49,7 +49,9 @@ def agree(texts):
 @st.composite
 def stored(draw):
     """Locations that share rules, as JSON by id."""
-    made = [renumbered(location, n) for location in draw(location_lists) for n in range(4)]
+    made = [
+        renumbered(location, n) for location in draw(with_lines(location_lists)) for n in range(4)
+    ]
     return {
         f"agt_{i}": item.model_dump_json() for i, item in enumerate(draw(st.permutations(made)))
     }
