@@ -25,6 +25,7 @@ from routing_engine.model.called import called_line
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
 from routing_engine.model.outcomes import Reason
+from routing_engine.model.parties import Parties
 from routing_engine.model.rules import Location, RoutingPolicy, RuleText
 
 if TYPE_CHECKING:
@@ -544,6 +545,7 @@ class RoutingEngine:
         location_id: str,
         *,
         caller_id: str | Caller | None = None,
+        called: str | Destination | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
@@ -555,6 +557,9 @@ class RoutingEngine:
                 <routing_engine.model.caller.Caller.reported>` reads it: what cannot be read is an
                 unknown number. Or a ``Caller``, with what else the network says; None where it
                 says nothing.
+            called: the line that was called, as the platform reports it: a number, or a SIP URI or
+                user. Neither it nor the caller's own number is dialled; its country is that of
+                national numbers in ``caller_id``.
             policy: when a call that no rule takes goes to a person.
             now: when the call began; None for the present moment.
 
@@ -567,7 +572,12 @@ class RoutingEngine:
 
         policy = CallPolicy() if policy is None else policy
         return Call.open(
-            self._call_router(policy), location_id, caller_id=caller_id, policy=policy, now=now
+            self._call_router(policy),
+            location_id,
+            caller_id=caller_id,
+            called=called,
+            policy=policy,
+            now=now,
         )
 
     def resume_call(self, record: str | bytes) -> Call:
@@ -676,6 +686,8 @@ class RoutingEngine:
         deadline_s: float | None = None,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        caller_id: str | Caller | None = None,
+        called: str | Destination | None = None,
     ) -> Decision:
         """Decide where a caller who needs a person goes.
 
@@ -695,18 +707,27 @@ class RoutingEngine:
                 and words. What counts of it, :mod:`routing_engine.text.history` says.
             now: the instant for which business hours count, with a time zone; None for the
                 present. A clock is read only where the location has hours.
+            caller_id, called: the caller's own number and the line that was called, as for
+                :meth:`open_call`. Neither is dialled: the chain goes on, then the default, then
+                nobody, with ``Reason.LOOP_AVOIDED``.
 
         Raises:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: the location id or the utterance is not a str, the history not
-                such pairs, or ``now`` without a time zone.
+                such pairs, ``now`` without a time zone, or ``caller_id`` or ``called`` of
+                another type.
         """
         _check_moment(now)
+        parties = Parties.of(caller_id, called)
         scored = self._router.score(
             self._state, location_id, utterance, history, deadline_s=deadline_s
         )
         return self._router.gate(
-            scored, verified=bool(verified), confirmed=bool(confirmed), now=now
+            scored,
+            verified=bool(verified),
+            confirmed=bool(confirmed),
+            now=now,
+            parties=parties,
         )
 
     async def aroute(
@@ -719,14 +740,21 @@ class RoutingEngine:
         deadline_s: float | None = None,
         history: Iterable[tuple[str, str]] = (),
         now: datetime | None = None,
+        caller_id: str | Caller | None = None,
+        called: str | Destination | None = None,
     ) -> Decision:
         """As :meth:`route`, without blocking the event loop; concurrent callers share batches."""
         _check_moment(now)
+        parties = Parties.of(caller_id, called)
         scored = await self._router.ascore(
             self._state, location_id, utterance, history, deadline_s=deadline_s
         )
         return self._router.gate(
-            scored, verified=bool(verified), confirmed=bool(confirmed), now=now
+            scored,
+            verified=bool(verified),
+            confirmed=bool(confirmed),
+            now=now,
+            parties=parties,
         )
 
     def route_many(

@@ -36,7 +36,9 @@ from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.hours import moment_of
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import CallFacts, Decision, missing_details
+from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.parties import Parties
 from routing_engine.model.rules import ContextRule
 from routing_engine.text.history import SPEAKERS, in_their_words
 from routing_engine.text.lines import cut, one_line
@@ -67,17 +69,15 @@ class Call:
         location_id: str,
         *,
         caller_id: str | Caller | None = None,
+        called: str | Destination | None = None,
         policy: CallPolicy | None = None,
         now: datetime | None = None,
     ) -> Call:
         """Open a new call; as ``engine.open_call``."""
         router.location(location_id)
+        parties = Parties.of(caller_id, called)
         if caller_id is None or isinstance(caller_id, str):
-            caller_id = Caller.reported(caller_id or "")
-        elif not isinstance(caller_id, Caller):
-            raise InvalidValueError(
-                f"caller_id is a str, a Caller or None, not {type(caller_id).__name__}"
-            )
+            caller_id = Caller.reported(caller_id or "", region=parties.region)
         return cls(
             router,
             CallRecord(
@@ -87,6 +87,7 @@ class Call:
                 opened_at=moment_of(now),
                 catalog_version=router.catalog_version,
                 policy=CallPolicy() if policy is None else policy,
+                called=parties.called,
             ),
         )
 
@@ -122,6 +123,11 @@ class Call:
     def caller_id(self) -> str | None:
         """The caller's own number, E.164, or None where it is withheld or not known."""
         return self._record.caller.shown
+
+    @property
+    def called(self) -> str | None:
+        """The line that was called, where it was given: E.164, or a SIP user."""
+        return self._record.called
 
     @property
     def catalog_version(self) -> int:
@@ -438,7 +444,7 @@ class Call:
         """Record the decided rule, the question asked and the destination dialled."""
         record = self._record
         is_in_vain = decision.reason is Reason.NOBODY_ANSWERED
-        is_redirected = is_in_vain or decision.reason is Reason.FALLBACK
+        is_redirected = is_in_vain or decision.is_next_in_line
         rule = decision.concerned if is_redirected else decision.rule
         if rule is not None:
             record.rule = rule.label
@@ -476,7 +482,8 @@ class Call:
         record = self._record
         # A provisional decision dials nobody, and so nobody in vain.
         tried = tuple(record.tried) if is_final else ()
-        return CallFacts(self._known, record.policy.ring_timeout_s, tried)
+        parties = Parties(record.caller.number, record.called)
+        return CallFacts(self._known, record.policy.ring_timeout_s, tried, parties)
 
     def _next_id(self, is_final: bool = True) -> str:
         record = self._record

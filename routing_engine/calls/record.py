@@ -55,6 +55,7 @@ class CallRecord:
         impatience: signs of impatience so far.
         failed_verifications: attempts that failed.
         is_over: whether the caller has hung up.
+        called: the line that was called, as lines are compared; None where nobody said.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -81,6 +82,7 @@ class CallRecord:
     impatience: int = 0
     failed_verifications: int = 0
     is_over: bool = False
+    called: str | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CallRecord:

@@ -15,6 +15,7 @@ from routing_engine.deciding.state import OPEN, CatalogEntry, Opening
 from routing_engine.model.decisions import CallFacts, Decision
 from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, RoutingPolicy, RuleText
 
 __all__ = [
@@ -35,6 +36,10 @@ FAILURES = frozenset((Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE
 """Reasons why nothing was scored although a rule might have matched."""
 
 _UNMATCHED = (Outcome.DEFAULT, Outcome.CLOSED)
+
+_NOT_DIALLED = (Reason.DESTINATION_REFUSED, Reason.LOOP_AVOIDED)
+"""Reasons that a destination is passed over, though somebody is needed."""
+
 
 Verified = bool | Collection[str]
 """Whether the caller is verified by any method; or the methods by which they are."""
@@ -173,6 +178,7 @@ def gate(
     terms: CallTerms | None = None,
     now: datetime | None = None,
     serial: int = 0,
+    parties: Parties = NOBODY,
 ) -> Decision:
     """Decide on an utterance that has been scored.
 
@@ -183,6 +189,7 @@ def gate(
         terms: of the call that asks; None where a person is needed in any case.
         now: the instant for which hours count; at None every location counts as open.
         serial: makes the id of a decision that is none of a call's.
+        parties: who is on the line, and is never dialled; those of the call where one asks.
     """
     if terms is not None and terms.chosen_label is not None and scored.reason is None:
         scored = scored.choosing(terms.chosen_label)
@@ -190,6 +197,11 @@ def gate(
         alone = scored.alone
         if _odds(alone) / terms.odds_alone >= _odds(scored) / terms.odds_factor:
             scored, terms = alone, terms._replace(odds_factor=terms.odds_alone)
+    facts = terms.facts if terms is not None else None
+    if facts is None and parties is not NOBODY:
+        facts = CallFacts(parties=parties)
+    elif facts is not None:
+        parties = facts.parties
     entry = scored.entry
     opening = OPEN if scored.reason in FAILURES else entry.opening(now)
     verdict = _verdict(scored, opening, verified, confirmed, terms)
@@ -199,11 +211,18 @@ def gate(
     if outcome is Outcome.TRANSFER and number is not None:
         destination = entry.catalog.columns.decode(scored.codes[number])
         if destination is None or not entry.may_dial(destination):
-            outcome, reason, destination = _unmatched(entry, opening, Reason.DESTINATION_REFUSED)
+            refused = Reason.DESTINATION_REFUSED
+            outcome, reason, destination = _unmatched(entry, opening, refused, parties)
+        elif parties.has(destination):
+            reason = Reason.LOOP_AVOIDED
+            destination = _first_of_others(entry, scored.rule(number), parties)
+            if destination is None:
+                outcome, reason, destination = _unmatched(entry, opening, reason, parties)
     elif outcome in _UNMATCHED:
-        outcome, reason, destination = _unmatched(entry, opening, reason)
+        outcome, reason, destination = _unmatched(entry, opening, reason, parties)
     elif outcome is Outcome.CLARIFY:
-        destination = _allowed(entry, entry.unmatched(is_open_now=opening.is_now))
+        usual = entry.unmatched(is_open_now=opening.is_now)
+        destination = _allowed(entry, usual, parties)
     if terms is not None:
         if (
             outcome is Outcome.CONFIRM
@@ -240,7 +259,7 @@ def gate(
         scored if has_scores else None,
         not opening.is_now,
         rival,
-        None if terms is None else terms.facts,
+        facts,
         _id=serial if terms is None else terms.decision_id,
     )
 
@@ -265,7 +284,7 @@ def default(
     opening = entry.opening(now)
     if terms is not None:
         return _give_up(entry, opening, reason, terms)
-    outcome, reason, destination = _unmatched(entry, opening, reason)
+    outcome, reason, destination = _unmatched(entry, opening, reason, NOBODY)
     return _plain(entry, outcome, reason, destination, opening, None, serial)
 
 
@@ -331,7 +350,7 @@ def _verdict(
 
 
 def _unmatched(
-    entry: CatalogEntry, opening: Opening, reason: Reason
+    entry: CatalogEntry, opening: Opening, reason: Reason, parties: Parties
 ) -> tuple[Outcome, Reason, Destination | None]:
     """Return where an unmatched caller goes: the default, after hours, or nowhere."""
     destination = entry.unmatched(is_open_now=opening.is_now)
@@ -339,7 +358,17 @@ def _unmatched(
         return Outcome.CLOSED, reason, None
     if not entry.may_dial(destination):
         return Outcome.DEFAULT, Reason.DESTINATION_REFUSED, None
+    if parties.has(destination):
+        return Outcome.DEFAULT, Reason.LOOP_AVOIDED, None
     return Outcome.DEFAULT, reason, destination
+
+
+def _first_of_others(
+    entry: CatalogEntry, rule: ContextRule, parties: Parties
+) -> Destination | None:
+    """The first of a rule's destinations that does not come back to the call itself."""
+    allowed = (_allowed(entry, destination, parties) for destination in rule.chain)
+    return next((destination for destination in allowed if destination is not None), None)
 
 
 def _of_the_call(
@@ -352,7 +381,7 @@ def _of_the_call(
     """Decide whether an unmatched caller of a call gets a person or stays with the agent."""
     if reason is Reason.OUTSIDE_HOURS and rule is not None and rule.enabled:
         return outcome, reason
-    if reason is Reason.DESTINATION_REFUSED:
+    if reason in _NOT_DIALLED:
         if wish is not None or (rule is not None and rule.action == "transfer"):
             return (Outcome.CONTAIN if destination is None else outcome), reason
         return Outcome.CONTAIN, Reason.BELOW_THRESHOLD if rule is None else Reason.ROUTINE
@@ -369,10 +398,10 @@ def _give_up(
     concerns: ContextRule | None = None,
 ) -> Decision:
     """Send a caller of a call to the default, whatever the rules say."""
-    outcome, reason, destination = _unmatched(entry, opening, reason)
+    outcome, reason, destination = _unmatched(entry, opening, reason, terms.facts.parties)
     if _is_in_vain(destination, terms):
         return _nobody(entry, None, terms)
-    if reason is Reason.DESTINATION_REFUSED:
+    if reason in _NOT_DIALLED:
         outcome = Outcome.CONTAIN
     return _plain(entry, outcome, reason, destination, opening, terms, 0, concerns)
 
@@ -398,25 +427,31 @@ def _next(
     entry: CatalogEntry, rule: ContextRule | None, opening: Opening, terms: CallTerms
 ) -> Decision:
     """Choose the first destination not yet dialled; the agent if all were."""
-    usual_s, tried = terms.facts.ring_timeout_s, terms.facts.tried
-    chain: list[tuple[Destination, int]] = []
+    usual_s, tried, parties = terms.facts.ring_timeout_s, terms.facts.tried, terms.facts.parties
+    chain: list[tuple[Destination, int | None]] = []
     for position, destination in enumerate(() if rule is None else rule.chain):
         own_s = None if rule is None else rule.ring_timeout_s(position)
         chain.append((destination, usual_s if own_s is None else own_s))
     last = entry.unmatched(is_open_now=opening.is_now)
     if last is not None:
         chain.append((last, usual_s))
-    left: dict[str, tuple[Destination, int]] = {}
+    left: dict[str, tuple[Destination, int | None]] = {}
+    reason = Reason.FALLBACK
     for destination, timeout_s in chain:
         number = str(destination)
-        if number not in tried and entry.may_dial(destination):
+        if number in tried:
+            reason = reason if left else Reason.FALLBACK
+        elif parties.has(destination):
+            # Told where it would have been next, and not for ever after.
+            reason = reason if left else Reason.LOOP_AVOIDED
+        elif entry.may_dial(destination):
             left.setdefault(number, (destination, timeout_s))
     if not left:
         return _nobody(entry, rule, terms, is_chain=True)
     attempts = tuple(left.values())
     return Decision(
         Outcome.TRANSFER,
-        Reason.FALLBACK,
+        reason,
         attempts[0][0],
         entry.location_id,
         entry.version,
@@ -452,8 +487,12 @@ def _plain(
     )
 
 
-def _allowed(entry: CatalogEntry, destination: Destination | None) -> Destination | None:
-    return destination if destination is None or entry.may_dial(destination) else None
+def _allowed(
+    entry: CatalogEntry, destination: Destination | None, parties: Parties
+) -> Destination | None:
+    if destination is None or not entry.may_dial(destination) or parties.has(destination):
+        return None
+    return destination
 
 
 def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:

@@ -28,6 +28,7 @@ from routing_engine.encoders.person import shipped_person
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.model.decisions import Decision, next_serial
 from routing_engine.model.outcomes import Reason
+from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, Location
 
 __all__ = ["CallRouter", "Router"]
@@ -180,6 +181,7 @@ class Router:
         terms: CallTerms | None = None,
         now: datetime | None = None,
         any_hour: bool = False,
+        parties: Parties = NOBODY,
     ) -> Decision:
         """Decide on scores, see :func:`routing_engine.deciding.gates.gate`.
 
@@ -189,6 +191,7 @@ class Router:
             now: the instant for which hours count; None for the present. The clock is read only
                 where the location has hours.
             any_hour: every location counts as open.
+            parties: who is on the line, where no call's terms say so.
         """
         entry = scored.entry
         try:
@@ -203,10 +206,11 @@ class Router:
                 terms=terms,
                 now=now,
                 serial=next_serial(),
+                parties=parties,
             )
         except Exception as error:  # noqa: BLE001  a call must not be dropped
             failed = _failed(entry, error)
-            return gates.gate(failed, terms=terms, serial=next_serial())
+            return gates.gate(failed, terms=terms, serial=next_serial(), parties=parties)
 
     def _question(
         self, state: State, location_id: str, utterance: str, history: History = ()

@@ -15,6 +15,7 @@ from routing_engine.model.caller import MAX_DETAIL_NAME
 from routing_engine.model.destinations import Destination
 from routing_engine.model.explanation import Explained, Grounds, explain
 from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule
 from routing_engine.text.lines import one_line, same_name
 
@@ -84,13 +85,16 @@ class CallFacts(NamedTuple):
 
     Attributes:
         known: folded names of the details that were collected so far, see :func:`detail_key`.
-        ring_timeout_s: how long a destination rings where its rule does not say, seconds.
+        ring_timeout_s: how long a destination rings where its rule does not say, seconds; None
+            where nobody says.
         tried: what was dialled before, ``str(destination)``.
+        parties: who is on the line, and is never dialled.
     """
 
-    known: Collection[str]
-    ring_timeout_s: int
+    known: Collection[str] = ()
+    ring_timeout_s: int | None = None
     tried: Collection[str] = ()
+    parties: Parties = NOBODY
 
 
 class Evidence(Protocol):
@@ -173,6 +177,11 @@ class Decision:
         return self.rule if self._concerns is None else self._concerns
 
     @property
+    def is_next_in_line(self) -> bool:
+        """Whether it goes on along a chain of which somebody was dialled before."""
+        return bool(self._attempts)
+
+    @property
     def is_end_of_chain(self) -> bool:
         """Whether all destinations of a rule were dialled and nobody answered."""
         return self._attempts == ()
@@ -212,7 +221,10 @@ class Decision:
         if self._attempts is not None:
             return self._attempts[0][1]
         rule = self.rule if self.outcome is Outcome.TRANSFER else None
-        own = None if rule is None else rule.ring_timeout_s(0)
+        # The first of the chain, or the first that is not one end of the call itself.
+        chain = () if rule is None else rule.chain
+        position = chain.index(self.destination) if self.destination in chain else 0
+        own = None if rule is None else rule.ring_timeout_s(position)
         return self._usual_ring_s if own is None else own
 
     @property
@@ -225,7 +237,8 @@ class Decision:
 
         The destination; where a rule transfers, then its fallbacks, then where a caller goes at
         this hour whom no rule takes. What the dial policy refuses is left out, and so is what a
-        call has dialled before; no number comes twice. Empty where nothing is to be dialled.
+        call has dialled before, the caller's own number and the line that was called; no number
+        comes twice. Empty where nothing is to be dialled.
         """
         if self.destination is None:
             return ()
@@ -243,10 +256,12 @@ class Decision:
             last = evidence.unmatched(is_open_now=not self._closed)
             if last is not None:
                 others.append((last, usual))
-            tried = () if self._call is None else self._call.tried
+            facts = CallFacts() if self._call is None else self._call
             for attempt in others:
                 number = str(attempt[0])
-                if number not in tried and evidence.may_dial(attempt[0]):
+                if number in facts.tried or facts.parties.has(attempt[0]):
+                    continue
+                if evidence.may_dial(attempt[0]):
                     chain.setdefault(number, attempt)
         return tuple(chain.values())
 

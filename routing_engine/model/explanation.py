@@ -27,6 +27,7 @@ _BUT = {
     "rule_disabled": "That rule is disabled.",
     "outside_hours": "That rule does not apply at this hour.",
     "destination_refused": "The dial policy refuses its destination.",
+    "loop_avoided": "The caller's own number and the line that was called are not dialled.",
     "verification_required": "The rule wants the caller verified first.",
     "confirmation_required": "The rule wants the caller to confirm first.",
 }
@@ -179,6 +180,8 @@ def _ending(decision: Explained) -> str:
     if decision.destination is None:
         if decision.reason == "destination_refused":
             return f"{asked}Nothing is dialled: the dial policy refuses the default, too."
+        if decision.reason == "loop_avoided":
+            return f"{asked}Nothing is dialled: nobody else is left."
         is_final = decision.outcome in ("contain", "closed")
         return f"{asked}Nothing is dialled{'' if is_final else ' yet'}."
     masked = decision.destination.masked

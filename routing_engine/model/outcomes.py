@@ -40,6 +40,7 @@ class Reason(StrEnum):
     VERIFICATION_REQUIRED = "verification_required"
     CONFIRMATION_REQUIRED = "confirmation_required"
     DESTINATION_REFUSED = "destination_refused"
+    LOOP_AVOIDED = "loop_avoided"
     UNKNOWN_LOCATION = "unknown_location"
     ENGINE_DEGRADED = "engine_degraded"
     OVERLOADED = "overloaded"

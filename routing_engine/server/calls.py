@@ -22,6 +22,7 @@ from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
 from routing_engine.model.outcomes import Outcome
+from routing_engine.model.parties import Parties
 from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
@@ -110,13 +111,15 @@ def open_call(
     def do(work: UnitOfWork) -> WriteResult:
         given = CallOpen() if body is None else body
         caller = replace(
-            Caller.reported(given.caller_id or ""),
+            Caller.reported(given.caller_id or "", region=Parties.of(called=given.called).region),
             name=given.caller_name or "",
             verified=given.caller_verified,
         )
         version = plane.version_of(agent_id, plane.engine.catalog_version)
         policy = plane.call_policy(work, agent_id, version)
-        call = plane.engine.open_call(agent_id, caller_id=caller, policy=policy)
+        call = plane.engine.open_call(
+            agent_id, caller_id=caller, called=given.called, policy=policy
+        )
         now = datetime.now(UTC)
         row = CallRow(
             id=call.call_id,

@@ -32,6 +32,8 @@ def _options(body: RouteRequest) -> dict[str, Any]:
         "confirmed": body.confirmed,
         "history": [(turn.speaker, turn.text) for turn in body.history],
         "now": body.now,
+        "caller_id": body.caller_id,
+        "called": body.called,
     }
 
 

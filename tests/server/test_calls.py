@@ -65,6 +65,16 @@ def test_a_failed_transfer_goes_on_along_the_chain(api: Served, agent_id):
     assert (kept["outcome"], kept["reason"]) == ("contain", "nobody_answered")
 
 
+def test_neither_the_line_that_was_called_nor_the_caller_is_dialled(api: Served, agent_id):
+    call_id = opened(api, agent_id, callerId="(415) 555-0112", called=BILLING)
+    decision = turn(api, call_id, text="I was charged twice")["decision"]
+    assert (decision["outcome"], decision["reason"]) == ("default", "loop_avoided")
+    assert decision["destination"] == MAIN
+    asked = {"utterance": "I was charged twice", "callerId": CALLER, "called": f"sip:{BILLING}@x"}
+    decision = api.data("POST", f"/agents/{agent_id}/route", json=asked)
+    assert (decision["reason"], decision["destination"]) == ("loop_avoided", "+14155550112")
+
+
 def test_a_provisional_turn_is_not_kept(api: Served, agent_id):
     call_id = opened(api, agent_id)
     heard = turn(api, call_id, text="I was charged twice", final=False)

@@ -36,6 +36,14 @@ class Said(Wire):
     text: Words
 
 
+CALLER = "+12025550188"
+LINE = "+14155550100"
+CallerId = Annotated[str, Field(max_length=300, examples=[CALLER])]
+"""As the platform reports it; what is no number, or withheld, is nobody's."""
+Called = Annotated[str, Field(max_length=300, examples=[LINE])]
+"""The line that was called, as the platform reports it; never dialled, as the caller is not."""
+
+
 class RouteRequest(Wire):
     """What a caller who needs a person said."""
 
@@ -57,6 +65,8 @@ class RouteRequest(Wire):
     verified: Flag = False
     confirmed: Flag = False
     now: Moment | None = None
+    caller_id: CallerId | None = None
+    called: Called | None = None
 
 
 class Candidate(Wire):
@@ -101,9 +111,6 @@ class Decision(Wire):
     explanation: str
 
 
-CALLER = "+12025550188"
-
-
 class CallOpen(Wire):
     """An incoming call.
 
@@ -111,13 +118,16 @@ class CallOpen(Wire):
         caller_id: as the platform reports it; what is no number, or withheld, is nobody's.
         caller_name: as the network or a customer record has it.
         caller_verified: somebody trusted vouches for the number.
+        called: the line that was called. Neither it nor the caller is dialled, and its country is
+            that of a national number in ``callerId``.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"callerId": CALLER}]})
 
-    caller_id: Annotated[str, Field(max_length=300, examples=[CALLER])] | None = None
+    caller_id: CallerId | None = None
     caller_name: ShortText | None = None
     caller_verified: Flag = False
+    called: Called | None = None
 
 
 class Note(Wire):
