@@ -25,6 +25,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
+from routing_engine.calls.endings import read_report
 from routing_engine.calls.handoff import MAX_NAME, Event, Handoff
 from routing_engine.calls.policy import CallPolicy, TransferOutcome
 from routing_engine.calls.record import MAX_TURN_LENGTH, CallRecord
@@ -151,8 +152,14 @@ class Call:
 
     @property
     def is_over(self) -> bool:
-        """Whether the caller has hung up."""
+        """Whether the caller has hung up, or has been transferred."""
         return self._record.is_over
+
+    @property
+    def is_transferred(self) -> bool:
+        """Whether the call ended with somebody who picked up."""
+        events = self._record.events
+        return self.is_over and bool(events) and events[-1].kind == "transferred"
 
     @property
     def turns(self) -> tuple[tuple[str, str], ...]:
@@ -170,16 +177,18 @@ class Call:
 
         Returns:
             ``CONTAIN`` where the agent goes on; otherwise as ``engine.route``. One with a
-            destination says how long it may ring.
+            destination says how long it may ring. After the end of the call, ``CONTAIN`` with
+            ``Reason.CALL_OVER``: so it is of everything that happens then, and nothing is kept.
 
         Raises:
-            InvalidValueError: the utterance is not a str, or the call is over.
+            InvalidValueError: the utterance is not a str.
         """
-        self._check_open()
         moment = moment_of(now)
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
+        if record.is_over:
+            return self._ignored(Reason.CALL_OVER)
         turn = read_turn(record, self._turns, utterance)
         scored: Scored | None = None
         if turn.settled is not None:
@@ -207,8 +216,9 @@ class Call:
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Record what the agent said: an answer may make no sense without it."""
-        self._check_open()
-        self._note("agent", moment_of(now), text)
+        moment = moment_of(now)
+        if not self._record.is_over:
+            self._note("agent", moment, text)
 
     def note(
         self,
@@ -293,8 +303,7 @@ class Call:
             now: the present moment; None for what the clock says.
 
         Raises:
-            InvalidValueError: the method is not a word or two, a moment has no time zone, or the
-                call is over.
+            InvalidValueError: the method is not a word or two, or a moment has no time zone.
         """
         return self._again("verified", _method(method), now, at)
 
@@ -311,35 +320,54 @@ class Call:
         return self._answered("declined", now)
 
     def transfer_failed(
-        self, outcome: TransferOutcome | str, *, now: datetime | None = None
+        self,
+        outcome: TransferOutcome | str | int,
+        *,
+        attempt: Decision | Destination | str | None = None,
+        now: datetime | None = None,
     ) -> Decision:
         """Report that the last transfer failed, and decide whom to try next.
 
         The rule's destination comes first, then its fallbacks, then the location's default; none
         is tried twice. After the last, the call is the agent's again.
 
+        A report that is repeated or late changes nothing: ``Reason.REPORT_IGNORED``. It is told
+        by its attempt; without one, where nobody is being dialled. So is one that says that the
+        phone still rings. Words of success end the call as :meth:`transferred` does.
+
+        Args:
+            outcome: how it ended: a ``TransferOutcome``, or what the platform says (Twilio,
+                Asterisk, Q.850, SIP, LiveKit, Vapi, Retell; case, hyphens and spaces do not
+                matter). What it said is kept as ``decision.reported`` and in the timeline.
+            attempt: which attempt the report is about: the decision that dialled, its id, or what
+                was dialled; None for the one that is going on.
+            now: when; None for the present moment.
+
         Raises:
-            InvalidValueError: no such outcome, or nothing was being dialled.
+            InvalidValueError: nobody says so, or nobody was dialled in this call.
         """
-        self._check_open()
-        try:
-            known = TransferOutcome(outcome)
-        except ValueError:
-            raise InvalidValueError(
-                f"{outcome!r} is not how a transfer ends; one of "
-                f"{', '.join(item.value for item in TransferOutcome)} is"
-            ) from None
+        moment = moment_of(now)
+        report = read_report(outcome)
         record = self._record
+        if record.is_over:
+            return self._ignored(Reason.CALL_OVER, report.said)
         if not record.tried:
             raise InvalidValueError(
                 "nothing was being dialled; report a failed transfer after a decision with a "
                 "destination"
             )
-        moment = moment_of(now)
-        self._note("failed", moment, known.value, record.tried[-1])
+        if report.ending == "answered":
+            return self._answered_by(attempt, report.said, moment)
+        is_current = record.dialling is not None and (
+            attempt is None or self._dialled_in(attempt) == record.dialling
+        )
+        has_left = report.ending is TransferOutcome.CALLER_HUNG_UP
+        if not isinstance(report.ending, TransferOutcome) or not (is_current or has_left):
+            return self._ignored(Reason.REPORT_IGNORED, report.said)
+        self._note("failed", moment, report.ending.value, record.tried[-1], report.said)
         record.dialling = None
-        terms = self._plain_terms()
-        if known is TransferOutcome.CALLER_HUNG_UP:
+        terms = self._plain_terms(report.said)
+        if has_left:
             record.is_over = True
             decision = self._router.contain(record.location_id, Reason.CALLER_LEFT, terms=terms)
         else:
@@ -348,7 +376,60 @@ class Call:
             )
         return self._dialled(decision, moment)
 
+    def transferred(
+        self,
+        *,
+        attempt: Decision | Destination | str | None = None,
+        now: datetime | None = None,
+    ) -> Decision:
+        """The person picked up, and has the caller: the call ends as transferred.
+
+        Args:
+            attempt: which attempt was answered, as for :meth:`transfer_failed`; None for the
+                last one.
+            now: when; None for the present moment.
+
+        Returns:
+            ``CONTAIN`` with ``Reason.TRANSFERRED``: nothing is to be dialled any more.
+
+        Raises:
+            InvalidValueError: nobody was dialled in this call.
+        """
+        moment = moment_of(now)
+        if self._record.is_over:
+            return self._ignored(Reason.CALL_OVER)
+        if not self._record.tried:
+            raise InvalidValueError(
+                "nothing was being dialled; report a transfer after a decision with a destination"
+            )
+        return self._answered_by(attempt, "", moment)
+
     # ---------------------------------------------------------------- deciding
+
+    def _answered_by(
+        self, attempt: Decision | Destination | str | None, said: str, now: datetime
+    ) -> Decision:
+        """End the call with whoever was dialled in an attempt; one of another call is ignored."""
+        record = self._record
+        number = record.tried[-1] if attempt is None else self._dialled_in(attempt)
+        if number is None:
+            return self._ignored(Reason.REPORT_IGNORED, said)
+        terms = self._plain_terms(said)
+        record.is_over, record.dialling = True, None
+        record.n_decisions += 1
+        self._note("transferred", now, "", number, said)
+        return self._router.contain(record.location_id, Reason.TRANSFERRED, terms=terms)
+
+    def _dialled_in(self, attempt: Decision | Destination | str) -> str | None:
+        """What was dialled in an attempt of this call; None where it is none of it."""
+        if isinstance(attempt, Decision):
+            attempt = attempt.decision_id
+        return self._record.attempt(str(attempt))
+
+    def _ignored(self, reason: Reason, said: str = "") -> Decision:
+        """The answer to what changes nothing; as a provisional decision it has no id."""
+        terms = self._plain_terms(said)._replace(decision_id="")
+        return self._router.contain(self._record.location_id, reason, terms=terms)
 
     def _gated(
         self, scored: Scored, turn: Turn, now: datetime, *, is_final: bool = True
@@ -391,8 +472,9 @@ class Call:
         self, kind: str, text: str, now: datetime | None, at: datetime | None = None
     ) -> Decision:
         """Record an event, and decide again on the caller's last words."""
-        self._check_open()
         moment = moment_of(now)
+        if self._record.is_over:
+            return self._ignored(Reason.CALL_OVER)
         # Another machine's clock may be ahead of ours.
         self._note(kind, moment if at is None else min(moment_of(at), moment), text)
         record = self._record
@@ -413,18 +495,20 @@ class Call:
         return self._settled(decision, moment)
 
     def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
+        if self._record.is_over:
+            return self._ignored(Reason.CALL_OVER)
         label = self._record.rule
         if label is None:
             raise InvalidValueError(
                 "nothing was asked; report an answer after a decision about a rule, such as CONFIRM"
             )
-        self._check_open()
         self._record.answers[label] = kind == "confirmed"  # the last one counts
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
-        self._check_open()
         moment = moment_of(now)
+        if self._record.is_over:
+            return self._ignored(Reason.CALL_OVER)
         self._note(kind, moment)
         record, policy = self._record, self._record.policy
         if kind == "silence":
@@ -473,6 +557,7 @@ class Call:
             if number != record.dialling:
                 record.dialling = number
                 record.tried.append(number)
+                record.since.append(record.n_decisions)
         self._note("decided", now, decision.reason.value, number)
         return decision
 
@@ -486,26 +571,33 @@ class Call:
         return CallFacts(self._known, record.policy.ring_timeout_s, tried, parties)
 
     def _next_id(self, is_final: bool = True) -> str:
-        record = self._record
-        return f"{record.call_id}-{record.n_decisions + 1}" if is_final else ""
+        return f"{self._record.call_id}-{self._record.n_decisions + 1}" if is_final else ""
 
-    def _plain_terms(self) -> CallTerms:
-        """Return the terms of a decision that no turn of the caller asked for."""
-        return CallTerms(self._facts(), self._next_id(), dialling=self._record.dialling)
+    def _plain_terms(self, said: str = "") -> CallTerms:
+        """The terms of a decision that is about no turn of the caller.
+
+        Args:
+            said: what the platform said, where it is about that.
+        """
+        facts = self._facts()._replace(reported=said or None)
+        return CallTerms(facts, self._next_id(), dialling=self._record.dialling)
 
     def _labelled(self, label: str | None) -> ContextRule | None:
         """Return the rule with a label in the current catalog, or None."""
         return None if label is None else self._router.rule(self._record.location_id, label)
 
-    def _check_open(self) -> None:
-        if self._record.is_over:
-            raise InvalidValueError("the call is over")
-
-    def _note(self, kind: str, at: datetime, text: str = "", number: str | None = None) -> None:
+    def _note(
+        self,
+        kind: str,
+        at: datetime,
+        text: str = "",
+        number: str | None = None,
+        reported: str = "",
+    ) -> None:
         if kind in SPEAKERS:
             text = cut(text, MAX_TURN_LENGTH)
             self._turns.append((kind, text))
-        gone = self._record.add(Event(at, kind, text, number))
+        gone = self._record.add(Event(at, kind, text, number, reported))
         if gone is not None and gone.kind in SPEAKERS:
             del self._turns[0]
 

@@ -30,7 +30,7 @@ from routing_engine.validation import Value
 
 __all__ = ["SCHEMA_VERSION", "Event", "Handoff", "HandoffPolicy", "Verification", "schema"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Version of packets. A newer minor version only adds fields; a major one may change them."""
 
 MAX_JSON = 32 * 1024
@@ -63,15 +63,19 @@ class Event:
     Attributes:
         at: when.
         kind: ``"caller"``, ``"agent"``, ``"silence"``, ``"agent_failed"``, ``"verified"``,
-            ``"not_verified"``, ``"confirmed"``, ``"declined"``, ``"decided"``, ``"failed"``.
+            ``"not_verified"``, ``"confirmed"``, ``"declined"``, ``"decided"``, ``"failed"``,
+            ``"transferred"``.
         text: the words of a turn; otherwise what the kind leaves open: the method, the reason.
         number: what was dialled, where something was.
+        reported: of a transfer that ended, what the platform said of it; empty where it was told
+            in this library's own words.
     """
 
     at: datetime
     kind: str
     text: str = ""
     number: str | None = None
+    reported: str = ""
 
 
 _AN_EVENT = TypeAdapter(Event)
@@ -97,7 +101,7 @@ class Handoff(_Part):
     """Who is calling, why, and what is known.
 
     Attributes:
-        schema_version: ``"1.0"``; a newer ``"1.x"`` is read too, without what it added.
+        schema_version: ``"1.1"``; any other ``"1.x"`` is read too, without what it added.
         call_id: of the call.
         decision_id: of the decision; ``Decision.decision_id``.
         location_id: who was called.
@@ -230,8 +234,9 @@ class Handoff(_Part):
         for event in reversed(tuple(timeline)):
             if event.kind in ("caller", "agent") and not policy.transcript:
                 continue
-            text = hide(event.text, MAX_EVENT)
-            entry = event if text == event.text else replace(event, text=text)
+            text, reported = hide(event.text, MAX_EVENT), hide(event.reported, MAX_EVENT)
+            is_plain = (text, reported) == (event.text, event.reported)
+            entry = event if is_plain else replace(event, text=text, reported=reported)
             room -= len(_AN_EVENT.dump_json(entry)) + 1
             if room < 0 or len(kept) == MAX_EVENTS:
                 break

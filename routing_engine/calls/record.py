@@ -14,6 +14,7 @@ from routing_engine.calls.redaction import MAX_DETAILS
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.caller import MAX_DETAIL_NAME, MAX_TEXT, Caller
 from routing_engine.model.decisions import detail_key
+from routing_engine.model.parties import line_of
 from routing_engine.model.rules import ContextRule
 from routing_engine.text.history import SPEAKERS
 from routing_engine.text.lines import cut, one_line, same_name
@@ -56,6 +57,7 @@ class CallRecord:
         failed_verifications: attempts that failed.
         is_over: whether the caller has hung up.
         called: the line that was called, as lines are compared; None where nobody said.
+        since: for each of ``tried``, the number of the decision that dialled it.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -83,6 +85,7 @@ class CallRecord:
     failed_verifications: int = 0
     is_over: bool = False
     called: str | None = None
+    since: list[int] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CallRecord:
@@ -99,6 +102,23 @@ class CallRecord:
     def to_json(self) -> str:
         """Return the record; it holds what was said."""
         return _RECORD.dump_json(self).decode()
+
+    def attempt(self, named: str) -> str | None:
+        """Return what was dialled in the attempt that a report names; None for none of this call.
+
+        Args:
+            named: the id of a decision of this call, or a destination.
+        """
+        if named in self.tried:
+            return named
+        call_id, _, serial = named.rpartition("-")
+        if call_id == self.call_id and serial.isdecimal() and len(self.since) == len(self.tried):
+            # A decision that goes on while it rings dials nobody anew.
+            earlier = [i for i, first in enumerate(self.since) if first <= int(serial)]
+            known = earlier and int(serial) <= self.n_decisions
+            return self.tried[earlier[-1]] if known else None
+        line = line_of(named)
+        return next((number for number in self.tried if line and line_of(number) == line), None)
 
     def add(self, event: Event) -> Event | None:
         """Add an event; return the one dropped to make room, if any."""

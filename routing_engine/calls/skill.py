@@ -64,7 +64,10 @@ _ID = re.compile(rf"[a-p]{{{2 * _ID_BYTES}}}", re.ASCII)
 _TO_LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _FROM_LETTERS = str.maketrans("ghijklmnop", "0123456789")
 
-_STEPS = ("caller", "decided", "failed", "verified", "not_verified", "confirmed", "declined")
+_STEPS = (
+    "caller", "decided", "failed", "transferred", "verified", "not_verified", "confirmed",
+    "declined",
+)  # fmt: skip
 """Events that replace the decision before them."""
 
 

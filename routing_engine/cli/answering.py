@@ -129,7 +129,7 @@ class Session:
 
 CALL_COMMANDS = (
     ":agent WORDS  :partial WORDS  :silence  :stuck  :verified METHOD  :unverified METHOD  :yes  "
-    ":no  :failed OUTCOME  :name WORDS  :note KEY=VALUE  :at TIME  :help  :quit"
+    ":no  :failed OUTCOME  :answered  :name WORDS  :note KEY=VALUE  :at TIME  :help  :quit"
 )
 
 
@@ -179,6 +179,7 @@ class CallSession:
             "stuck": lambda: call.agent_failed(now=now),
             "yes": lambda: call.confirmed(now=now),
             "no": lambda: call.declined(now=now),
+            "answered": lambda: call.transferred(now=now),
         }
         decides_on: dict[str, Callable[[], Decision]] = {
             "partial": lambda: call.hear(rest, final=False, now=now),

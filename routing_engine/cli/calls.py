@@ -144,8 +144,9 @@ def call(
 
     :agent WORDS is what the agent says; :partial WORDS a transcript that may
     still change; :silence, :stuck (the agent failed), :verified METHOD,
-    :unverified METHOD, :yes, :no and :failed OUTCOME (busy, no_answer, declined,
-    unreachable, voicemail, caller_hung_up) are what else happens in a call;
+    :unverified METHOD, :yes, :no, :answered (the transfer was) and :failed
+    OUTCOME (busy, no_answer, declined, unreachable, voicemail, caller_hung_up,
+    or what a platform says) are what else happens in a call;
     :name WORDS and :note KEY=VALUE what the agent finds out; :at TIME, such as
     2026-03-08T22:00-05:00, is the time from there on. A line that begins with #
     is a comment; :quit, or the end of the input, leaves.

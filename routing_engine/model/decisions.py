@@ -89,12 +89,15 @@ class CallFacts(NamedTuple):
             where nobody says.
         tried: what was dialled before, ``str(destination)``.
         parties: who is on the line, and is never dialled.
+        reported: what the platform said of the transfer that has just ended; None where it said
+            nothing in words of its own.
     """
 
     known: Collection[str] = ()
     ring_timeout_s: int | None = None
     tried: Collection[str] = ()
     parties: Parties = NOBODY
+    reported: str | None = None
 
 
 class Evidence(Protocol):
@@ -202,6 +205,16 @@ class Decision:
     def decision_id(self) -> str:
         """The decision's id, under which it can be looked up."""
         return self._id if isinstance(self._id, str) else f"{_prefix}-{self._id:x}"
+
+    @property
+    def reported(self) -> str | None:
+        """What the platform said, as it said it, where this answers its report; else None."""
+        return None if self._call is None else self._call.reported
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether what happened changed nothing: it came after the end, or is known already."""
+        return self.reason in (Reason.CALL_OVER, Reason.REPORT_IGNORED)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -315,6 +328,7 @@ class Decision:
             "missing": list(self.missing),
             "verification_methods": list(self.verification_methods),
             "ring_timeout_s": self.ring_timeout_s,
+            "reported": self.reported,
             "next_opening": None if self.next_opening is None else self.next_opening.isoformat(),
             "location_id": self.location_id,
             "catalog_version": self.catalog_version,

@@ -19,6 +19,9 @@ _NOT_SCORED = {
     "engine_degraded": "The encoder or the index failed, so that no rule could be scored.",
     "overloaded": "Too many callers were waiting for the encoder.",
     "deadline_exceeded": "The deadline passed before the utterance was encoded.",
+    "transferred": "The transfer was answered: the call is over.",
+    "report_ignored": "The report is of an attempt that is over already, or not over yet.",
+    "call_over": "The call is over: nothing of what happens now changes it.",
 }
 _BUT = {
     "nothing_asked": "The caller asked for nothing more.",

@@ -54,3 +54,6 @@ class Reason(StrEnum):
     FALLBACK = "fallback"
     NOBODY_ANSWERED = "nobody_answered"
     CALLER_LEFT = "caller_left"
+    TRANSFERRED = "transferred"
+    REPORT_IGNORED = "report_ignored"
+    CALL_OVER = "call_over"

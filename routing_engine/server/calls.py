@@ -21,7 +21,7 @@ from routing_engine.calls.call import Call
 from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
-from routing_engine.model.outcomes import Outcome
+from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import Parties
 from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
@@ -169,7 +169,10 @@ _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
     "notVerified": lambda call, turn: call.not_verified(method=turn.method or ""),
     "confirmed": lambda call, _: call.confirmed(),
     "declined": lambda call, _: call.declined(),
-    "transferFailed": lambda call, turn: call.transfer_failed(str(turn.outcome)),
+    "transferFailed": lambda call, turn: call.transfer_failed(
+        str(turn.outcome), attempt=turn.attempt
+    ),
+    "transferred": lambda call, turn: call.transferred(attempt=turn.attempt),
 }
 
 
@@ -177,10 +180,13 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     """Decide on a turn; return the decision and the row to store.
 
     Raises:
-        ProblemError: 409 where the call is over, or the turn does not fit where it stands.
+        ProblemError: 409 where the turn does not fit where the call stands.
     """
     if row.ended_at is not None:
-        raise ProblemError(409, "the call has ended", code="call_over")
+        # What comes after the end is no mistake of whoever sends it: it is answered, and dropped.
+        version = plane_of(request).engine.catalog_version
+        late = Decision(Outcome.CONTAIN, Reason.CALL_OVER, None, row.agent_id, version)
+        return _Taken(row, late, None, is_over=True)
     if row.record is None:
         raise ProblemError(
             409,
@@ -197,11 +203,15 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     if decision is not None and decision.decision_id and decision.outcome.dials:
         handoff = call.handoff(decision).to_json()
     changed = row
+    if decision is not None and decision.is_ignored:
+        return _Taken(row, decision, None, call.is_over)
     if turn.final:
         changed = replace(row, record=call.to_json())
-        if turn.event == "transferFailed":
+        if turn.event == "transferFailed" and not call.is_transferred:
             changed = replace(changed, failed_transfers=row.failed_transfers + 1)
-        if decision is not None:
+        if decision is not None and decision.reason is Reason.TRANSFERRED:
+            changed = replace(changed, transferred=True)
+        elif decision is not None:
             rule = decision.rule
             changed = replace(
                 changed,

@@ -216,6 +216,8 @@ class Model:
         return self.settle(decided, now)
 
     def fail(self, outcome, now):
+        if self.dialling is None and outcome is not TransferOutcome.CALLER_HUNG_UP:
+            return "contain", "report_ignored", None
         self.dialling = None
         if outcome is TransferOutcome.CALLER_HUNG_UP:
             self.is_over = True

@@ -105,7 +105,7 @@ class TestPacket:
         call.note(name="Jane Doe", color="red", order_number=7)
         handoff = call.handoff(decision)
         assert handoff.model_dump(mode="json", exclude={"timeline", "verified_by"}) == {
-            "schema_version": "1.0",
+            "schema_version": "1.1",
             "call_id": call.call_id,
             "decision_id": decision.decision_id,
             "location_id": "store-1",

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import routing_engine.errors
+from routing_engine.calls import endings
 from routing_engine.integrations import ways
 from routing_engine.sheets.aliases import ALIASES, SECOND_ALIASES
 from tests.docs import rooms
@@ -43,6 +44,7 @@ BLOCKS = {
     DOCS / "reference" / "sheet-columns.md": ("aliases", aliases),
     DOCS / "reference" / "errors.md": ("errors", errors),
     DOCS / "how-to" / "transfer.md": ("transfers", ways.markdown),
+    DOCS / "reference" / "transfer-endings.md": ("endings", endings.markdown),
 }
 DRAWINGS = {
     DOCS / "assets" / "rooms.svg": rooms.rooms_svg,

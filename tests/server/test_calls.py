@@ -89,8 +89,9 @@ def test_what_was_said_is_deleted_when_the_call_ends(api: Served, agent_id):
     ended = api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
     assert (ended["handoff"], ended["timeline"], ended["transferred"]) == (None, None, True)
     assert api.data("GET", f"/calls/{call_id}") == ended
-    late = api("POST", f"/calls/{call_id}/turns", json={"text": "hello"})
-    assert (late.status_code, late.json()["code"]) == (409, "call_over")
+    late = turn(api, call_id, text="hello")
+    assert (late["decision"]["reason"], late["isOver"]) == ("call_over", True)
+    assert api.data("GET", f"/calls/{call_id}") == ended
 
 
 def test_who_hangs_up_ends_the_call(api: Served, agent_id):

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from routing_engine.calls.call import TransferOutcome
+from routing_engine.calls.endings import read_report
+from routing_engine.errors import InvalidValueError
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.server.wire.common import Flag, Moment, Name, Page, ShortText, Wire
 
@@ -89,6 +90,7 @@ class Decision(Wire):
         verification_methods: where the outcome is ``verify``, those that count; empty for any.
         ring_timeout_s: how long the destination may ring.
         next_opening: where the location is closed, when it opens.
+        reported: after ``transferFailed``, what the platform said, in its own words.
         explanation: why, in words; nothing of what the caller said is in it.
     """
 
@@ -106,6 +108,7 @@ class Decision(Wire):
     missing: list[str]
     verification_methods: list[str]
     ring_timeout_s: int | None
+    reported: str | None
     next_opening: str | None
     candidates: list[Candidate]
     explanation: str
@@ -142,8 +145,10 @@ class Turn(Wire):
     """The next turn: what the caller said (``text``), or an event.
 
     ``agentSaid`` comes with ``text``, ``noted`` with ``note``, ``verified`` and ``notVerified``
-    with ``method``, ``transferFailed`` with ``outcome``. With ``final`` false the transcript may
-    still change: the decision is provisional, and nothing is kept.
+    with ``method``, ``transferFailed`` with ``outcome``: how it ended, or what a platform says of
+    that. It and ``transferred`` may name the ``attempt`` that they are about, a ``decisionId`` or
+    what was dialled: a report that is repeated or late then changes nothing. With ``final`` false
+    the transcript may still change: the decision is provisional, and nothing is kept.
     """
 
     model_config = ConfigDict(
@@ -153,6 +158,8 @@ class Turn(Wire):
                 {"event": "verified", "method": "pin"},
                 {"event": "noted", "note": {"name": "Ada", "details": {"account": "AB-12"}}},
                 {"event": "transferFailed", "outcome": "no_answer"},
+                {"event": "transferFailed", "outcome": "486 Busy Here", "attempt": LINE},
+                {"event": "transferred"},
             ]
         }
     )
@@ -162,12 +169,13 @@ class Turn(Wire):
     event: (
         Literal[
             "noResponse", "agentFailed", "agentSaid", "noted", "verified", "notVerified",
-            "confirmed", "declined", "transferFailed",
+            "confirmed", "declined", "transferFailed", "transferred",
         ]
         | None
     ) = None  # fmt: skip
     method: Name | None = None
-    outcome: TransferOutcome | None = None
+    outcome: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    attempt: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
     note: Note | None = None
 
     @model_validator(mode="after")
@@ -185,6 +193,13 @@ class Turn(Wire):
             if given != (name == needs):
                 what = "a turn of the caller" if self.event is None else self.event
                 raise ValueError(f"{what} {'has no' if given else 'needs'} {name}")
+        if self.outcome is not None:
+            try:
+                read_report(self.outcome)
+            except InvalidValueError as error:
+                raise ValueError(str(error)) from None
+        if self.attempt is not None and self.event not in ("transferFailed", "transferred"):
+            raise ValueError(f"{self.event or 'a turn of the caller'} has no attempt")
         if self.event is not None and not self.final:
             raise ValueError("final: false is only allowed with text")
         return self
@@ -206,7 +221,7 @@ class Turned(Wire):
         decision: null after ``agentSaid`` and ``noted``, which ask for nothing.
         handoff: where the call is transferred, what the person who picks up gets, of the schema
             ``handoff-v1``.
-        is_over: whether the caller has hung up.
+        is_over: whether the caller has hung up, or has been transferred.
     """
 
     call_id: str
