@@ -382,7 +382,7 @@ class Call:
         attempt: Decision | Destination | str | None = None,
         now: datetime | None = None,
     ) -> Decision:
-        """The person picked up, and has the caller: the call ends as transferred.
+        """Report that the person picked up, and end the call as transferred.
 
         Args:
             attempt: which attempt was answered, as for :meth:`transfer_failed`; None for the
@@ -421,13 +421,13 @@ class Call:
         return self._router.contain(record.location_id, Reason.TRANSFERRED, terms=terms)
 
     def _dialled_in(self, attempt: Decision | Destination | str) -> str | None:
-        """What was dialled in an attempt of this call; None where it is none of it."""
+        """Return what was dialled in an attempt, or None where it is not of this call."""
         if isinstance(attempt, Decision):
             attempt = attempt.decision_id
         return self._record.attempt(str(attempt))
 
     def _ignored(self, reason: Reason, said: str = "") -> Decision:
-        """The answer to what changes nothing; as a provisional decision it has no id."""
+        """Answer what changes nothing; like a provisional decision, without an id."""
         terms = self._plain_terms(said)._replace(decision_id="")
         return self._router.contain(self._record.location_id, reason, terms=terms)
 
@@ -574,7 +574,7 @@ class Call:
         return f"{self._record.call_id}-{self._record.n_decisions + 1}" if is_final else ""
 
     def _plain_terms(self, said: str = "") -> CallTerms:
-        """The terms of a decision that is about no turn of the caller.
+        """Return the terms of a decision that no turn of the caller asked for.
 
         Args:
             said: what the platform said, where it is about that.

@@ -22,6 +22,7 @@ from routing_engine.integrations.headers import (
 )
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
+from routing_engine.model.reported import is_withheld_name
 
 __all__ = ["Dialog", "Peer", "invite", "refer"]
 
@@ -129,7 +130,7 @@ def invite(
     headers = [("To", address(to)), ("From", _from(caller, peer))]
     may_know = peer.trusted and (peer.honours_privacy or not caller.anonymous)
     if may_know and caller.verified and caller.number is not None:
-        name = "" if caller.anonymous else caller.name
+        name = "" if caller.anonymous or is_withheld_name(caller.name) else caller.name
         own = address(_phone(caller.number, peer), name)
         headers.append(("P-Asserted-Identity", own))
     if caller.anonymous:
@@ -147,7 +148,8 @@ def _from(caller: Caller, peer: Peer) -> str:
     if caller.anonymous:
         return ANONYMOUS
     uri = UNAVAILABLE if caller.number is None else _phone(caller.number, peer)
-    return address(uri, caller.name)
+    # A name that says "Private" of a number that is shown would be read as no number at all.
+    return address(uri, "" if is_withheld_name(caller.name) else caller.name)
 
 
 def _phone(number: str, peer: Peer) -> str:

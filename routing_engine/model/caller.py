@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from routing_engine.errors import InvalidValueError, mask
+from routing_engine.model.reported import read_caller
 from routing_engine.text.lines import one_line
 
 __all__ = ["Caller", "Context"]
@@ -21,27 +22,6 @@ TAKEN = frozenset(("id", "loc", "why"))
 """Reserved names, which details of a context cannot have."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
-_REPORTED = re.compile(
-    r"(?:(?:sips?|tel):)?(\+[1-9][0-9 ().\-]{1,40})(?:[;@].*)?", re.ASCII | re.DOTALL
-)
-_NAMED = re.compile(r"(?:sips?:)?([a-z0-9+]+)(?:@.*)?", re.ASCII | re.DOTALL)
-
-# The numbers are the words on a telephone keypad, as Twilio wrote them for years.
-_WITHHELD = frozenset((
-    "anonymous", "blocked", "private", "restricted", "withheld",
-    "+266696687", "266696687", "+2562533", "2562533", "+7378742833", "7378742833",
-))  # fmt: skip
-_UNAVAILABLE = frozenset(("+8656696", "+86282452253"))
-_PRIVATE = frozenset(("id", "user", "header", "session"))
-
-# A header of SIP: a display name, quoted or not, an address in brackets, and tags.
-_NAME_ADDRESS = re.compile(
-    r"(?P<name>\"(?:[^\"\\]|\\.)*\"|[^<>\"]*?)\s*<(?P<address>[^<>]+)>\s*(?:;.*)?", re.DOTALL
-)
-_WITHHELD_NAMES = frozenset(("anonymous", "restricted", "private", "withheld"))
-_URI_USER = re.compile(
-    r"(?:(?:sips?|tel):)?(?P<user>[0-9 ().\-]{3,40})(?:[;@].*)?", re.ASCII | re.DOTALL
-)
 
 # A number as people write it: digits with some punctuation between them.
 _WRITTEN_DIGITS = re.compile(r"\d(?:[\W_]{0,8}\d)*")
@@ -96,34 +76,20 @@ class Caller:
         Args:
             text: a number, as E.164 with or without its ``+``, or in the national format of
                 ``region``; a SIP or tel URI of one, with a display name, host and parameters or
-                not; or a word such as ``anonymous``, ``restricted`` or ``unavailable``. What is
-                none of these is an unknown number.
+                not; a header such as ``From`` or ``P-Asserted-Identity``, of which the first
+                number counts; or a word for none, such as ``anonymous``, ``Private Number`` or
+                ``restricted``. What is none of these is an unknown number, and so is
+                ``unknown``, ``unavailable`` or an empty text.
             name: display name, if the platform gives one.
             privacy: the ``Privacy`` header of the call that came in (RFC 3323), if it had one.
             verified: see the attribute.
             region: ISO 3166-1 alpha-2 code of the line, whose national numbers are read.
         """
-        header = _NAME_ADDRESS.fullmatch(text.strip())
-        if header is not None:
-            text = header["address"]
-            shown = (header["name"] or "").strip()
-            if shown.startswith('"'):
-                shown = re.sub(r"\\(.)", r"\1", shown[1:-1]).strip()
-            name = name or shown
-        folded = text.strip().strip("<>").casefold()
-        named = _NAMED.fullmatch(folded)
-        word = folded if named is None else named[1]
-        if word in _WITHHELD or name.casefold() in _WITHHELD_NAMES:
+        found = read_caller(text, name=name, privacy=privacy, region=region)
+        if found.is_withheld:
             return cls(anonymous=True)
-        asked = {value.strip() for value in privacy.casefold().split(";")}
-        anonymous = not asked.isdisjoint(_PRIVATE)
-        found = None if word in _UNAVAILABLE else _REPORTED.fullmatch(folded)
-        number = None if found is None else re.sub("[ ().-]", "", found[1])
-        if number is None and word not in _UNAVAILABLE:
-            number = _without_plus(folded, region)
-        if number is None or not _E164.fullmatch(number):
-            return cls(name=name, anonymous=anonymous)
-        return cls(number, name, anonymous, verified)
+        is_verified = verified and found.number is not None
+        return cls(found.number, found.name, found.wants_privacy, is_verified)
 
     @property
     def shown(self) -> str | None:
@@ -207,23 +173,3 @@ class Context:
         """The reason as speech, without braces, which platforms would expand as templates."""
         said = self.whisper or self.reason
         return said.translate({ord("{"): None, ord("}"): None}).strip()
-
-
-def _without_plus(folded: str, region: str | None) -> str | None:
-    """Read a number without ``+``: of the region, or E.164 that lost its plus."""
-    match = _URI_USER.fullmatch(folded)
-    if match is None:
-        return None
-    import phonenumbers
-
-    digits = re.sub("[ ().-]", "", match["user"])
-    for text, country in ((digits, region), (f"+{digits.removeprefix('00')}", None)):
-        if not text.startswith("+") and country not in phonenumbers.SUPPORTED_REGIONS:
-            continue
-        try:
-            parsed = phonenumbers.parse(text, country)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(parsed):
-            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    return None
