@@ -29,6 +29,8 @@ from routing_engine.matching.identification import (
     identifier_for,
 )
 from routing_engine.text.languages import LANGUAGES
+from routing_engine.text.telling_words import has_grammar, is_written_in_latin
+from tests.matching.phrases import ENGLISH, OTHERS
 from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule
 
@@ -37,6 +39,7 @@ HELP = "hola, necesito ayuda con mi factura"
 ASKS = "do you have anyone who speaks Spanish"
 DEFAULT, BILLING, SPANISH = "+14155550100", "+14155550111", "+14155550119"
 FIVE = ("es", "fr", "pt", "vi", "zh")
+MORE = ("bg", "cs", "da", "el", "fa", "fi", "he", "hu", "id", "nl", "ro", "sv", "th", "tr", "uk")
 
 
 def spanish(**fields):
@@ -73,6 +76,20 @@ class TestIdentifier:
             ]
             assert len(right) >= 40
             assert sum(right) / len(right) >= 0.95, language
+
+    @pytest.mark.parametrize("loaded", [COMMON, (*COMMON, *MORE)], ids=["common", "many"])
+    @pytest.mark.parametrize("half", [0, 1], ids=["tuned on", "kept aside"])
+    def test_a_name_a_dish_or_a_brand_is_no_language_and_a_sentence_is(self, loaded, half):
+        identifier = _load(frozenset(loaded))
+        taken = [text for text in ENGLISH[half::2] if identifier.spoken(text) is not None]
+        assert len(taken) <= 0.02 * len(ENGLISH[half::2]), taken
+        missed = [
+            (language, text)
+            for language, texts in OTHERS.items()
+            for text in texts[half::2]
+            if (spoken := identifier.spoken(text)) is None or spoken.language != language
+        ]
+        assert len(missed) <= 2, missed
 
     @pytest.mark.shared
     def test_at_most_1_percent_of_english_sentences_are_taken_for_another(
@@ -384,3 +401,41 @@ def test_with_the_default_encoder_spanish_speakers_and_those_who_ask_reach_the_r
         assert str(decision.destination) == SPANISH
     for said in ("my name is Jose Garcia", "no", "ok", "do you have anyone who speaks French"):
         assert str(engine.route("a", said).destination) == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("words", "language", "has"),
+    [
+        ("casa de campo", "es", False),
+        ("la casa de los abuelos", "es", False),
+        ("quiero mi factura", "es", True),
+        ("mi factura", "es", True),
+        ("factura", "es", False),
+        ("ya pague la semana pasada", "es", True),
+        ("coq au vin", "fr", False),
+        ("j'arrive", "fr", True),
+        ("zeitgeist", "de", False),
+        ("nguyen van minh", "vi", False),
+        ("hong kong", "tl", False),
+        ("mr ng", "tl", False),
+        ("saya ingin membatalkan pesanan", "id", True),
+        ("ég vil panta borð", "is", True),
+        ("ég vil", "is", False),
+    ],
+)
+def test_grammar_is_what_names_lack(words, language, has):
+    assert has_grammar(words.split(), language) is has
+
+
+@pytest.mark.parametrize(
+    ("text", "is_latin"),
+    [
+        ("hello", True),
+        ("Nguyễn", True),
+        ("привет", False),
+        ("iPhone の 充電", True),
+        ("暖气", False),
+    ],
+)
+def test_scripts(text, is_latin):
+    assert is_written_in_latin(text) is is_latin
