@@ -91,6 +91,7 @@ class ImportReport:
         n_locations, n_rules: locations and rules that are right.
         n_profiles: distinct tables of rule texts among the locations.
         n_destinations: distinct destinations.
+        n_folded: examples that others of their rule stand for, where it has more than 64.
         errors, warnings, repairs: the issues, in row order.
         skipped: rows (and columns) left out because of an error; empty where all was refused.
         totals: true number of issues by ``"severity:code"``.
@@ -102,6 +103,7 @@ class ImportReport:
     n_rules: int = 0
     n_profiles: int = 0
     n_destinations: int = 0
+    n_folded: int = 0
     errors: tuple[SheetIssue, ...] = ()
     warnings: tuple[SheetIssue, ...] = ()
     repairs: tuple[SheetIssue, ...] = ()
@@ -137,10 +139,11 @@ class ImportReport:
         return self.n_errors == 0
 
     def _counts(self) -> str:
+        folded = f", {_count(self.n_folded, 'example')} folded into others" if self.n_folded else ""
         return (
             f"{self.file}: {_count(self.n_rows, 'row')}, {_count(self.n_locations, 'location')}, "
             f"{_count(self.n_rules, 'rule')} in {_count(self.n_profiles, 'profile')}, "
-            f"{_count(self.n_destinations, 'distinct destination')}"
+            f"{_count(self.n_destinations, 'distinct destination')}{folded}"
         )
 
     @property

@@ -48,7 +48,7 @@ from routing_engine.matching.scoring import (
     score_rule,
     utterance_terms,
 )
-from routing_engine.model.rules import MAX_EXAMPLES
+from routing_engine.model.rules import MAX_COMPARED
 
 __all__ = [
     "CELL_WEIGHTS",
@@ -233,7 +233,7 @@ def _many(cases: CaseFile, rng: np.random.Generator) -> Tables:
     for rules, queries in _as_written(cases):
         table = []
         for rule in rules:
-            examples = [*rule.examples, *further.get(rule.label, ())][:MAX_EXAMPLES]
+            examples = [*rule.examples, *further.get(rule.label, ())][:MAX_COMPARED]
             if examples and rng.random() < 0.5:
                 examples = examples[: rng.integers(1, len(examples) + 1)]
             table.append(_with(rule, examples))

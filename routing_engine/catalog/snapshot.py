@@ -6,7 +6,8 @@
     tables-<hash>.json          rule tables, sites, business hours and special destinations
     vectors-<hash>.faiss        the rows of all profiles
     <array>-<hash>.npy          one file a column; after_hours only where a location has a number,
-                                those of lines only where a location has one
+                                those of lines only where a location has one,
+                                examples only where a rule has more than are compared one by one
 
 A file's name holds the start of its hash, so a save never touches a file that a manifest names.
 Files are written and synced first and ``manifest.json`` is replaced last: a reader sees the old
@@ -37,7 +38,7 @@ from routing_engine.errors import InvalidValueError, SnapshotError
 from routing_engine.hours import BusinessHours
 from routing_engine.matching.index import ProfileIndex
 from routing_engine.matching.parameters import PARAMETERS, Parameters
-from routing_engine.matching.profiles import ARRAYS, Profiles
+from routing_engine.matching.profiles import ARRAYS, FOLDED, Profiles
 from routing_engine.matching.scoring import SCORING
 from routing_engine.model.destinations import Destination, DialPolicy
 from routing_engine.model.rules import RuleText
@@ -76,6 +77,8 @@ _LINES: dict[str, type[np.generic]] = {
     "line_hashes": np.uint64,
     "line_order": np.int64,
 }
+_FURTHER: dict[str, type[np.generic]] = {FOLDED: np.int64}
+"""Arrays of the profiles that a snapshot has only where there is something to say."""
 _OLD_RULE = {"hours": "always"}
 """Fields of a rule that was saved before business hours existed."""
 _MATRICES = ("background_rows", "background_description_means")
@@ -343,6 +346,11 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         arrays = {
             name: _map(_verified(folder, files[name]), dtype) for name, dtype in _DTYPES.items()
         }
+        arrays |= {
+            name: _map(_verified(folder, files[name]), dtype)
+            for name, dtype in _FURTHER.items()
+            if name in files
+        }
         # What a snapshot written before there were business hours does not have.
         after_hours: npt.NDArray[Any] = np.zeros(len(arrays["table"]), np.uint64)
         if _OPTIONAL in files:
@@ -419,8 +427,8 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         profiles = Profiles.of(index, arrays, background, parameters)
     except InvalidValueError as error:
         raise SnapshotError(f"{folder} holds vectors that do not fit its rules: {error}") from error
-    if len(profiles.layouts) != len(catalog.profiles) or any(
-        profiles.layouts[table.profile].n_rules != len(table.rules)
+    if len(profiles.layouts) != len(catalog.profiles) or not all(
+        profiles.layouts[table.profile].fits([len(rule.examples) for rule in table.rules])
         for table in catalog.tables
         if table.profile >= 0
     ):

@@ -196,6 +196,7 @@ class Scored:
                     text=texts[i],
                     is_example=bool(rules[i].examples),
                     same_place=self.codes[i] == self.codes[best],
+                    n_folded=rules[i].n_folded,
                 )
                 for i in order
             ),

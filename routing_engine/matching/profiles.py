@@ -29,7 +29,15 @@ from routing_engine.matching.scoring import (
     score_rule,
 )
 
-__all__ = ["ARRAYS", "EmbeddedRules", "Profile", "Profiles", "RuleTexts", "background_for"]
+__all__ = [
+    "ARRAYS",
+    "FOLDED",
+    "EmbeddedRules",
+    "Profile",
+    "Profiles",
+    "RuleTexts",
+    "background_for",
+]
 
 RuleTexts = tuple[str, ...]
 """All embedded texts of one rule, see :func:`routing_engine.matching.scoring.rule_texts`."""
@@ -45,6 +53,9 @@ ARRAYS: dict[str, type[np.generic]] = {
     "constants": np.float32,
 }
 """Names of the arrays in which the layouts of all profiles are stored."""
+
+FOLDED = "examples"
+"""Name of a further array, int64, if a rule has more examples than candidates."""
 
 _fitted: dict[str, Background] = {}
 
@@ -135,16 +146,29 @@ class Profiles:
         end = int(layout.starts[rule + 1]) if rule + 1 < n else layout.n_rows
         places = [rule, n + rule, *(range(start, end) if end > start else (n + rule,))]
         constants = (layout.constant[rule], layout.best_weight[rule], layout.near_weight[rule])
+        kept = None
+        if layout.examples is not None:
+            kept = layout.examples[start - 2 * n : end - 2 * n]
+            kept = None if np.array_equal(kept, np.arange(len(kept))) else kept
         return EmbeddedRule(
             self.index.rows(profile)[places],
             layout.offsets[places],
             np.array(constants, np.float32),
+            kept,
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the layouts as the arrays that :data:`ARRAYS` names."""
+        """Return the layouts as the arrays that :data:`ARRAYS` names, and :data:`FOLDED`."""
         layouts = self.layouts
+        folded = {}
+        if any(layout.examples is not None for layout in layouts):
+            numbers = [
+                _identity(layout) if layout.examples is None else layout.examples
+                for layout in layouts
+            ]
+            folded = {FOLDED: _joined(numbers, np.int64)}
         return {
+            **folded,
             "blocks": self.index.offsets,
             "rules_of": np.array([layout.n_rules for layout in layouts], np.int64),
             "candidates": _joined([layout.n_candidates for layout in layouts], np.int64),
@@ -160,7 +184,7 @@ class Profiles:
         background: Background,
         parameters: Parameters = PARAMETERS,
     ) -> Profiles:
-        """Build from the arrays that :meth:`arrays` returned.
+        """Build from the arrays that :meth:`arrays` returned; :data:`FOLDED` may be missing.
 
         Raises:
             InvalidValueError: the arrays do not fit one another or the index.
@@ -179,6 +203,13 @@ class Profiles:
         ):
             raise InvalidValueError("layouts do not fit the index")
         constants = constants.reshape(-1, 3)
+        folded = arrays.get(FOLDED)
+        n_candidates = int(candidates.sum())
+        if folded is not None and (
+            len(folded) != n_candidates or (n_candidates and int(folded.min()) < 0)
+        ):
+            raise InvalidValueError("numbers of examples do not fit the index")
+        first = 0
         layouts: list[Layout] = []
         for p, end in enumerate(ends.tolist()):
             start = end - int(arrays["rules_of"][p])
@@ -187,10 +218,22 @@ class Profiles:
                 (own < 1).any() and own.any()
             ):
                 raise InvalidValueError(f"the layout of profile {p} does not fit its rows")
+            examples = None
+            if folded is not None:
+                examples = folded[first : first + int(own.sum())].astype(np.intp)
+                first += len(examples)
             layouts.append(
-                Layout.of(own.tolist(), offsets[blocks[p] : blocks[p + 1]], constants[start:end])
+                Layout.of(
+                    own.tolist(), offsets[blocks[p] : blocks[p + 1]], constants[start:end], examples
+                )
             )
         return cls(index, tuple(layouts), background, parameters)
+
+
+def _identity(layout: Layout) -> npt.NDArray[np.intp]:
+    """The number of each candidate in its rule."""
+    counts = layout.n_candidates.tolist()
+    return np.concatenate([np.empty(0, np.intp), *map(np.arange, counts)]).astype(np.intp)
 
 
 def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -41,7 +41,7 @@ import numpy.typing as npt
 
 from routing_engine.encoders.background import TYPICAL_CLOSENESS, Background, unit
 from routing_engine.matching.parameters import PARAMETERS, Parameters
-from routing_engine.model.rules import RoutingPolicy, RuleText
+from routing_engine.model.rules import MAX_COMPARED, RoutingPolicy, RuleText
 from routing_engine.text.paraphrases import first_person, spoken, stripped
 
 __all__ = [
@@ -102,17 +102,22 @@ class EmbeddedRule:
             mean, which centring takes off.
         constants: float32 ``(3,)``: constant of the logit, weight of the best example, weight
             of the larger of that and ``HINGE``; the last two are 0 where there is no example.
+        examples: intp ``(n_candidates,)``: which example each candidate is; None for all of them.
     """
 
     rows: Floats
     offsets: Floats
     constants: Floats
+    examples: npt.NDArray[np.intp] | None = None
 
 
 def score_rule(
     vectors: Floats, background: Background, parameters: Parameters = PARAMETERS
 ) -> EmbeddedRule:
     """Compute the rows and constants of one rule from its vectors.
+
+    Every example counts in the prototype and the mean. Of more than ``MAX_COMPARED`` those that
+    stand for all are candidates, so that a decision costs no more, however many there are.
 
     Args:
         vectors: unit vectors of :func:`rule_texts`, float32 ``(5 + n_examples, d)``.
@@ -133,8 +138,10 @@ def score_rule(
     linear = linear + (w.prototype + half) * prototype
     # Without examples the description is the best of one: that is linear too.
     linear = linear + (w.mean_example * examples.mean(axis=0) if n else half * description)
+    kept = representatives(examples) if n > MAX_COMPARED else None
+    candidates = examples if kept is None else examples[kept]
     rows = np.concatenate(
-        [linear[None], prototype[None], examples if n else description[None]]
+        [linear[None], prototype[None], candidates if n else description[None]]
     ).astype(np.float32)
     constant = w.bias + w.few / (1 + n) + w.alike * alike
     return EmbeddedRule(
@@ -146,7 +153,29 @@ def score_rule(
             else [constant, 0.0, 0.0],
             np.float32,
         ),
+        examples=kept,
     )
+
+
+def representatives(examples: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Choose the examples that stand for all: none is far from one of them.
+
+    Greedy k-centre (Gonzalez, 1985): the one nearest the mean, then always the one that is
+    farthest from those that are chosen; at most twice as far as the best choice leaves any.
+
+    Args:
+        examples: unit vectors, ``(n, d)``, more than ``MAX_COMPARED``.
+
+    Returns:
+        Numbers of ``MAX_COMPARED`` examples, ascending.
+    """
+    chosen = [int((examples @ examples.mean(axis=0)).argmax())]
+    nearest = examples @ examples[chosen[0]]
+    while len(chosen) < MAX_COMPARED:
+        nearest[chosen[-1]] = np.inf
+        chosen.append(int(nearest.argmin()))
+        np.maximum(nearest, examples @ examples[chosen[-1]], out=nearest)
+    return np.sort(np.array(chosen, np.intp))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,6 +191,8 @@ class Layout:
         offsets: float32 ``(n_rows,)``.
         constant, best_weight, near_weight: float32 ``(n_rules,)``.
         has_examples: whether any rule has.
+        examples: intp ``(n_rows - 2 n_rules,)``: which example of its rule each candidate is; None
+            where no rule has more examples than candidates.
     """
 
     n_rules: int
@@ -171,10 +202,15 @@ class Layout:
     best_weight: Floats
     near_weight: Floats
     has_examples: bool
+    examples: npt.NDArray[np.intp] | None = None
 
     @classmethod
     def of(
-        cls, n_candidates: Sequence[int], offsets: Floats, constants: npt.NDArray[np.float32]
+        cls,
+        n_candidates: Sequence[int],
+        offsets: Floats,
+        constants: npt.NDArray[np.float32],
+        examples: npt.NDArray[np.intp] | None = None,
     ) -> Layout:
         """Build a layout from stored arrays.
 
@@ -182,6 +218,7 @@ class Layout:
             n_candidates: candidate rows of each rule; 0 for all, or at least 1 for each.
             offsets: float32 ``(n_rows,)``, in block order.
             constants: float32 ``(n_rules, 3)``.
+            examples: see the attribute.
         """
         n = len(n_candidates)
         starts = np.full(n, 2 * n, np.intp)
@@ -197,6 +234,7 @@ class Layout:
             best_weight=best_weight,
             near_weight=near_weight,
             has_examples=bool(best_weight.any() or near_weight.any()),
+            examples=examples,
         )
 
     @property
@@ -208,6 +246,19 @@ class Layout:
     def n_candidates(self) -> npt.NDArray[np.intp]:
         """Number of candidate rows of each rule, intp ``(n_rules,)``."""
         return np.diff(self.starts, append=self.n_rows)
+
+    def fits(self, n_examples: Sequence[int]) -> bool:
+        """Return whether rules that have so many examples may be laid out so."""
+        if len(n_examples) != self.n_rules:
+            return False
+        if self.examples is None:
+            return True
+        return all(
+            int(part.max(initial=0)) < max(1, n)
+            for part, n in zip(
+                np.split(self.examples, self.starts[1:] - 2 * self.n_rules), n_examples, strict=True
+            )
+        )
 
     @property
     def constants(self) -> Floats:
@@ -224,9 +275,17 @@ def block(rules: Sequence[EmbeddedRule]) -> tuple[Floats, Layout]:
     order = [(rule, part) for part in parts for rule in rules]
     n_candidates = [len(rule.rows) - 2 if len(parts) == 3 else 0 for rule in rules]
     offsets = np.concatenate([rule.offsets[part] for rule, part in order])
+    examples = None
+    if any(rule.examples is not None for rule in rules):
+        examples = np.concatenate(
+            [
+                np.arange(n, dtype=np.intp) if rule.examples is None else rule.examples
+                for rule, n in zip(rules, n_candidates, strict=True)
+            ]
+        )
     return (
         np.concatenate([rule.rows[part] for rule, part in order]),
-        Layout.of(n_candidates, offsets, constants),
+        Layout.of(n_candidates, offsets, constants, examples),
     )
 
 
@@ -345,10 +404,14 @@ def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
     """Return the number of each rule's nearest example, in rule order."""
     adjusted = similarities - layout.offsets
     stops = [*layout.starts[1:].tolist(), layout.n_rows]
-    return [
+    nearest = [
         int(adjusted[start:stop].argmax()) if start < stop else 0
         for start, stop in zip(layout.starts.tolist(), stops, strict=True)
     ]
+    if layout.examples is None:
+        return nearest
+    firsts = layout.starts - 2 * layout.n_rules
+    return layout.examples[firsts + np.array(nearest)].tolist()
 
 
 def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS) -> float:

@@ -45,8 +45,9 @@ class Match(NamedTuple):
         label: the rule's.
         confidence: as :class:`~routing_engine.model.decisions.Candidate`'s.
         similarity: cosine with ``text``, in [-1, 1].
-        text: the nearest example; the ``when`` of a rule without examples.
+        text: the nearest example that is compared; the ``when`` of a rule without examples.
         is_example: which of the two it is.
+        n_folded: examples of the rule that others stand for.
         same_place: whether it leads where the best rule leads.
     """
 
@@ -56,6 +57,7 @@ class Match(NamedTuple):
     text: str
     is_example: bool
     same_place: bool
+    n_folded: int = 0
 
 
 class Grounds(NamedTuple):
@@ -173,7 +175,8 @@ def _ranking(decision: Explained, grounds: Grounds) -> list[str]:
 def _nearest(match: Match) -> str:
     text = match.text if len(match.text) <= MAX_QUOTED else match.text[: MAX_QUOTED - 1] + "…"
     kind = "example" if match.is_example else "description"
-    return f'nearest is its {kind} "{text}" (similarity {match.similarity:.2f})'
+    folded = f"; {match.n_folded:,} more examples are folded into others" if match.n_folded else ""
+    return f'nearest is its {kind} "{text}" (similarity {match.similarity:.2f}{folded})'
 
 
 def _ending(decision: Explained) -> str:

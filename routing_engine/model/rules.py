@@ -33,7 +33,8 @@ __all__ = [
 ]
 
 MAX_RULES = 256
-MAX_EXAMPLES = 64
+MAX_COMPARED = 64
+"""Examples of a rule that an utterance is compared with one by one; the others are folded."""
 MAX_LISTED = 16
 """Most details, methods or ring times of one rule."""
 SHORTEST_RING_S, LONGEST_RING_S = 5, 300
@@ -112,7 +113,8 @@ class RuleText(Value):
     Attributes:
         label: short name, "Billing".
         when: the situation, "caller asks about an invoice, charge, or refund".
-        examples: things callers say, at most 64; exact repeats are dropped.
+        examples: things callers say, any number; exact repeats are dropped. All of them count;
+            of more than 64, those that stand for all are compared with an utterance one by one.
         threshold: least confidence for this rule, [0, 1]; None takes the location's or the
             policy's. 0.0 is a threshold.
         hours: when the rule applies: ``"always"``, in the location's ``"open"`` or ``"closed"``
@@ -138,9 +140,7 @@ class RuleText(Value):
 
     label: Label
     when: RuleSentence
-    examples: Annotated[
-        tuple[RuleSentence, ...], Field(max_length=MAX_EXAMPLES), AfterValidator(_distinct)
-    ] = ()
+    examples: Annotated[tuple[RuleSentence, ...], AfterValidator(_distinct)] = ()
     threshold: Probability | None = None
     hours: Window | None = None
     requires_verification: bool = False
@@ -151,6 +151,11 @@ class RuleText(Value):
     required_details: Names = ()
     verification_methods: Names = ()
     ring_timeouts_s: Annotated[tuple[RingSeconds, ...], Field(max_length=MAX_LISTED)] = ()
+
+    @property
+    def n_folded(self) -> int:
+        """Number of examples that others stand for."""
+        return max(0, len(self.examples) - MAX_COMPARED)
 
     def ring_timeout_s(self, position: int) -> int | None:
         """Return how long a position of the chain rings: 0 is the destination, 1 the first fallback.

@@ -21,7 +21,7 @@ from routing_engine.encoders.background import Background, unit
 from routing_engine.errors import InvalidValueError
 from routing_engine.matching import scoring
 from routing_engine.matching.parameters import Parameters
-from routing_engine.model.rules import MAX_EXAMPLES, RuleText
+from routing_engine.model.rules import RuleText
 from routing_engine.quality.typical import (
     describe,
     description_vectors,
@@ -41,6 +41,8 @@ __all__ = [
 
 PER_RULE = 8
 """Default number of examples proposed for a rule."""
+MAX_PER_RULE = 64
+"""Largest number that may be asked for."""
 N_NEAREST = 4
 """Nearest situations whose utterances are considered for each rule."""
 LEAST_CLOSENESS = 0.6
@@ -213,9 +215,9 @@ def suggest(
         InvalidValueError: ``per_rule`` is out of range.
         EncoderError: the encoder failed.
     """
-    if type(per_rule) is not int or not 1 <= per_rule <= MAX_EXAMPLES:
+    if type(per_rule) is not int or not 1 <= per_rule <= MAX_PER_RULE:
         raise InvalidValueError(
-            f"per_rule is a whole number, 1 to {MAX_EXAMPLES}, not {per_rule!r}"
+            f"per_rule is a whole number, 1 to {MAX_PER_RULE}, not {per_rule!r}"
         )
     if not rules:
         return Suggestions(())
@@ -224,10 +226,7 @@ def suggest(
     proposals = [[item for item in own if _key(item.text) not in taken] for own in proposals]
     table = _Table(rules, encoder, background, parameters, threshold)
     table.learn([item for own in proposals for item in own])
-    chosen = [
-        table.chosen(i, own, min(per_rule, MAX_EXAMPLES - len(rules[i].examples)))
-        for i, own in enumerate(proposals)
-    ]
+    chosen = [table.chosen(i, own, per_rule) for i, own in enumerate(proposals)]
     chosen = table.settled(_each_once(chosen))
     return Suggestions(
         tuple((rule.label, tuple(own)) for rule, own in zip(rules, chosen, strict=True))

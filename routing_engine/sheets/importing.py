@@ -134,6 +134,7 @@ def read_sheet(
         n_rules=found.n_rules,
         n_profiles=_n_profiles(found),
         n_destinations=_n_destinations(found),
+        n_folded=sum(rule.n_folded for rule in {r for rules in found.tables for r in rules}),
     )
     if on_error == "raise":
         kept = {kind: n for kind, n in report.totals.items() if not kind.startswith("skipped:")}

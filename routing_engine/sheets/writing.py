@@ -25,6 +25,7 @@ from routing_engine.sheets.headers import (
     field_of,
     header_key,
 )
+from routing_engine.sheets.text_files import MAX_CELL_LENGTH
 
 __all__ = ["long_rows", "write_sheet"]
 
@@ -274,6 +275,11 @@ def _template_rows(texts: Iterable[RuleText]) -> Iterator[Row]:
 def _checked(cell: str) -> str:
     if _UNWRITABLE.search(cell):
         raise InvalidValueError(f"{cell[:60]!r} holds control characters and cannot be written")
+    if len(cell) >= MAX_CELL_LENGTH:
+        raise InvalidValueError(
+            f"a cell of {len(cell):,} characters could not be read back from a sheet; "
+            "keep the rules in a snapshot, or write fewer examples"
+        )
     return cell
 
 

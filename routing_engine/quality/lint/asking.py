@@ -56,9 +56,20 @@ class MeasuredRule:
     without: tuple[_Met, ...]
     emptiness: float
 
-    @property
+    @cached_property
     def examples(self) -> RuleTexts:
-        return self.texts[len(scoring.KINDS) :]
+        """The examples that are asked: all, or those that stand for all."""
+        return tuple(self.texts[place] for place in self._places)
+
+    @property
+    def n_folded(self) -> int:
+        """Number of examples that others stand for."""
+        return len(self.texts) - len(scoring.KINDS) - len(self._places)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        """Which texts the asked examples are."""
+        return _places(self.texts, self.scored)
 
     @cached_property
     def sentences(self) -> RuleTexts:
@@ -68,7 +79,15 @@ class MeasuredRule:
     @property
     def queries(self) -> Floats:
         """Vectors of the sentences."""
-        return self.vectors[[SPOKEN, *range(len(scoring.KINDS), len(self.texts))]]
+        return self.vectors[[SPOKEN, *self._places]]
+
+
+def _places(texts: RuleTexts, scored: scoring.EmbeddedRule) -> list[int]:
+    """Which of a rule's texts are examples that an utterance is compared with."""
+    n_kinds = len(scoring.KINDS)
+    if scored.examples is None:
+        return list(range(n_kinds, len(texts)))
+    return [n_kinds + number for number in scored.examples.tolist()]
 
 
 class _Met(NamedTuple):
@@ -103,18 +122,17 @@ def measure(
         return scoring.score_rule(vectors[[number[text] for text in rule]], background, parameters)
 
     empty = scored(nothing)
-    n_kinds = len(scoring.KINDS)
     measured: dict[RuleTexts, MeasuredRule] = {}
     for rule in distinct:
         own = vectors[[number[text] for text in rule]]
         spoken = own[SPOKEN]
+        whole = scored(rule)
         measured[rule] = MeasuredRule(
             texts=rule,
             vectors=own,
-            scored=scored(rule),
+            scored=whole,
             without=tuple(
-                _Met.of(scored((*rule[:i], *rule[i + 1 :])), own[i])
-                for i in range(n_kinds, len(rule))
+                _Met.of(scored((*rule[:i], *rule[i + 1 :])), own[i]) for i in _places(rule, whole)
             ),
             emptiness=_confidences(
                 [_Met.of(empty, spoken)],

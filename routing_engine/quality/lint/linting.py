@@ -72,6 +72,7 @@ def lint_columns(
         n_unmeasured=n_unmeasured,
         n_rules=len(distinct),
         n_sentences=len({text for rule in measured.values() for text in rule.sentences}),
+        n_folded=sum(rule.n_folded for rule in measured.values()),
     )
 
 

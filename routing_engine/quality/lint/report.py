@@ -71,6 +71,7 @@ class LintReport:
             left out.
         n_rules: distinct rule texts.
         n_sentences: distinct sentences that were asked.
+        n_folded: examples that others of their rule stand for, and that were not asked.
     """
 
     findings: tuple[Finding, ...]
@@ -78,6 +79,7 @@ class LintReport:
     n_unmeasured: int
     n_rules: int
     n_sentences: int
+    n_folded: int = 0
 
     @property
     def ok(self) -> bool:
@@ -96,6 +98,8 @@ class LintReport:
                 f"; {_count(self.n_unmeasured, 'location')} left out, whose rules share phones "
                 "in ways of their own"
             )
+        if self.n_folded:
+            text += f"; {_count(self.n_folded, 'example')} folded into others, and not asked"
         return text
 
     def _sections(self) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, Strict, model_validator
 
-from routing_engine.model.rules import MAX_EXAMPLES, MAX_LISTED, MAX_RULES
+from routing_engine.model.rules import MAX_LISTED, MAX_RULES
 from routing_engine.server.wire.common import (
     WHOLE,
     DestinationText,
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 MAX_FALLBACK = 16
+MAX_EXAMPLES = 10_000
+"""Of a rule in one request; a library or a sheet takes any number."""
 MAX_TESTS = 1000
 
 Details = Annotated[list[Name], Field(max_length=MAX_LISTED)]
