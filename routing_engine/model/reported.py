@@ -170,7 +170,7 @@ def _without_plus(digits: str, region: str | None) -> str | None:
     """
     import phonenumbers
 
-    tries = [(f"+{digits.removeprefix('00')}", None)]
+    tries: list[tuple[str, str | None]] = [(f"+{digits.removeprefix('00')}", None)]
     if region in phonenumbers.SUPPORTED_REGIONS:
         trunk = phonenumbers.ndd_prefix_for_region(region, True) or ""
         is_national = trunk in ("", "1") or digits.startswith(trunk)
