@@ -441,6 +441,7 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "missing": [],
         "verification_methods": [],
         "ring_timeout_s": None,
+        "reported": None,
         "next_opening": None,
         "location_id": "store-1",
         "catalog_version": 3,
