@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from routing_engine.server.agents import agents
 from routing_engine.server.backtesting import backtesting
@@ -54,6 +54,11 @@ def create_app(plane: ControlPlane) -> FastAPI:
     # What is asked most stands first: routes are matched one after the other.
     for part in (routing, calls, agents, skills, publishing, backtesting, imports, keys):
         app.include_router(part)
+    if plane is not None and plane.settings.console:
+        from routing_engine.server.console.app import console_app
+
+        app.mount("/console", console_app(plane))
+        app.add_route("/console", _to_console, include_in_schema=False)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(Exception, _on_bug)
@@ -66,6 +71,10 @@ def create_app(plane: ControlPlane) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+async def _to_console(_: Request) -> Response:
+    return RedirectResponse("/console/locations", 307)
 
 
 async def _on_bug(_: Request, __: Exception) -> Response:

@@ -44,9 +44,12 @@ __all__ = [
     "Endpoint",
     "answer",
     "check_scope",
+    "limited",
     "listed",
+    "log_bug",
     "plane_of",
     "principal_of",
+    "problem_of",
     "router",
     "scope_of",
 ]
@@ -80,6 +83,13 @@ class _StrictRequest(Request):
         return read_json(await self.body())
 
 
+def limited(request: Request, limit: int) -> Request:
+    """The same request, whose body may have at most so many bytes."""
+    made = _StrictRequest(request.scope, request.receive)
+    made.limit = limit
+    return made
+
+
 class Endpoint(APIRoute):
     """A route that knows its scope: ``openapi_extra={"security": [{"bearer": [scope]}]}``."""
 
@@ -105,7 +115,7 @@ class Endpoint(APIRoute):
             except RoutingError as error:
                 response = problem_of(error)
             except Exception as error:  # noqa: BLE001  who asks is told no more than that
-                _log_bug(error)
+                log_bug(error)
                 response = problem_response(500, "internal server error")
             plane.metrics.observe(
                 request.method, self.path, response.status_code, time.perf_counter() - started_s
@@ -236,11 +246,11 @@ def problem_of(error: RoutingError) -> Response:
                 detail = f"{error.what} not found"
             headers = {"Retry-After": "1"} if status == 503 else None
             return problem_response(status, detail, code=code, headers=headers)
-    _log_bug(error)
+    log_bug(error)
     return problem_response(500, "internal server error")
 
 
-def _log_bug(error: BaseException) -> None:
+def log_bug(error: BaseException) -> None:
     """Log where an error was raised, without its message: that may quote a caller."""
     frames = traceback.extract_tb(error.__traceback__)
     place = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in frames[:-6:-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
         key_cache_s: seconds that a deleted key may go on working in another worker.
         flush_s: seconds after which a decision is stored.
         shutdown_s: seconds that requests have to finish in.
+        console: whether ``/console`` is there.
+        console_idle_minutes, console_hours: after which a session of the console ends unused, and
+            however much it is used.
         log_level: of the structured logs on stderr.
         snapshot, snapshot_position: what ``serve`` hands to its workers.
     """
@@ -68,6 +72,9 @@ class Settings(BaseSettings):
     key_cache_s: Annotated[float, Field(ge=0)] = 5.0
     flush_s: Annotated[float, Field(gt=0)] = 0.2
     shutdown_s: Annotated[int, Field(ge=1)] = 30
+    console: bool = True
+    console_idle_minutes: Annotated[float, Field(gt=0)] = 60.0
+    console_hours: Annotated[float, Field(gt=0)] = 12.0
     log_level: str = "info"
     snapshot: Path | None = None
     snapshot_position: int = 0
@@ -89,6 +96,16 @@ class Settings(BaseSettings):
         if region.upper() not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError("must be a two-letter country code such as US, or none")
         return region.upper()
+
+    @property
+    def console_idle(self) -> timedelta:
+        """How long a session of the console lasts without being used."""
+        return timedelta(minutes=self.console_idle_minutes)
+
+    @property
+    def console_lifetime(self) -> timedelta:
+        """How long a session of the console lasts at most."""
+        return timedelta(hours=self.console_hours)
 
     @property
     def secret_bytes(self) -> bytes | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import sqlalchemy.exc
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from routing_engine.errors import (
     ConflictError,
@@ -42,6 +42,7 @@ class Agent:
         config: the draft document.
         etag: of the whole draft: configuration, skills, guardrails, verification, tests and name.
         version: the version that is published, or None.
+        is_changed: the draft may say something else than the version that is published.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Agent:
     version: int | None
     created_at: datetime
     updated_at: datetime
+    is_changed: bool = True
 
 
 class Agents:
@@ -89,6 +91,7 @@ class Agents:
             caller_verification={},
             tests={},
             revision=1,
+            published_revision=None,
             version=None,
             n_versions=0,
             created_at=now,
@@ -119,6 +122,67 @@ class Agents:
             query = query.where(AgentRow.location_id == location_id)
         order = (AgentRow.created_at, AgentRow.id)
         return page_of(self._session, query, order, agent_of, limit=limit, cursor=cursor)
+
+    def search(
+        self,
+        text: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        is_published: bool | None = None,
+        is_changed: bool | None = None,
+    ) -> Page[Agent]:
+        """Agents whose name or location id holds a text, whatever its case, by name.
+
+        Args:
+            text: white space around it does not count.
+            limit, cursor: of the page.
+            is_published: only those with a published version, or only those without.
+            is_changed: only those whose draft may differ from what is published, or only others.
+        """
+        query = self._found(text, is_published=is_published, is_changed=is_changed)
+        order = (AgentRow.name, AgentRow.id)
+        return page_of(
+            self._session,
+            select(AgentRow).where(*query),
+            order,
+            agent_of,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    def count(
+        self,
+        text: str = "",
+        *,
+        is_published: bool | None = None,
+        is_changed: bool | None = None,
+    ) -> int:
+        """How many agents :meth:`search` finds."""
+        query = self._found(text, is_published=is_published, is_changed=is_changed)
+        found = self._session.scalar(select(func.count(AgentRow.id)).where(*query))
+        return int(found or 0)
+
+    def _found(
+        self, text: str, *, is_published: bool | None, is_changed: bool | None
+    ) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = []
+        if text.strip():
+            needle = text.strip().lower()
+            conditions.append(
+                func.lower(AgentRow.name).contains(needle, autoescape=True)
+                | func.lower(AgentRow.location_id).contains(needle, autoescape=True)
+            )
+        if is_published is not None:
+            published = AgentRow.version.is_not(None)
+            conditions.append(published if is_published else ~published)
+        if is_changed is not None:
+            same = AgentRow.version.is_not(None) & (
+                AgentRow.published_revision == AgentRow.revision
+            )
+            # NULL is no revision, and no condition is true of it.
+            conditions.append(~func.coalesce(same, False) if is_changed else same)
+        return conditions
 
     def update(
         self,
@@ -213,6 +277,7 @@ def agent_of(row: AgentRow) -> Agent:
         row.version,
         row.created_at,
         row.updated_at,
+        row.version is None or row.published_revision != row.revision,
     )
 
 

@@ -202,6 +202,7 @@ class Imports:
             if draft.location is not None:
                 agent.n_versions += 1
                 agent.version = agent.n_versions
+                agent.published_revision = agent.revision
         self._session.flush()  # in batches: every row has the same columns
 
     def _insert_agents(self, drafts: list[ImportedDraft], now: datetime) -> dict[str, AgentRow]:
@@ -218,6 +219,7 @@ class Imports:
                 caller_verification={},
                 tests={},
                 revision=1,
+                published_revision=n_versions or None,
                 version=n_versions or None,
                 n_versions=n_versions,
                 created_at=now,

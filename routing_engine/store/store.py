@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import delete, select, update
@@ -17,11 +17,13 @@ from routing_engine.store.feed import Feed
 from routing_engine.store.keys import Principal, find_principal
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.sealing import Sealer
+from routing_engine.store.sessions import Session, find_session
 from routing_engine.store.tables import (
     AnswerRow,
     CallRecord,
     KeyRow,
     OrganisationRow,
+    SessionRow,
     new_id,
     present,
 )
@@ -164,6 +166,30 @@ class Store:
                     update(KeyRow).where(KeyRow.id == principal.key_id).values(last_used_at=now)
                 )
 
+    def session(self, token: str, idle: timedelta) -> Session | None:
+        """Who is signed in to the console by a token; None for nobody, or nobody any more.
+
+        Args:
+            token: what ``sessions.create`` gave.
+            idle: how long a session lasts without being used.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        now = present()
+        with self._database.transaction(ALL, writing=False) as rows:
+            found = find_session(rows, token, idle, now)
+        if found is None:
+            return None
+        session, is_to_note = found
+        if is_to_note:
+            with self._database.spare_transaction(session.principal.organisation_id) as rows:
+                if rows is not None:
+                    rows.execute(
+                        update(SessionRow).where(SessionRow.id == session.id).values(seen_at=now)
+                    )
+        return session
+
     def add_decisions(self, decisions: Iterable[DecisionRow]) -> None:
         """Store many decisions of any organisations in one transaction."""
         with self._database.transaction(ALL, writing=True) as rows:
@@ -185,6 +211,7 @@ class Store:
             answers = rows.execute(
                 delete(AnswerRow).where(AnswerRow.created_at <= now - KEPT).returning(AnswerRow.key)
             ).all()
+            rows.execute(delete(SessionRow).where(SessionRow.ends_at <= now))
         return len(calls) + len(answers)
 
     def feed(self, organisation_id: str | None = None) -> Feed:

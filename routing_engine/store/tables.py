@@ -40,6 +40,7 @@ __all__ = [
     "OrganisationRow",
     "Owned",
     "PublishedRow",
+    "SessionRow",
     "SkillRow",
     "TotalRow",
     "VersionRow",
@@ -146,11 +147,40 @@ class KeyRow(Owned, Base):
     last_used_at: Mapped[datetime | None]
 
 
+class SessionRow(Owned, Base):
+    """Somebody who signed in to the console with a key; of the token only the hash.
+
+    Attributes:
+        id: SHA-256 of the token, hex.
+        seen_at: when it was used last, to the minute.
+        ends_at: when it ends, however much it is used.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "key_id"],
+            ["keys.organisation_id", "keys.id"],
+            name="sessions_of_a_key",
+            ondelete="CASCADE",
+        ),
+        Index("sessions_by_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    key_id: Mapped[str] = mapped_column(Id)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+
 class AgentRow(Owned, Base):
     """An agent and its draft, skills aside.
 
     Attributes:
         revision: of the whole draft, skills included; what the etag shows.
+        published_revision: of the draft when a version was last published from it; None for
+            never, or where nobody noted it.
         version: the version that is published, or None.
         n_versions: how many there are; the last one's number.
     """
@@ -169,6 +199,7 @@ class AgentRow(Owned, Base):
     caller_verification: Mapped[Document]
     tests: Mapped[Document]
     revision: Mapped[int]
+    published_revision: Mapped[int | None]
     version: Mapped[int | None]
     n_versions: Mapped[int]
     created_at: Mapped[datetime]

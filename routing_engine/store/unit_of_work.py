@@ -10,6 +10,7 @@ from routing_engine.store.calls import Calls
 from routing_engine.store.drafts import Drafts
 from routing_engine.store.imports import Imports
 from routing_engine.store.keys import Keys
+from routing_engine.store.sessions import Sessions
 from routing_engine.store.skills import Skills
 from routing_engine.store.transaction import Transaction
 from routing_engine.store.versions import Versions
@@ -32,6 +33,7 @@ class UnitOfWork:
         imports: imports of sheets.
         calls: calls, decisions and their totals.
         keys: API keys.
+        sessions: who is signed in to the console.
         answers: answers by idempotency key.
         audits: who changed what.
     """
@@ -47,4 +49,5 @@ class UnitOfWork:
         self.imports = Imports(transaction, self.audits, announcements)
         self.calls = Calls(transaction)
         self.keys = Keys(transaction, self.audits)
+        self.sessions = Sessions(transaction, self.audits)
         self.answers = Answers(transaction)

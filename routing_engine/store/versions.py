@@ -96,6 +96,7 @@ class Versions:
         )
         self._session.add(row)
         agent.n_versions = agent.version = row.number
+        agent.published_revision = agent.revision
         self._session.flush()
         self._announcements.announce([agent])
         detail = {"version": row.number} | ({} if forced is None else {"forced": forced})

@@ -1,0 +1,125 @@
+"""Calls: what came of them, one by one and in figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from routing_engine.model.outcomes import Outcome
+from routing_engine.quality.charts import columns, rows
+from routing_engine.server.calls import detail, list_calls
+from routing_engine.server.console.visits import Pages, Visit, ask
+from routing_engine.server.problems import wrong_field
+
+__all__ = ["pages"]
+
+pages = Pages()
+
+SHOWN = 50
+USUAL = timedelta(days=30)
+MOST_RULES = 12
+
+
+def _day(visit: Visit, name: str, otherwise: date) -> date:
+    text = visit.asked(name).strip()
+    if not text:
+        return otherwise
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise wrong_field(name, "must be a day such as 2026-11-26") from error
+
+
+def _found(visit: Visit) -> dict[str, Any]:
+    """The calls that the filters leave, and the filters."""
+    today = datetime.now(UTC).date()
+    since, until = _day(visit, "since", today - USUAL), _day(visit, "until", today)
+    outcome = visit.asked("outcome")
+    if outcome and outcome not in {one.value for one in Outcome}:
+        raise wrong_field("outcome", "is no outcome")
+    agent_id, rule = visit.asked("agent"), visit.asked("rule")[:200]
+    filters = {"agent": agent_id, "outcome": outcome, "rule": rule}
+    context: dict[str, Any] = {
+        **filters, "since": since, "until": until, "outcomes": [one.value for one in Outcome],
+        "page": None, "totals": None, "name": "", "q": visit.asked("q")[:200], "choices": [],
+    }  # fmt: skip
+    with visit.plane.store.read(visit.session.principal.organisation_id) as work:
+        if agent_id:
+            context["name"] = work.agents.get(agent_id).name
+        else:
+            context["choices"] = work.agents.search(context["q"], 20, is_published=True).items
+    if agent_id:
+        data = ask(
+            list_calls,
+            visit,
+            agent_id,
+            SHOWN,
+            visit.asked("cursor") or None,
+            datetime.combine(since, time(), UTC),
+            datetime.combine(until + timedelta(days=1), time(), UTC),
+            Outcome(outcome) if outcome else None,
+            rule or None,
+        )
+        context |= {"page": data, "totals": data["totals"]}
+    return context
+
+
+@pages.get("/calls", "calls:read")
+def show(visit: Visit) -> Response:
+    """Calls of a location, with what came of them in figures."""
+    context = _found(visit)
+    totals = context["totals"]
+    if visit.is_htmx and visit.asked("cursor"):
+        return visit.render("_call_rows.html", **context)
+    by_day = by_rule = ""
+    if totals is not None and totals["calls"]:
+        days = totals["byDay"]
+        by_day = columns(
+            [day["day"] for day in days],
+            {
+                "transferred": [day["transferred"] for day in days],
+                "with the agent": [day["contained"] for day in days],
+                "other": [day["calls"] - day["transferred"] - day["contained"] for day in days],
+            },
+            title="Calls by day",
+        )
+        by_rule = rows(dict(list(totals["byRule"].items())[:MOST_RULES]), title="Calls by rule")
+    return visit.render("calls.html", by_day=by_day, by_rule=by_rule, **context)
+
+
+@pages.get("/calls.csv", "calls:read")
+def days(visit: Visit) -> Response:
+    """The figures by day as a sheet."""
+    totals = _found(visit)["totals"]
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["day", "calls", "transferred", "contained"])
+    for day in () if totals is None else totals["byDay"]:
+        table.writerow([day["day"], day["calls"], day["transferred"], day["contained"]])
+    headers = {"Content-Disposition": 'attachment; filename="calls.csv"'}
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@pages.get("/calls/{call}", "calls:read")
+def one(visit: Visit) -> Response:
+    """One call as a timeline, with each decision."""
+    with visit.plane.store.read(visit.session.principal.organisation_id) as work:
+        row = work.calls.get(visit.path("call"))
+        decisions = work.calls.decisions(row.id, 200).items
+        found = work.agents.search("", 1)
+        agent = next((a for a in found.items if a.id == row.agent_id), None)
+    timeline = detail(row)["timeline"] or []
+    steps: list[dict[str, Any]] = [
+        {"at": datetime.fromisoformat(event["at"]), "event": event, "decision": None}
+        for event in timeline
+        if event["kind"] != "decided"
+    ]
+    steps += [{"at": made.decided_at, "event": None, "decision": made} for made in decisions]
+    steps.sort(key=lambda step: step["at"])
+    return visit.render(
+        "call.html", call=detail(row), steps=steps, agent=agent, kept=bool(timeline)
+    )
