@@ -487,3 +487,40 @@ def test_faults_put_into_clean_tables_are_found(real, eval_folder):
     assert recall["copied"] >= 0.97, recall
     assert recall["reworded"] >= 0.85, recall
     assert recall["emptied"] >= 0.95, recall
+
+
+LINE = "+14155550199"
+
+
+@pytest.mark.parametrize(
+    ("where", "rule", "said"),
+    [
+        ({"default_destination": LINE}, "", "the default destination"),
+        ({"default_destination": f"{LINE};ext=12"}, "", "the default destination"),
+        ({"after_hours": f"sip:{LINE}@trunk.example"}, "", "the after-hours number"),
+        ({"rule": {"destination": LINE}}, "Billing", "the destination of 'Billing'"),
+        ({"rule": {"fallback": (number(7), LINE)}}, "Billing", "a fallback of 'Billing'"),
+        (
+            {"rule": {"destination": "sip:desk@pbx.example"}},
+            "Billing",
+            "the destination of 'Billing'",
+        ),
+    ],
+)
+def test_a_number_that_points_at_its_own_line_is_named(where, rule, said):
+    where = dict(where)
+    billing = a_rule("Billing", **{"destination": number(1), **where.pop("rule", {})})
+    lines = {"lines": (LINE, "desk")}
+    report = lint_of(
+        a_location("store-1", billing, **lines, **where),
+        a_location("store-2", billing, lines=(number(8),), **where),
+        a_location("store-3", billing, **where),
+    )
+    (finding,) = [found for found in report.findings if found.kind == "loop"]
+    assert (finding.rule, finding.locations, finding.n_locations) == (rule, ("store-1",), 1)
+    assert finding.message == f"{said} points at a line of its own location, and is never dialled"
+    assert report.findings[0] is finding
+
+
+def test_without_lines_there_is_no_loop():
+    assert lint_of(a_location("store-1", BILLING, GAS)).ok

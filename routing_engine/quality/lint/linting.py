@@ -15,6 +15,7 @@ from routing_engine.model.rules import RoutingPolicy
 from routing_engine.quality.lint.asking import Asked, ask, measure
 from routing_engine.quality.lint.cases import MAX_NAMED, Case, cases
 from routing_engine.quality.lint.findings import findings_at
+from routing_engine.quality.lint.loops import loops
 from routing_engine.quality.lint.report import Finding, LintReport, rank
 
 __all__ = ["lint_columns"]
@@ -65,7 +66,7 @@ def lint_columns(
             here[found_key] = min(found, here.get(found_key, found), key=rank)
         for found_key, found in here.items():
             merged.setdefault(found_key, _Merged()).add(found, case)
-    findings = [item.finding(columns) for item in merged.values()]
+    findings = [item.finding(columns) for item in merged.values()] + loops(columns)
     return LintReport(
         findings=tuple(sorted(findings, key=rank)),
         n_locations=int(np.count_nonzero(np.diff(columns.first_slot))),

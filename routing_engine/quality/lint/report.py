@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Finding", "Kind", "LintReport", "rank"]
 
-Kind = Literal["overlap", "vague", "example", "unreachable"]
-KINDS: tuple[Kind, ...] = ("unreachable", "overlap", "example", "vague")
+Kind = Literal["loop", "overlap", "vague", "example", "unreachable"]
+KINDS: tuple[Kind, ...] = ("loop", "unreachable", "overlap", "example", "vague")
 """Kinds of findings, in the order of a report."""
 
 MAX_SHOWN = 10
@@ -25,13 +25,14 @@ class Finding:
     """One problem with the wording of a rule.
 
     Attributes:
-        kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``.
-        rule: label of the rule.
+        kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``; or ``"loop"``, of a
+            number that points at its location's own line.
+        rule: label of the rule; empty for the default destination and the after-hours number.
         other: label of the rule that it is at odds with, or None.
         sentence: the sentence that shows it, or None where none is needed.
         measured: overlap: the share of the rule's sentences; vague: the confidence that the
             ``when`` says nothing; example: the other rule's confidence; unreachable: the most
-            that the rule's own sentences reach. In [0, 1].
+            that the rule's own sentences reach; loop: 1. In [0, 1].
         message: what was found, with the numbers.
         suggestion: what to do about it.
         n_locations: locations that have it.
@@ -64,8 +65,8 @@ class LintReport:
     """The findings on the wording of all rules. Prints as a readable summary.
 
     Attributes:
-        findings: unreachable rules, overlaps, examples, then vague descriptions; of one kind,
-            those of the most locations first.
+        findings: loops, unreachable rules, overlaps, examples, then vague descriptions; of one
+            kind, those of the most locations first.
         n_locations: locations with rules.
         n_unmeasured: of these, ones whose rules share phones in so rare a way that they were
             left out.
