@@ -87,6 +87,7 @@ def test_every_type_that_the_engine_hands_out_is_declared_public():
         if name.startswith("_") or not inspect.isfunction(member):
             continue
         returned = str(member.__annotations__.get("return", "")).partition("[")[0]
+        returned = returned.removesuffix(" | None")
         if returned and returned[0].isupper() and returned not in named | {"None"}:
             assert f"`{returned}`" in surface, f"{name} returns {returned}"
 

@@ -65,6 +65,44 @@ def test_a_failed_transfer_goes_on_along_the_chain(api: Served, agent_id):
     assert (kept["outcome"], kept["reason"]) == ("contain", "nobody_answered")
 
 
+def test_what_a_platform_says_is_read_kept_and_not_taken_twice(api: Served, agent_id):
+    call_id = opened(api, agent_id)
+    first = turn(api, call_id, text="I was charged twice")["decision"]
+    failed = {"event": "transferFailed", "outcome": "486 Busy Here"}
+    done = turn(api, call_id, **failed, attempt=first["decisionId"])
+    assert done["decision"]["destination"] == "+14155550112"
+    assert done["decision"]["reported"] == "486 Busy Here"
+    assert done["handoff"]["timeline"][-2]["reported"] == "486 Busy Here"
+    before = api.data("GET", f"/calls/{call_id}")
+    for attempt in (first["decisionId"], BILLING, "+14155550199"):
+        again = turn(api, call_id, **failed, attempt=attempt)
+        assert (again["decision"]["reason"], again["isOver"]) == ("report_ignored", False)
+    assert api.data("GET", f"/calls/{call_id}") == before
+    assert before["failedTransfers"] == 1
+    ended = turn(api, call_id, event="transferred")
+    assert (ended["decision"]["reason"], ended["isOver"]) == ("transferred", True)
+    kept = api.data("GET", f"/calls/{call_id}")
+    assert (kept["outcome"], kept["rule"], kept["transferred"]) == ("transfer", "Billing", True)
+    assert (kept["failedTransfers"], kept["timeline"]) == (1, None)
+    assert kept["endedAt"] is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"event": "transferFailed", "outcome": "engaged"}, "is not how a transfer ends"),
+        ({"text": "hello", "attempt": BILLING}, "a turn of the caller has no attempt"),
+        ({"event": "transferred", "outcome": "busy"}, "transferred has no outcome"),
+    ],
+)
+def test_a_report_that_nobody_writes_is_refused(api: Served, agent_id, body, wrong):
+    call_id = opened(api, agent_id)
+    turn(api, call_id, text="I was charged twice")
+    response = api("POST", f"/calls/{call_id}/turns", json=body)
+    assert response.status_code == 422
+    assert wrong in response.text
+
+
 def test_neither_the_line_that_was_called_nor_the_caller_is_dialled(api: Served, agent_id):
     call_id = opened(api, agent_id, callerId="(415) 555-0112", called=BILLING)
     decision = turn(api, call_id, text="I was charged twice")["decision"]
