@@ -129,6 +129,10 @@ def call(
         str | None,
         typer.Option(metavar="NUMBER", help="The caller's own number, or anonymous."),
     ] = None,
+    called: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="The line that was called; it is never dialled."),
+    ] = None,
     script: Annotated[
         Path | None,
         typer.Option(
@@ -156,7 +160,10 @@ def call(
     """
     engine = open_engine(directory, encoder, location, reembed=reembed)
     played = CallSession(
-        engine, engine.open_call(location, caller_id=caller_id), explain, silent=json_output
+        engine,
+        engine.open_call(location, caller_id=caller_id, called=called),
+        explain,
+        silent=json_output,
     )
     lines = typed_lines(lambda: location)
     if script is not None:

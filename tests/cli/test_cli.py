@@ -791,6 +791,24 @@ def test_the_caller_who_hangs_up_ends_the_call(snapshot):
     assert run("call", snapshot, "nowhere", stdin="hi").exit_code == ExitCode.UNKNOWN_LOCATION
 
 
+def test_the_line_that_was_called_is_not_dialled(snapshot):
+    said = {"stdin": "my invoice is wrong\n"}
+    usual = run("call", snapshot, "store-1", "--encoder", "hashing", **said)
+    dialled = usual.stdout.splitlines()[0].split("  ")[1]
+    result = run(
+        "call", snapshot, "store-1", "--encoder", "hashing", "--called", dialled, **said
+    )  # fmt: skip
+    outcome, destination, _, _, reason = result.stdout.splitlines()[0].split("  ")
+    assert (outcome, reason) == ("default", "loop_avoided")
+    assert destination != dialled
+
+
+def test_who_is_answered_is_transferred(snapshot):
+    lines = ["my invoice is wrong", ":answered", "hello"]
+    result = run("call", snapshot, "store-1", "--encoder", "hashing", stdin="\n".join(lines))
+    assert result.stdout.splitlines()[1:3] == ["contain  -  -  0.00  transferred", ""]
+
+
 # evaluate, fit
 
 
