@@ -7,18 +7,20 @@ RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 .DEFAULT_GOAL := help
 # What `make quick` leaves out: whole servers, databases and processes, and the tests that try the
 # most. `make test` runs them.
-SLOW := training server store benchmarks cli quality engine/test_apply.py engine/test_concurrency.py \
+SLOW := training server store benchmarks cli quality phone_systems gateways/test_commands.py \
+        engine/test_apply.py engine/test_concurrency.py \
         engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
         catalog/test_snapshot.py calls/test_call_stateful.py hours/test_schedule.py \
         matching/test_identification.py calls/test_skill.py encoders/test_background.py \
         sheets/test_round_trip.py sheets/test_oracle.py
 
-.PHONY: help demo quick test lint types docs docs-update wheel check bench clean
+.PHONY: help demo quick test integrations lint types docs docs-update wheel check bench clean
 
 help:
 	@echo "make demo    load the sample franchise sheet and route a dozen callers"
 	@echo "make quick   run the tests that need no model, server or database, in a minute"
 	@echo "make test    run every test, with branch coverage"
+	@echo "make integrations  run the tests with a real Asterisk and SIPp, where they are there"
 	@echo "make docs    check the documentation and build its site into build/site"
 	@echo "make wheel   build the sdist and the wheel, and try the wheel in an environment of its own"
 	@echo "make check   what CI runs: test, lint, types, docs, wheel"
@@ -45,6 +47,10 @@ quick: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+
+# With real phone systems, as far as they are there: see CONTRIBUTING.md.
+integrations: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -rs tests/phone_systems
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -18,7 +18,13 @@ from routing_engine.deciding.options import EngineOptions
 from routing_engine.deciding.router import CallRouter, Router
 from routing_engine.deciding.scored import read
 from routing_engine.encoders import Encoder
-from routing_engine.errors import EncoderError, InvalidValueError, SnapshotError
+from routing_engine.errors import (
+    EncoderError,
+    InvalidValueError,
+    SnapshotError,
+    UnknownLocationError,
+    mask,
+)
 from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.scoring import least_confidence
 from routing_engine.model.called import called_line
@@ -542,17 +548,19 @@ class RoutingEngine:
 
     def open_call(
         self,
-        location_id: str,
+        location_id: str | None = None,
         *,
         caller_id: str | Caller | None = None,
         called: str | Destination | None = None,
         policy: CallPolicy | None = None,
+        agent: bool = True,
         now: datetime | None = None,
     ) -> Call:
         """Open a live call at a location.
 
         Args:
-            location_id: who was called.
+            location_id: who was called; None for the location whose line ``called`` is, see
+                :meth:`location_for`.
             caller_id: the caller's own number, as :meth:`Caller.reported
                 <routing_engine.model.caller.Caller.reported>` reads it: what cannot be read is an
                 unknown number. Or a ``Caller``, with what else the network says; None where it
@@ -561,24 +569,43 @@ class RoutingEngine:
                 user. Neither it nor the caller's own number is dialled; its country is that of
                 national numbers in ``caller_id``.
             policy: when a call that no rule takes goes to a person.
+            agent: False where nobody talks with the caller who could ask: a PBX asks once. The
+                words then decide as :meth:`route` does, what only an agent could ask (which of two
+                rules, verification, confirmation) goes to the default, and ``transfer_failed``
+                goes on along the chain.
             now: when the call began; None for the present moment.
 
         Raises:
-            UnknownLocationError: no such location.
-            InvalidValueError: the caller id is neither str nor ``Caller``, or the moment has no
-                time zone.
+            UnknownLocationError: no such location, or none has this line.
+            InvalidValueError: the caller id is neither str nor ``Caller``, neither a location nor
+                a line is given, or the moment has no time zone.
         """
         from routing_engine.calls.call import Call, CallPolicy
 
         policy = CallPolicy() if policy is None else policy
+        if location_id is None:
+            location_id = self._location_of(called)
         return Call.open(
             self._call_router(policy),
             location_id,
             caller_id=caller_id,
             called=called,
             policy=policy,
+            agent=agent,
             now=now,
         )
+
+    def _location_of(self, called: str | Destination | None) -> str:
+        """Return the id of the location whose line was called."""
+        if called is None:
+            raise InvalidValueError(
+                "an open call needs its location_id, or the line that was called"
+            )
+        line = str(called)
+        location = self.location_for(line)
+        if location is None:
+            raise UnknownLocationError(f"with the line {mask(line)}", self.catalog_version)
+        return location.location_id
 
     def resume_call(self, record: str | bytes) -> Call:
         """Resume a call of another process from its ``to_json``, on the current catalog.

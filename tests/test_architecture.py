@@ -30,10 +30,10 @@ ROWS = (
     ("catalog",),
     ("deciding", "sheets"),
     ("calls", "quality", "frames"),
-    ("engine",),
-    ("store",),
+    ("engine", "integrations"),
+    ("store", "gateways"),
     ("server",),
-    ("integrations", "cli", "training"),
+    ("cli", "training"),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 

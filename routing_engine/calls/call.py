@@ -19,14 +19,16 @@ A call is a value: ``call.to_json()`` in one process, ``engine.resume_call(...)`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from routing_engine.calls.endings import read_report
 from routing_engine.calls.handoff import MAX_NAME, Event, Handoff
+from routing_engine.calls.kept import KeptDecision
 from routing_engine.calls.policy import CallPolicy, TransferOutcome
 from routing_engine.calls.record import MAX_TURN_LENGTH, CallRecord
 from routing_engine.calls.turn import Turn, read_again, read_turn, terms_of, with_meaning
@@ -41,10 +43,24 @@ from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import Parties
 from routing_engine.model.rules import ContextRule
+from routing_engine.text.answers import read_answer
 from routing_engine.text.history import SPEAKERS, in_their_words
 from routing_engine.text.lines import cut, one_line
 
 __all__ = ["Call", "CallPolicy", "TransferOutcome"]
+
+
+class _Hearing(NamedTuple):
+    """A turn of the caller, read and not yet scored.
+
+    Attributes:
+        answer: yes or no, where the caller was asked whether to be transferred and says so.
+    """
+
+    utterance: str
+    moment: datetime
+    turn: Turn
+    answer: bool | None
 
 
 class Call:
@@ -62,6 +78,8 @@ class Call:
         self._scored: Scored | None = None
         """Of the caller's last turn; of the one before, where the last only answers a question."""
         self._known = record.known_details()
+        self._decision: Decision | None = None
+        self._hearing = asyncio.Lock()
 
     @classmethod
     def open(
@@ -72,6 +90,7 @@ class Call:
         caller_id: str | Caller | None = None,
         called: str | Destination | None = None,
         policy: CallPolicy | None = None,
+        agent: bool = True,
         now: datetime | None = None,
     ) -> Call:
         """Open a new call; as ``engine.open_call``."""
@@ -88,6 +107,7 @@ class Call:
                 opened_at=moment_of(now),
                 catalog_version=router.catalog_version,
                 policy=CallPolicy() if policy is None else policy,
+                agent=bool(agent),
                 called=parties.called,
             ),
         )
@@ -99,11 +119,33 @@ class Call:
         router = router_for(record.policy)
         router.location(record.location_id)
         record.catalog_version = router.catalog_version
-        return cls(router, record)
+        call = cls(router, record)
+        call._decision = call._last_kept()
+        return call
 
     def to_json(self) -> str:
         """Return the whole call; it holds what was said."""
+        last = self._decision
+        self._record.last = None if last is None else KeptDecision.of(last)
         return self._record.to_json()
+
+    @property
+    def decision(self) -> Decision | None:
+        """The last decision, also after a resume; None before the first.
+
+        A silence that is waited out leaves it as it is.
+        """
+        return self._decision
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether somebody talks with the caller who can ask."""
+        return self._record.agent
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether the caller has just been asked whether to be transferred."""
+        return self._record.confirming is not None
 
     @property
     def call_id(self) -> str:
@@ -180,30 +222,98 @@ class Call:
             destination says how long it may ring. After the end of the call, ``CONTAIN`` with
             ``Reason.CALL_OVER``: so it is of everything that happens then, and nothing is kept.
 
+        After ``CONFIRM``, "yes please" and "no, don't" answer the question, as :meth:`confirmed`
+        and :meth:`declined` do.
+
         Raises:
             InvalidValueError: the utterance is not a str.
         """
+        hearing = self._begin(utterance, now)
+        if self.is_over:
+            return self._ignored(Reason.CALL_OVER)
+        if hearing.answer is not None:
+            return self._hear_answer(hearing, final=final)
+        return self._end(hearing, self._scores_for(hearing), final=final)
+
+    async def ahear(
+        self,
+        utterance: str,
+        *,
+        final: bool = True,
+        deadline_s: float | None = None,
+        now: datetime | None = None,
+    ) -> Decision:
+        """As :meth:`hear`, without blocking the event loop.
+
+        Transcripts that may still change can be asked about while others are. Turns that are final
+        are heard one after the other, in the order in which they were asked about.
+
+        Args:
+            utterance: the caller's words.
+            final: as for :meth:`hear`.
+            deadline_s: seconds after which the default is the better answer; None to wait.
+            now: when; None for the present moment.
+        """
+        if not final:
+            return await self._ahear(utterance, now, deadline_s, final=False)
+        async with self._hearing:
+            return await self._ahear(utterance, now, deadline_s, final=True)
+
+    async def _ahear(
+        self, utterance: str, now: datetime | None, deadline_s: float | None, *, final: bool
+    ) -> Decision:
+        hearing = self._begin(utterance, now)
+        turn = hearing.turn
+        scored: Scored | None = None
+        if self.is_over:
+            return self._ignored(Reason.CALL_OVER)
+        if hearing.answer is None and turn.settled is None and turn.choice is None:
+            scored = await self._router.ascore(
+                self.location_id, utterance, list(self._turns), deadline_s=deadline_s
+            )
+        elif turn.settled is None:
+            await self._aready()
+        if self.is_over:  # since then
+            return self._ignored(Reason.CALL_OVER)
+        if hearing.answer is not None:
+            return self._hear_answer(hearing, final=final)
+        return self._end(
+            hearing, self._scores_for(hearing) if scored is None else scored, final=final
+        )
+
+    def _begin(self, utterance: str, now: datetime | None) -> _Hearing:
+        """Read a turn of the caller, before it is scored."""
         moment = moment_of(now)
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
-        if record.is_over:
-            return self._ignored(Reason.CALL_OVER)
         turn = read_turn(record, self._turns, utterance)
-        scored: Scored | None = None
+        answer = None if record.confirming is None else read_answer(utterance)
+        return _Hearing(utterance, moment, turn, answer)
+
+    def _scores_for(self, hearing: _Hearing) -> Scored | None:
+        """Return the scores that a turn is decided by; None where none are needed."""
+        turn = hearing.turn
         if turn.settled is not None:
+            return None
+        if turn.choice is None:
+            return self._router.score(self.location_id, hearing.utterance, self._turns)
+        return self._scored_turn(n_answers=self._record.n_answers)
+
+    def _end(self, hearing: _Hearing, scored: Scored | None, *, final: bool) -> Decision:
+        """Decide on a turn of the caller, and keep it."""
+        record, (utterance, moment, turn, _) = self._record, hearing
+        if scored is None:
+            assert turn.settled is not None
             terms = terms_of(record, turn, self._facts(is_final=final), self._next_id(final))
             decision = self._router.contain(record.location_id, turn.settled, terms=terms)
         else:
             if turn.choice is None:
-                scored = self._router.score(record.location_id, utterance, self._turns)
                 turn = with_meaning(turn, scored, utterance)
-            else:
-                scored = self._scored_turn(is_answered=False)
             decision = self._gated(scored, turn, moment, is_final=final)
         if not final:
             return decision
-        self._keep(scored)
+        self._keep(scored if turn.settled is None else None)
         # Setting what does not change takes as long as what does.
         if turn.choice != record.chosen:
             record.chosen = turn.choice
@@ -211,8 +321,22 @@ class Call:
             record.told = turn.told
         if turn.impatience != record.impatience:
             record.impatience = turn.impatience
+        if record.n_answers:
+            record.n_answers = 0
         self._note("caller", moment, utterance)
         return self._settled(decision, moment)
+
+    def _hear_answer(self, hearing: _Hearing, *, final: bool) -> Decision:
+        """Decide once more on what was asked about, now that the caller said yes or no."""
+        if final:
+            kind: Literal["confirmed", "declined"] = "confirmed" if hearing.answer else "declined"
+            return self._answered(kind, hearing.moment, hearing.utterance)
+        record = self._record
+        words, before = self._last_told(record.n_answers)
+        turn = read_again(record, before, words)
+        scored = self._scored_turn(n_answers=record.n_answers + (turn.choice is not None))
+        answers = {**record.answers, str(record.confirming): bool(hearing.answer)}
+        return self._gated(scored, turn, hearing.moment, is_final=False, answers=answers)
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Record what the agent said: an answer may make no sense without it."""
@@ -311,13 +435,44 @@ class Call:
         """Report a failed verification of the caller, and decide what to do next."""
         return self._again("not_verified", _method(method), now)
 
-    def confirmed(self, *, now: datetime | None = None) -> Decision:
-        """Report that the caller agreed to the transfer, and decide what to do next."""
-        return self._answered("confirmed", now)
+    def confirmed(self, *, words: str = "", now: datetime | None = None) -> Decision:
+        """Report that the caller agreed to the transfer, and decide what to do next.
 
-    def declined(self, *, now: datetime | None = None) -> Decision:
-        """Report that the caller refused the transfer: the agent goes on."""
-        return self._answered("declined", now)
+        Args:
+            words: what the caller said, where the call has not heard it.
+            now: the present moment; None for what the clock says.
+        """
+        return self._answered("confirmed", now, words)
+
+    def declined(self, *, words: str = "", now: datetime | None = None) -> Decision:
+        """Report that the caller refused the transfer: the agent goes on.
+
+        Args:
+            words, now: as for :meth:`confirmed`.
+        """
+        return self._answered("declined", now, words)
+
+    async def averified(
+        self, *, method: str, at: datetime | None = None, now: datetime | None = None
+    ) -> Decision:
+        """As :meth:`verified`, without blocking the event loop."""
+        await self._aready()
+        return self.verified(method=method, at=at, now=now)
+
+    async def anot_verified(self, *, method: str, now: datetime | None = None) -> Decision:
+        """As :meth:`not_verified`, without blocking the event loop."""
+        await self._aready()
+        return self.not_verified(method=method, now=now)
+
+    async def aconfirmed(self, *, words: str = "", now: datetime | None = None) -> Decision:
+        """As :meth:`confirmed`, without blocking the event loop."""
+        await self._aready()
+        return self.confirmed(words=words, now=now)
+
+    async def adeclined(self, *, words: str = "", now: datetime | None = None) -> Decision:
+        """As :meth:`declined`, without blocking the event loop."""
+        await self._aready()
+        return self.declined(words=words, now=now)
 
     def transfer_failed(
         self,
@@ -432,35 +587,55 @@ class Call:
         return self._router.contain(self._record.location_id, reason, terms=terms)
 
     def _gated(
-        self, scored: Scored, turn: Turn, now: datetime, *, is_final: bool = True
+        self,
+        scored: Scored,
+        turn: Turn,
+        now: datetime,
+        *,
+        is_final: bool = True,
+        answers: Mapping[str, bool] | None = None,
     ) -> Decision:
         record = self._record
         return self._router.gate(
             scored,
             verified=[event.text for event in record.verifications(now)],
-            confirmed=record.answers,
+            confirmed=record.answers if answers is None else answers,
             terms=terms_of(record, turn, self._facts(is_final=is_final), self._next_id(is_final)),
             now=now,
         )
 
-    def _scored_turn(self, *, is_answered: bool) -> Scored:
+    async def _aready(self) -> None:
+        """Score the caller's last turn, where that is not cached, without blocking."""
+        record = self._record
+        if self._scored is not None and self._router.is_current(self._scored):
+            return
+        words, before = self._last_told(record.n_answers + (record.chosen is not None))
+        if words:
+            self._keep(await self._router.ascore(record.location_id, words, before))
+
+    def _scored_turn(self, *, n_answers: int) -> Scored:
         """Return the scores of the caller's last turn that was not an answer, cached or new.
 
         Args:
-            is_answered: whether the last turn was an answer to which of two rules is meant.
+            n_answers: how many of the caller's last turns were answers to the agent's questions.
         """
-        scored, turns = self._scored, self._turns
+        scored = self._scored
         if scored is not None and self._router.is_current(scored):
             return scored
-        callers = [i for i, (speaker, _) in enumerate(turns) if speaker == "caller"]
-        if is_answered and len(callers) > 1:
-            callers.pop()
-        # Without a turn the question is one that this record no longer holds.
-        last = callers[-1] if callers else 0
-        words = turns[last][1] if callers else ""
-        scored = self._router.score(self._record.location_id, words, turns[:last])
+        words, before = self._last_told(n_answers)
+        scored = self._router.score(self._record.location_id, words, before)
         self._keep(scored)
         return scored
+
+    def _last_told(self, n_answers: int) -> tuple[str, list[tuple[str, str]]]:
+        """Return the caller's last turn but so many answers, and what was said before it."""
+        turns = self._turns
+        callers = [i for i, (speaker, _) in enumerate(turns) if speaker == "caller"]
+        if not callers:
+            return "", []
+        # Without a turn the question is one that this record no longer holds.
+        last = callers[max(0, len(callers) - 1 - n_answers)]
+        return turns[last][1], turns[:last]
 
     def _keep(self, scored: Scored | None) -> None:
         """Cache scores for later decisions; failures are not cached, so they are retried."""
@@ -480,21 +655,22 @@ class Call:
         record = self._record
         if kind == "not_verified":
             record.failed_verifications += 1
-        turns = self._turns
-        last = next((i for i in reversed(range(len(turns))) if turns[i][0] == "caller"), None)
-        if last is None:
+        words, before = self._last_told(record.n_answers)
+        if not any(speaker == "caller" for speaker, _ in self._turns):
             decision = self._router.contain(
                 record.location_id, Reason.EMPTY_UTTERANCE, terms=self._plain_terms()
             )
         else:
-            turn = read_again(record, turns[:last], turns[last][1])
-            scored = self._scored_turn(is_answered=turn.choice is not None)
+            turn = read_again(record, before, words)
+            scored = self._scored_turn(n_answers=record.n_answers + (turn.choice is not None))
             if turn.choice is None:
-                turn = with_meaning(turn, scored, turns[last][1])
+                turn = with_meaning(turn, scored, words)
             decision = self._gated(scored, turn, moment)
         return self._settled(decision, moment)
 
-    def _answered(self, kind: Literal["confirmed", "declined"], now: datetime | None) -> Decision:
+    def _answered(
+        self, kind: Literal["confirmed", "declined"], now: datetime | None, words: str
+    ) -> Decision:
         if self._record.is_over:
             return self._ignored(Reason.CALL_OVER)
         label = self._record.rule
@@ -503,6 +679,9 @@ class Call:
                 "nothing was asked; report an answer after a decision about a rule, such as CONFIRM"
             )
         self._record.answers[label] = kind == "confirmed"  # the last one counts
+        if words:
+            self._note("caller", moment_of(now), words)
+            self._record.n_answers += 1
         return self._again(kind, label, now)
 
     def _signal(self, kind: str, reason: Reason, now: datetime | None) -> Decision:
@@ -512,7 +691,7 @@ class Call:
         self._note(kind, moment)
         record, policy = self._record, self._record.policy
         if kind == "silence":
-            count, most = record.n_silences(), policy.max_silences
+            count, most = record.n_silences(), policy.max_silences if record.agent else 1
         else:
             count = sum(event.kind == kind for event in record.events)
             most = policy.max_agent_failures
@@ -537,8 +716,9 @@ class Call:
             is_rules = decision.outcome is Outcome.TRANSFER or decision.is_end_of_chain
             record.ringing = rule.label if is_rules and rule is not None else None
         if is_in_vain:
-            record.asked = None
+            record.asked = record.confirming = None
             record.n_decisions += 1
+            self._decision = decision
             return decision
         return self._dialled(decision, now)
 
@@ -548,6 +728,10 @@ class Call:
         record.n_decisions += 1
         if record.asked is not None:
             record.asked = None
+        asked = decision.rule if decision.outcome is Outcome.CONFIRM else None
+        confirming = None if asked is None else asked.label
+        if record.confirming != confirming:
+            record.confirming = confirming
         if decision.outcome is Outcome.CLARIFY and (choices := decision.choices):
             record.asked = (choices[0].label, choices[1].label)
             record.has_asked = True
@@ -559,6 +743,7 @@ class Call:
                 record.tried.append(number)
                 record.since.append(record.n_decisions)
         self._note("decided", now, decision.reason.value, number)
+        self._decision = decision
         return decision
 
     # ---------------------------------------------------------------- what is known
@@ -580,7 +765,16 @@ class Call:
             said: what the platform said, where it is about that.
         """
         facts = self._facts()._replace(reported=said or None)
-        return CallTerms(facts, self._next_id(), dialling=self._record.dialling)
+        record = self._record
+        return CallTerms(facts, self._next_id(), dialling=record.dialling, has_agent=record.agent)
+
+    def _last_kept(self) -> Decision | None:
+        """Return the last decision that the record of another process holds."""
+        last = self._record.last
+        if last is None:
+            return None
+        rule, rival, concerned = map(self._labelled, (last.rule, last.rival, last.concerned))
+        return last.decision(self.location_id, self._facts(), rule, rival, concerned)
 
     def _labelled(self, label: str | None) -> ContextRule | None:
         """Return the rule with a label in the current catalog, or None."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from routing_engine.calls.handoff import MAX_NAME, Event
+from routing_engine.calls.kept import KeptDecision
 from routing_engine.calls.policy import CallPolicy
 from routing_engine.calls.redaction import MAX_DETAILS
 from routing_engine.errors import InvalidValueError
@@ -58,6 +59,10 @@ class CallRecord:
         is_over: whether the caller has hung up.
         called: the line that was called, as lines are compared; None where nobody said.
         since: for each of ``tried``, the number of the decision that dialled it.
+        agent: whether somebody talks with the caller who can ask; without, the first words decide.
+        confirming: label of the rule whose transfer the caller has just been asked about.
+        n_answers: how many of the caller's last turns only answered a question of yes or no.
+        last: the last decision; set where the record is written.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -86,6 +91,10 @@ class CallRecord:
     is_over: bool = False
     called: str | None = None
     since: list[int] = field(default_factory=list)
+    agent: bool = True
+    confirming: str | None = None
+    n_answers: int = 0
+    last: KeptDecision | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CallRecord:

@@ -21,12 +21,12 @@ destination. A call decides on a number once, so that its id and the number name
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -39,17 +39,20 @@ from routing_engine.calls.tool_schema import (
     ACTIONS,
     MAX_NAME_LENGTH,
     TOOL_NAME,
+    Asked,
     describe,
     error,
     names,
     plain_name,
-    read_words,
+    read_arguments,
 )
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.hours import is_open, moment_of
-from routing_engine.model.decisions import Decision
+from routing_engine.model.decisions import Decision, detail_key
 from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import Location
+from routing_engine.text.answers import read_answer
 
 __all__ = ["ACTIONS", "Skill"]
 
@@ -83,12 +86,24 @@ class Decider(Protocol):
         """As :meth:`routing_engine.RoutingEngine.location`."""
         ...
 
-    def route(self, location_id: str, utterance: str, *, now: datetime | None = None) -> Decision:
+    def route(
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        confirmed: bool = False,
+        now: datetime | None = None,
+    ) -> Decision:
         """As :meth:`routing_engine.RoutingEngine.route`."""
         ...
 
     async def aroute(
-        self, location_id: str, utterance: str, *, now: datetime | None = None
+        self,
+        location_id: str,
+        utterance: str,
+        *,
+        confirmed: bool = False,
+        now: datetime | None = None,
     ) -> Decision:
         """As :meth:`routing_engine.RoutingEngine.aroute`."""
         ...
@@ -169,9 +184,11 @@ class Skill:
         """Decide what to do with a caller, from the arguments that the model wrote.
 
         Args:
-            arguments: what the model wrote, a dict or its JSON text: ``words`` and ``reason``.
-                The words decide. A model that must give a reason asks less lightly; the reason
-                decides nothing.
+            arguments: what the model wrote, a dict or its JSON text: ``words`` and ``reason``, and
+                where they were asked for, ``confirmed`` and ``details``. The words decide. A model
+                that must give a reason asks less lightly; the reason decides nothing.
+                ``confirmed`` counts only where the caller was asked, and words that say yes or no
+                count before it; of ``details`` those that a rule asks for are kept.
             now: when; None for the present moment.
 
         Returns:
@@ -183,30 +200,55 @@ class Skill:
             InvalidValueError: ``now`` has no time zone. Never for what the model wrote.
         """
         moment = moment_of(now)
-        words = read_words(arguments)
-        if isinstance(words, dict):
-            return words
+        asked = read_arguments(arguments)
+        if isinstance(asked, dict):
+            return asked
         if self._call is not None:
-            return self._heard(self._call, words, moment)
+            known = self._known(self._call, asked, moment)
+            return (
+                self.answer(self._hear(self._call, asked, moment), now=moment)
+                if known is None
+                else known
+            )
         try:
-            decision = self._engine.route(self.location_id, words, now=moment)
+            decision = self._engine.route(
+                self.location_id, asked.words, confirmed=asked.confirmed is True, now=moment
+            )
         except UnknownLocationError:
             return error(_NO_TRANSFERS)
-        return self.answer(decision, now=moment)
+        return self._without_call(decision, asked, moment)
 
     async def ahandle(self, arguments: object, *, now: datetime | None = None) -> dict[str, Any]:
         """As calling the skill, without blocking the event loop."""
-        if self._call is not None:
-            return await asyncio.to_thread(self, arguments, now=now)
         moment = moment_of(now)
-        words = read_words(arguments)
-        if isinstance(words, dict):
-            return words
+        asked = read_arguments(arguments)
+        if isinstance(asked, dict):
+            return asked
+        if self._call is not None:
+            known = self._known(self._call, asked, moment)
+            if known is not None:
+                return known
+            return self.answer(await self._ahear(self._call, asked, moment), now=moment)
         try:
-            decision = await self._engine.aroute(self.location_id, words, now=moment)
+            decision = await self._engine.aroute(
+                self.location_id, asked.words, confirmed=asked.confirmed is True, now=moment
+            )
         except UnknownLocationError:
             return error(_NO_TRANSFERS)
-        return self.answer(decision, now=moment)
+        return self._without_call(decision, asked, moment)
+
+    def _without_call(self, decision: Decision, asked: Asked, now: datetime) -> dict[str, Any]:
+        """Answer by words alone, which hold the whole story."""
+        if decision.outcome is Outcome.CONFIRM and asked.confirmed is False:
+            decision = replace(
+                decision, outcome=Outcome.CONTAIN, reason=Reason.DECLINED, question=None
+            )
+        answer = self.answer(decision, now=now)
+        told = set(map(detail_key, asked.details))
+        if told and "missing" in answer:
+            left = [name for name in decision.missing if detail_key(name) not in told]
+            answer["missing"] = names(left)
+        return answer
 
     def answer(self, decision: Decision, *, now: datetime | None = None) -> dict[str, Any]:
         """Return what to tell the model about a decision that was made without it.
@@ -252,8 +294,13 @@ class Skill:
             "say": say(decision, rule, moment),
             "destination_id": destination_id,
             "rule": rule,
-            "missing": names(decision.missing),
+            "missing": names(self._missing(decision)),
         }
+
+    def _missing(self, decision: Decision) -> list[str]:
+        """Return what is still to be asked for, as the call knows it by now."""
+        left = decision.missing if self._call is None else self._call.missing
+        return [name for name in decision.missing if name in left]
 
     # ---------------------------------------------------------------- what the telephony asks
 
@@ -301,16 +348,49 @@ class Skill:
 
     # ---------------------------------------------------------------- the call
 
-    def _heard(self, call: Call, words: str, now: datetime) -> dict[str, Any]:
+    def _known(self, call: Call, asked: Asked, now: datetime) -> dict[str, Any] | None:
+        """Answer what need not be decided; None where the call is to hear it."""
         if call.is_over:
             return error("the call is over")
-        if self._last is not None:
-            step, said, decision = self._last
-            # Models repeat a call of a tool. Heard anew, the number that is being dialled would
-            # count as tried, and the next in line would be dialled beside it.
-            if _dialled(step) and step is self._step() and said == words:
-                return self.answer(decision, now=now)
-        return self.answer(call.hear(words, now=now), now=now)
+        is_about_missing = self._note(call, asked.details)
+        if self._last is None:
+            return None
+        step, said, decision = self._last
+        is_last = _dialled(step) is not None and step is self._step()
+        # Models repeat a call of a tool. Heard anew, the number that is being dialled would
+        # count as tried, and the next in line would be dialled beside it.
+        if is_last and (said == asked.words or is_about_missing):
+            return self.answer(decision, now=now)
+        return None
+
+    def _note(self, call: Call, details: Mapping[str, str]) -> bool:
+        """Keep details that a rule of the location asks for; whether one was missing."""
+        if not details:
+            return False
+        try:
+            rules = self._engine.location(self.location_id).rules
+        except UnknownLocationError:
+            return False
+        asked_for = {detail_key(name) for rule in rules for name in rule.required_details}
+        missing = set(map(detail_key, call.missing))
+        told = {name: text for name, text in details.items() if detail_key(name) in asked_for}
+        if told:
+            special = {name: told.pop(name) for name in list(told) if name in ("name", "reason")}
+            call.note(name=special.get("name"), reason=special.get("reason"), **told)
+        return bool(missing & set(map(detail_key, details)))
+
+    def _hear(self, call: Call, asked: Asked, now: datetime) -> Decision:
+        if _is_answer(call, asked):
+            return (call.confirmed if asked.confirmed else call.declined)(
+                words=asked.words, now=now
+            )
+        return call.hear(asked.words, now=now)
+
+    async def _ahear(self, call: Call, asked: Asked, now: datetime) -> Decision:
+        if _is_answer(call, asked):
+            answered = call.aconfirmed if asked.confirmed else call.adeclined
+            return await answered(words=asked.words, now=now)
+        return await call.ahear(asked.words, now=now)
 
     def _said(self) -> str:
         """Return the caller's last words."""
@@ -347,6 +427,16 @@ class Skill:
 
     def __repr__(self) -> str:
         return f"<Skill {self.name} of {self.location_id}>"
+
+
+def _is_answer(call: Call, asked: Asked) -> bool:
+    """Whether the model says what the caller answered, in words that the call does not understand.
+
+    Words that say yes or no count themselves, whatever the model makes of them; and without a
+    question, the model's yes is none.
+    """
+    has_asked = call.is_confirming and asked.confirmed is not None
+    return has_asked and read_answer(asked.words) is None
 
 
 def _dialled(step: Event | None) -> str | None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import copy
 import json
 import unicodedata
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from routing_engine.model.outcomes import Outcome
-from routing_engine.model.rules import Location
+from routing_engine.model.rules import MAX_LISTED, Location
+from routing_engine.text.lines import same_name
 
 __all__ = [
     "ACTIONS",
     "ACTION_OF",
     "MAX_NAME_LENGTH",
     "TOOL_NAME",
+    "Asked",
     "anthropic_tool",
     "describe",
     "error",
@@ -28,7 +31,7 @@ __all__ = [
     "openai_tool",
     "parameters",
     "plain_name",
-    "read_words",
+    "read_arguments",
 ]
 
 TOOL_NAME = "transfer_call"
@@ -37,6 +40,8 @@ MAX_WORDS_LENGTH = 2000
 MAX_REASON_LENGTH = 500
 MAX_ARGUMENTS_LENGTH = 20_000
 """Most characters of JSON text that are parsed."""
+MAX_DETAILS = MAX_LISTED
+MAX_DETAIL_LENGTH = 500
 MAX_DESCRIPTION_LENGTH = 1024
 MAX_NAME_LENGTH = 40
 """Most characters of a rule's label that a model sees."""
@@ -57,10 +62,12 @@ ACTION_OF = {
 
 _DESCRIPTION = (
     "Ask where this caller should go, whenever the caller asks for a person or may need one. The "
-    "answer is what to do next. transfer: say what `say` holds, and hand over destination_id as it "
-    "is. ask: ask it, and call this again with the reply. verify: verify who is calling. confirm: "
-    "ask it and wait for the reply. contain: go on yourself. closed: say it; nobody can be "
-    "reached. Never choose, invent or say a phone number; no argument takes one."
+    "answer is what to do next. transfer: say what `say` holds; if another tool dials, give it "
+    "destination_id as it is, else the call is being connected. ask: ask it, and call this again "
+    "with the reply. verify: verify who is calling. confirm: ask it, and call this again with the "
+    "reply in words and confirmed. contain: go on yourself. closed: say it; nobody can be reached. "
+    "If missing is not empty, ask for it and call this again with details. Never choose, invent or "
+    "say a phone number; no argument takes one."
 )
 _PROPERTIES: dict[str, dict[str, Any]] = {
     "words": {
@@ -77,7 +84,27 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
         "minLength": 1,
         "maxLength": MAX_REASON_LENGTH,
     },
+    "confirmed": {
+        "type": ["boolean", "null"],
+        "description": "Only after the action confirm: whether the caller said yes (true) or no "
+        "(false) to being transferred. Otherwise null.",
+    },
+    "details": {
+        "type": "array",
+        "description": "What the caller told of what `missing` named; else empty.",
+        "maxItems": MAX_DETAILS,
+        "items": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "description": "As in `missing`."},
+                "value": {"type": "string", "description": "As the caller said it."},
+            },
+            "required": ["name", "value"],
+            "additionalProperties": False,
+        },
+    },
 }
+_NEEDED = ("words", "reason")
 _ANSWER = {
     "type": "object",
     "properties": {
@@ -104,7 +131,7 @@ def parameters() -> dict[str, Any]:
     return {
         "type": "object",
         "properties": copy.deepcopy(_PROPERTIES),
-        "required": list(_PROPERTIES),
+        "required": list(_NEEDED),
         "additionalProperties": False,
     }
 
@@ -120,7 +147,7 @@ def openai_tool(description: str) -> dict[str, Any]:
         "type": "function",
         "name": TOOL_NAME,
         "description": description,
-        "parameters": _without_lengths(parameters()),
+        "parameters": _strict(parameters()),
         "strict": True,
     }
 
@@ -134,7 +161,7 @@ def anthropic_tool(description: str) -> dict[str, Any]:
     return {
         "name": TOOL_NAME,
         "description": description,
-        "input_schema": _without_lengths(parameters()),
+        "input_schema": _strict(parameters()),
         "strict": True,
     }
 
@@ -160,8 +187,22 @@ def mcp_tool(description: str) -> dict[str, Any]:
     }
 
 
-def read_words(arguments: object) -> str | dict[str, Any]:
-    """Return the caller's words out of what a model wrote, or an answer that says what is wrong."""
+class Asked(NamedTuple):
+    """What a model asks.
+
+    Attributes:
+        words: the caller's own.
+        confirmed: whether the caller said yes to a transfer; None where that was not asked.
+        details: what the caller told, by the name that it was asked for by.
+    """
+
+    words: str
+    confirmed: bool | None = None
+    details: Mapping[str, str] = MappingProxyType({})
+
+
+def read_arguments(arguments: object) -> Asked | dict[str, Any]:
+    """Return what a model asks, or an answer that says what is wrong with it."""
     if isinstance(arguments, (str, bytes)):
         if len(arguments) > MAX_ARGUMENTS_LENGTH:
             return error(f"the arguments are longer than {MAX_ARGUMENTS_LENGTH} characters")
@@ -172,16 +213,46 @@ def read_words(arguments: object) -> str | dict[str, Any]:
     if not isinstance(arguments, dict):
         return error("the arguments are not an object; give words and reason")
     if not set(arguments) <= set(_PROPERTIES):
-        return error("give words and reason, and nothing else; a number is not an argument")
-    for name, schema in _PROPERTIES.items():
-        value = arguments.get(name)
+        return error(
+            "give words, reason, confirmed and details, and nothing else; a number is not an argument"
+        )
+    for name in _NEEDED:
+        value, schema = arguments.get(name), _PROPERTIES[name]
         if not isinstance(value, str) or not value.strip():
             return error(f"{name} is missing or no text: {schema['description']}")
         if len(value) > schema["maxLength"]:
             return error(f"{name} is too long: {schema['description']}")
-    # Lone surrogates are JSON, and can be written nowhere.
-    words: str = arguments["words"]
-    return words.encode("utf-8", "replace").decode()
+    confirmed = arguments.get("confirmed")
+    if confirmed is not None and not isinstance(confirmed, bool):
+        return error("confirmed is true, false or null")
+    details = _details(arguments.get("details"))
+    if details is None:
+        return error("details are objects with the texts name and value, of a line each")
+    return Asked(_written(arguments["words"]), confirmed, details)
+
+
+def _details(given: object) -> dict[str, str] | None:
+    """Return details by name; None where they are none."""
+    if given is None:
+        return {}
+    if not isinstance(given, list) or len(given) > MAX_DETAILS:
+        return None
+    details = {}
+    for item in given:
+        if not isinstance(item, dict) or set(item) != {"name", "value"}:
+            return None
+        name, value = item["name"], item["value"]
+        if not isinstance(name, str) or not isinstance(value, str):
+            return None
+        if len(name) > MAX_DETAIL_LENGTH or len(value) > MAX_DETAIL_LENGTH or not same_name(name):
+            return None
+        details[_written(name)] = _written(value)
+    return details
+
+
+def _written(text: str) -> str:
+    """Return a text without lone surrogates, which are JSON, and can be written nowhere."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def error(message: str) -> dict[str, Any]:
@@ -229,7 +300,10 @@ def plain_name(text: str, length: int, digits: int = MAX_DIGITS) -> str:
     return " ".join("".join(kept).split())[:length].strip(" &'’/-")
 
 
-def _without_lengths(schema: dict[str, Any]) -> dict[str, Any]:
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema as strict modes want it: all required, and no lengths."""
+    schema["required"] = list(schema["properties"])
     for described in schema["properties"].values():
-        del described["minLength"], described["maxLength"]
+        for limit in ("minLength", "maxLength", "maxItems"):
+            described.pop(limit, None)
     return schema

@@ -54,6 +54,8 @@ def read_turn(record: CallRecord, turns: Sequence[tuple[str, str]], utterance: s
     """
     heard = signals(utterance)
     choice, settled = None, None
+    if not record.agent:  # a person is needed in any case, and no agent could ask
+        return Turn(record.told + 1, 0, False, None, None)
     if record.asked is not None:
         number = parse_choice(utterance, *record.asked)
         if number == NEITHER:
@@ -117,6 +119,8 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
         facts: what the decision is completed with.
         decision_id: of the decision; empty for a provisional one.
     """
+    if not record.agent:
+        return CallTerms(facts, decision_id, dialling=record.dialling, has_agent=False)
     policy, wants_person = record.policy, turn.wants_person
     first, second, later = policy.patience
     odds_factor = first if turn.told <= 1 else second if turn.told == 2 else later

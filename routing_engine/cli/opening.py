@@ -167,20 +167,20 @@ def open_columns(directory: Path) -> LocationColumns:
 
 
 def open_engine(
-    directory: Path, encoder: str, location_id: str, *, reembed: bool = False
+    directory: Path, encoder: str, location_id: str | None = None, *, reembed: bool = False
 ) -> RoutingEngine:
     """Load the engine of a snapshot; look the location up before loading the encoder.
 
     Args:
         directory: of the snapshot.
         encoder: by its name.
-        location_id: must be in the snapshot.
+        location_id: must be in the snapshot; None for any.
         reembed: where another encoder made the snapshot, embed its rules again and save it.
     """
     from routing_engine.catalog.snapshot import load_snapshot
 
     snapshot = load_snapshot(directory)
-    if snapshot.catalog.find(location_id) < 0:
+    if location_id is not None and snapshot.catalog.find(location_id) < 0:
         fail(
             f"{directory}: {no_location(location_id, snapshot.catalog.columns)}",
             ExitCode.UNKNOWN_LOCATION,

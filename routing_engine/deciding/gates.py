@@ -86,6 +86,8 @@ class CallTerms(NamedTuple):
         is_repeat: the words were decided on before. A transfer that was declined is then
             declined, whatever the caller wishes.
         dialling: what is being dialled, which is no number dialled in vain; or None.
+        has_agent: whether somebody talks with the caller who can ask, verify and go on. Without,
+            a person is needed in any case, and what only an agent could ask goes to the default.
     """
 
     facts: CallFacts
@@ -98,6 +100,7 @@ class CallTerms(NamedTuple):
     wish: Reason | None = None
     is_repeat: bool = False
     dialling: str | None = None
+    has_agent: bool = True
 
 
 def decide(
@@ -223,7 +226,14 @@ def gate(
     elif outcome is Outcome.CLARIFY:
         usual = entry.unmatched(is_open_now=opening.is_now)
         destination = _allowed(entry, usual, parties)
-    if terms is not None:
+    if terms is not None and not terms.has_agent:
+        if outcome in (Outcome.CLARIFY, Outcome.VERIFY, Outcome.CONFIRM):
+            return _give_up(entry, opening, reason, terms)
+        if outcome is Outcome.TRANSFER and number is not None and _is_in_vain(destination, terms):
+            return _next(entry, scored.rule(number), opening, terms)
+        if outcome is Outcome.DEFAULT and _is_in_vain(destination, terms):
+            return _nobody(entry, None, terms)
+    elif terms is not None:
         if (
             outcome is Outcome.CONFIRM
             and rule is not None
@@ -401,7 +411,7 @@ def _give_up(
     outcome, reason, destination = _unmatched(entry, opening, reason, terms.facts.parties)
     if _is_in_vain(destination, terms):
         return _nobody(entry, None, terms)
-    if reason in _NOT_DIALLED:
+    if reason in _NOT_DIALLED and terms.has_agent:
         outcome = Outcome.CONTAIN
     return _plain(entry, outcome, reason, destination, opening, terms, 0, concerns)
 
@@ -411,7 +421,7 @@ def _nobody(
 ) -> Decision:
     """Return the call to the agent: nobody who could be dialled has answered."""
     return Decision(
-        Outcome.CONTAIN,
+        Outcome.CONTAIN if terms.has_agent else Outcome.DEFAULT,
         Reason.NOBODY_ANSWERED,
         None,
         entry.location_id,

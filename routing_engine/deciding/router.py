@@ -5,6 +5,7 @@ What fails on the way never drops a call: the answer is then the location's defa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -133,6 +134,35 @@ class Router:
             return whole
         return whole.beside(alone)
 
+    async def ascore_turn(
+        self,
+        state: State,
+        location_id: str,
+        utterance: str,
+        history: Sequence[tuple[str, str]],
+        *,
+        deadline_s: float | None = None,
+    ) -> Scored:
+        """As :meth:`score_turn`, without blocking the event loop."""
+        if not history:
+            return await self.ascore(state, location_id, utterance, deadline_s=deadline_s)
+        question = self._question(state, location_id, utterance, history)
+        if isinstance(question, Scored) and question.reason is not None:
+            return question
+        last = self._question(state, location_id, utterance)
+        if (
+            isinstance(question, Question)
+            and isinstance(last, Question)
+            and question.embedded == last.embedded
+        ):
+            return await self._aanswered(state, question, deadline_s)
+        whole, alone = await asyncio.gather(
+            self._aanswered(state, question, deadline_s), self._aanswered(state, last, deadline_s)
+        )
+        if whole is alone or whole.reason is not None or alone.reason is not None:
+            return whole
+        return whole.beside(alone)
+
     async def ascore(
         self,
         state: State,
@@ -144,6 +174,12 @@ class Router:
     ) -> Scored:
         """As :meth:`score`, without blocking the event loop; concurrent callers share batches."""
         question = self._question(state, location_id, utterance, history)
+        return await self._aanswered(state, question, deadline_s)
+
+    async def _aanswered(
+        self, state: State, question: Scored | Question, deadline_s: float | None
+    ) -> Scored:
+        """Return the scores of a question, encoding its text where they are not known."""
         if isinstance(question, Scored):
             return question
         try:
@@ -317,6 +353,20 @@ class CallRouter:
     def score(self, location_id: str, utterance: str, history: Sequence[tuple[str, str]]) -> Scored:
         """As :meth:`Router.score_turn`."""
         return self._router.score_turn(self._state(), location_id, utterance, history)
+
+    async def ascore(
+        self,
+        location_id: str,
+        utterance: str,
+        history: Sequence[tuple[str, str]],
+        *,
+        deadline_s: float | None = None,
+    ) -> Scored:
+        """As :meth:`Router.ascore_turn`."""
+        state = self._state()
+        return await self._router.ascore_turn(
+            state, location_id, utterance, history, deadline_s=deadline_s
+        )
 
     def default(
         self, location_id: str, reason: Reason, now: datetime, *, terms: CallTerms

@@ -70,6 +70,18 @@ WAYS = (
         "the caller's side",
     ),
     Way(
+        "Asterisk `Dial`",
+        "asterisk.dial",
+        (
+            *("endpoint", "(timeout)", "(digits)", "CALLERID num", "CALLERID name"),
+            *("CALLERID pres", "(User-to-User)"),
+        ),
+        "the caller's, in `From`; asserted only by an endpoint with `send_pai`",
+        _SHOWN,
+        "`CALLERID(pres)` is `prohib`, and the number the business's line",
+        "`timeout`",
+    ),
+    Way(
         "Twilio `<Dial>`, phone",
         "twilio.dial",
         ("callerId", "(timeout)", "Number", "(sendDigits)", "(url)"),

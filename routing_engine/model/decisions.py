@@ -111,7 +111,7 @@ class Evidence(Protocol):
         """Every rule of the location, most confident first."""
         ...
 
-    def grounds(self, number: int | None) -> Grounds:
+    def grounds(self, number: int | None) -> Grounds | None:
         """Return every rule with its nearest text, rule ``number`` (None: the best) first."""
         ...
 
@@ -188,6 +188,11 @@ class Decision:
     def is_end_of_chain(self) -> bool:
         """Whether all destinations of a rule were dialled and nobody answered."""
         return self._attempts == ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the location was closed when this was decided."""
+        return self._closed
 
     @property
     def choices(self) -> tuple[ContextRule, ...]:

@@ -136,21 +136,33 @@ def test_the_mcp_form_says_what_goes_in_and_what_comes_out(engine):
     assert tool["annotations"]["destructiveHint"] is False
 
 
+GIVEN = ("words", "reason", "confirmed", "details")
+
+
 def is_strict(schema):
-    """Whether both vendors' strict modes take it: closed, all required, plain strings."""
+    """Whether both vendors' strict modes take it: closed, all required, without limits."""
+    items = schema["properties"]["details"]["items"]
     return (
         set(schema) == {"type", "properties", "required", "additionalProperties"}
         and schema["type"] == "object"
-        and schema["additionalProperties"] is False
-        and schema["required"] == list(schema["properties"]) == ["words", "reason"]
-        and all(set(item) == {"type", "description"} for item in schema["properties"].values())
+        and schema["additionalProperties"] is items["additionalProperties"] is False
+        and schema["required"] == list(schema["properties"]) == list(GIVEN)
+        and items["required"] == list(items["properties"])
+        and all(
+            set(item) <= {"type", "description", "items"} for item in schema["properties"].values()
+        )
     )
 
 
 def test_the_arguments_are_words_and_a_reason_of_limited_length(engine):
     parameters = engine.skill("store-1").parameters
-    limits = {name: item["maxLength"] for name, item in parameters["properties"].items()}
+    limits = {
+        name: item["maxLength"]
+        for name, item in parameters["properties"].items()
+        if "maxLength" in item
+    }
     assert limits == {"words": 2000, "reason": 500}
+    assert parameters["required"] == ["words", "reason"]
     assert parameters["additionalProperties"] is False
 
 
@@ -161,7 +173,7 @@ def test_whoever_changes_a_form_changes_only_their_own(engine):
     skill.openai()["parameters"]["properties"].clear()
     assert skill.mcp()["outputSchema"]["properties"]
     assert skill.parameters["properties"]["words"]["maxLength"] == 2000
-    assert set(skill.openai()["parameters"]["properties"]) == {"words", "reason"}
+    assert set(skill.openai()["parameters"]["properties"]) == set(GIVEN)
 
 
 def test_the_description_names_the_rules_that_transfer():

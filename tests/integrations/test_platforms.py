@@ -17,6 +17,7 @@ from routing_engine import Destination, InvalidValueError
 from routing_engine.integrations import (
     Caller,
     Context,
+    asterisk,
     livekit,
     openai_realtime,
     retell,
@@ -223,6 +224,74 @@ class TestRetell:
         assert option["transfer_ring_duration_ms"] == sent
 
 
+class TestAsterisk:
+    def test_a_phone_sees_the_caller_and_the_extension_comes_after_the_answer(self):
+        made = asterisk.dial(JANE, FRONT, trunk="out", context=CONTEXT, ring_timeout_s=20)
+        assert made == {
+            "endpoint": "PJSIP/+14155550111@out",
+            "timeout": 20,
+            "digits": "ww12",
+            "variables": {
+                "CALLERID(num)": "+12025550188",
+                "CALLERID(name)": "Jane Doe",
+                "CALLERID(pres)": "allowed_passed_screen",
+                "PJSIP_HEADER(add,User-to-User)": UUI,
+            },
+        }
+
+    def test_a_number_that_nobody_vouches_for_is_not_screened(self):
+        made = asterisk.dial(Caller("+12025550188"), DESK, trunk="out")
+        assert made["endpoint"] == "PJSIP/out/sip:desk@pbx.example;transport=tls"
+        assert made["variables"]["CALLERID(pres)"] == "allowed_not_screened"
+
+    @pytest.mark.parametrize("caller", [HIDDEN, Caller(anonymous=True)])
+    def test_of_a_caller_without_a_number_the_line_is_shown(self, caller):
+        assert asterisk.dial(caller, BILLING, trunk="out", line=LINE)["variables"] == {
+            "CALLERID(num)": "+14155550100", "CALLERID(name)": "", "CALLERID(pres)": "prohib"
+        }  # fmt: skip
+
+    @given(hostile_text)
+    def test_a_name_holds_nothing_that_the_dialplan_evaluates(self, name):
+        made = asterisk.dial(Caller("+12025550188", name), BILLING, trunk="out")
+        assert not set(made["variables"]["CALLERID(name)"]) & set('"\\${}<>,;\r\n')
+
+    @pytest.mark.parametrize(
+        "uri", ["sip:a&b@pbx.example", "sip:$x@pbx.example", "sip:a'@x.example"]
+    )
+    def test_a_uri_that_dial_would_split_is_refused(self, uri):
+        with pytest.raises(InvalidValueError, match="cannot stand in Dial"):
+            asterisk.dial(JANE, Destination(sip_uri=uri), trunk="out")
+
+    @pytest.mark.parametrize("trunk", ["", "a b", "x,y", "trunk&other", None])
+    def test_a_trunk_is_the_name_of_an_endpoint(self, trunk):
+        with pytest.raises(InvalidValueError, match="name of a PJSIP endpoint"):
+            asterisk.dial(JANE, BILLING, trunk=trunk)
+
+    @pytest.mark.parametrize(
+        ("number", "name", "presentation", "caller"),
+        [
+            ("+12025550188", "Jane", "0", Caller("+12025550188", "Jane")),
+            ("2025550188", "unknown", "allowed_not_screened", Caller("+12025550188")),
+            ("+12025550188", "Jane", "32", Caller("+12025550188", "Jane", anonymous=True)),
+            ("+12025550188", "", "prohib_passed_screen", Caller("+12025550188", anonymous=True)),
+            ("unknown", "unknown", "67", Caller()),
+        ],
+    )
+    def test_who_is_on_a_channel(self, number, name, presentation, caller):
+        assert asterisk.caller_of(number, name, presentation, region="US") == caller
+
+    @pytest.mark.parametrize(
+        ("status", "cause", "said"),
+        [
+            ("BUSY", "17", "Q.850;cause=17"), ("BUSY", "21", "Q.850;cause=21"), ("BUSY", "", "BUSY"),
+            ("CONGESTION", "34", "Q.850;cause=34"), ("CHANUNAVAIL", "0", "CHANUNAVAIL"),
+            ("NOANSWER", "17", "NOANSWER"), ("CANCEL", "16", "CANCEL"), ("BUSY", "x", "BUSY"),
+        ],
+    )  # fmt: skip
+    def test_the_cause_says_more_where_the_status_is_vague(self, status, cause, said):
+        assert asterisk.ending(status, cause) == said
+
+
 @dataclass(frozen=True)
 class Transfer:
     """All that a builder may be given."""
@@ -244,6 +313,21 @@ TRUSTED, STRANGER = (sip.Peer("gw.example", trusted=flag) for flag in (True, Fal
 INVITE = ("line", "context", "replaces")
 DIAL = ("context", "whisper_url", "ring_timeout_s")
 TOLD = ("context", "ring_timeout_s")
+
+
+def flat(made):
+    """What ``asterisk.dial`` makes, its variables beside the rest: functions as the table has them."""
+    named = {
+        re.sub(r"PJSIP_HEADER\(add,(.*)\)|(CALLERID)\((.*)\)", _as_in_the_table, name): value
+        for name, value in made["variables"].items()
+    }
+    return {name: value for name, value in made.items() if name != "variables"} | named
+
+
+def _as_in_the_table(match):
+    return match[1] or f"{match[2]} {match[3]}"
+
+
 BUILT = {
     "SIP INVITE, trusted peer": lambda t: sip.invite(
         t.caller, t.destination, peer=TRUSTED, **t.given(*INVITE)
@@ -252,6 +336,9 @@ BUILT = {
         t.caller, t.destination, peer=STRANGER, **t.given(*INVITE)
     ),
     "SIP REFER": lambda t: sip.refer(t.caller, t.destination, peer=TRUSTED, **t.given(*INVITE)),
+    "Asterisk `Dial`": lambda t: flat(
+        asterisk.dial(t.caller, t.destination, trunk="out", line=t.line, **t.given(*TOLD))
+    ),
     "Twilio `<Dial>`, phone": lambda t: twilio.dial(
         t.caller, t.destination, line=LINE, **t.given(*DIAL)
     ),
@@ -301,6 +388,8 @@ def everything(caller, destination, line, context):
     for way in WAYS:
         if way.builder.startswith("vapi.") and len(destination.extension or "") > 10:
             continue  # it dials no longer one
+        if way.builder.startswith("asterisk.") and set(str(destination)) & set("&,()$'"):
+            continue  # it refuses what Dial would split
         yield BUILT[way.name](Transfer(caller, destination, line, context))
     yield sip.refer(caller, destination, peer=STRANGER, line=line, context=context)
     yield twilio.whisper(caller, context)
