@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ __all__ = [
     "label_problem",
     "read_cases",
     "refuse",
+    "rows_of_calls",
     "sheet_problems",
 ]
 
@@ -148,7 +149,7 @@ def checked_cases(
 
 
 def refuse(what: str, problems: Sequence[Problem]) -> None:
-    """Raise what was found to be wrong, the first ``MAX_SHOWN`` of it.
+    """Raise an error with the first ``MAX_SHOWN`` problems, if there are any.
 
     Raises:
         InvalidValueError: something was.
@@ -171,7 +172,7 @@ def _misplaced(case: Case, labels: Collection[str] | None, place: str) -> Iterat
 
 
 def label_problem(location_id: str, label: str, labels: Collection[str], place: str) -> Problem:
-    """Say that no rule of a location has this label."""
+    """Return the problem of a label that no rule of its location has."""
     from routing_engine.reports import shown
     from routing_engine.sheets.issues import listed
 
@@ -193,7 +194,7 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
 
 @contextmanager
 def sheet_problems(problems: list[Problem]) -> Iterator[None]:
-    """Add what is wrong with a sheet to a list of problems."""
+    """Within this context, add the errors of a sheet to a list of problems."""
     try:
         yield
     except SheetError as error:
@@ -204,7 +205,7 @@ def sheet_problems(problems: list[Problem]) -> Iterator[None]:
 
 
 def first_table(path: Path) -> RawTable:
-    """The first table of a sheet that has a header.
+    """Return the first table of a sheet that has a header.
 
     Raises:
         SheetError: it cannot be read, or has none.
@@ -222,7 +223,7 @@ def first_table(path: Path) -> RawTable:
 def column_positions(
     header: Sequence[str], where: str, problems: list[Problem], *, optional: Collection[str] = ()
 ) -> dict[str, int]:
-    """Where the location id, the utterance and the label stand.
+    """Find the columns of location id, utterance and label.
 
     Args:
         header: of the sheet.
@@ -250,32 +251,38 @@ def column_positions(
     return {name: positions[0] for name, positions in places.items() if positions}
 
 
-def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
+def rows_of_calls(
+    table: RawTable, position: Mapping[str, int]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the place of each row that has a call, and its cells by column."""
     from routing_engine.sheets.cells import text_of
 
-    position = column_positions(table.header, f"{table.name}:{table.header_row}", problems)
-    if problems:
-        return
     for first_row, rows in table.rows():
         for row, cells in enumerate(rows, start=first_row):
             values = {
                 name: text_of(cells[at]) if at < len(cells) else "" for name, at in position.items()
             }
             # Other columns do not make a call.
-            if not any(values.values()):
-                continue
-            place = f"{table.name}:{row}"
-            empty = [name for name in ("location_id", "utterance") if not values[name]]
-            for name in empty:
-                header = table.header[position[name]]
-                problems.append(Problem(f"{place} {header}", "is empty"))
-            if not empty:
-                label = " ".join(values["label"].split()) or None
-                yield Case(values["location_id"], values["utterance"], label, place)
+            if any(values.values()):
+                yield f"{table.name}:{row}", values
+
+
+def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
+    position = column_positions(table.header, f"{table.name}:{table.header_row}", problems)
+    if problems:
+        return
+    for place, values in rows_of_calls(table, position):
+        empty = [name for name in ("location_id", "utterance") if not values[name]]
+        for name in empty:
+            header = table.header[position[name]]
+            problems.append(Problem(f"{place} {header}", "is empty"))
+        if not empty:
+            label = " ".join(values["label"].split()) or None
+            yield Case(values["location_id"], values["utterance"], label, place)
 
 
 def json_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
-    """The values of a file of JSON lines, each with the place that it stands at."""
+    """Yield the values of a file of JSON lines, each with its place."""
     try:
         content = path.read_bytes().decode("utf-8-sig")
     except OSError as error:

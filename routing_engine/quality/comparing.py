@@ -1,4 +1,4 @@
-"""A backtest: where calls that took place would go by another engine.
+"""Backtest: where recorded calls would go by another engine.
 
 A call goes elsewhere if another number would be dialled for it, or something else would happen in
 place of dialling. Two rules that ring the same phone are the same place. Every location counts as
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "Move", "MovedCall", "RoutedTo", "Side", "compare"]
 
 CHUNK = 8192
-"""Distinct sentences whose vectors are held at once."""
+"""Most distinct sentences whose vectors are held at once."""
 
 MAX_UNKNOWN = 20
-"""Ids of unknown locations that a comparison names."""
+"""Most ids of unknown locations that a comparison names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RoutedTo:
 
     @classmethod
     def by(cls, decision: Decision) -> RoutedTo:
-        """Where a decision sends a call."""
+        """Return where a decision sends a call."""
         if decision.outcome is Outcome.CLARIFY:
             choices = decision.choices
             return cls(
@@ -72,7 +72,7 @@ class RoutedTo:
 
     @property
     def place(self) -> tuple[str | None, ...]:
-        """What tells where a caller ends up; equal for whoever reaches the same phone."""
+        """Key of where a caller ends up, equal for calls that reach the same phone."""
         if self.outcome is not None and self.outcome.dials:
             return "dials", self.destination
         return self.outcome, self.destination
@@ -99,7 +99,7 @@ NOWHERE = RoutedTo(None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class MovedCall:
-    """Calls of one location with the same words, that would go elsewhere.
+    """Calls of one location with the same words that would go elsewhere.
 
     Attributes:
         location_id: which location was called.
@@ -123,7 +123,7 @@ class MovedCall:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Calls that go one way and would go another.
+    """Calls that change from one destination to another.
 
     Attributes:
         before, after: the two ways, in words: the label of a rule, or what else happens.
@@ -144,7 +144,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What calls would come to by another engine. Prints as a report; holds what callers said.
+    """The comparison of two engines on calls. Prints as a report; holds what callers said.
 
     Attributes:
         n: calls that were compared.
@@ -180,7 +180,7 @@ class Comparison:
         return self.n_moved / self.n if self.n else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as JSON-able values; it holds what callers said."""
+        """Return the comparison as JSON-able values; they hold what callers said."""
         return {
             "n": self.n,
             "n_distinct": self.n_distinct,
@@ -207,7 +207,7 @@ class Comparison:
         }
 
     def to_frame(self, table: Literal["moves", "calls"] = "moves") -> pd.DataFrame:
-        """One of the comparison's tables as a pandas DataFrame.
+        """Return one of the comparison's tables as a pandas DataFrame.
 
         Args:
             table: ``"moves"``, a row a move; ``"calls"``, a row for the calls of one location with
@@ -306,13 +306,13 @@ class Side(NamedTuple):
     encoder: Encoder
 
     def knows(self, location_id: str) -> bool:
-        """Whether it answers for this location, be it by its default destination alone."""
+        """Whether the engine answers for a location, if only by its default destination."""
         part, number = self.state.find(location_id)
         return number >= 0 or part.settings.default_destination is not None
 
 
 class _Alike(NamedTuple):
-    """Calls that are answered alike: of one location, with the same words and label."""
+    """Calls with one answer: of one location, with the same words and label."""
 
     location_id: str
     label: str | None
@@ -320,7 +320,7 @@ class _Alike(NamedTuple):
 
 
 class _Vectors:
-    """The vectors of some sentences, which both engines ask for.
+    """Vectors of some sentences, shared by both engines.
 
     Args:
         encoder: embeds what it was not asked for before.
@@ -340,7 +340,7 @@ class _Vectors:
         return self._known
 
     def forget(self) -> None:
-        """Other sentences come next."""
+        """Drop the vectors, as other sentences come next."""
         self._known.clear()
 
 
@@ -352,7 +352,7 @@ def compare(
     threads: int | None = None,
     progress: bool = False,
 ) -> Comparison:
-    """Answer calls by two engines, and say which would go elsewhere; nothing is kept.
+    """Answer calls by two engines, and report which would go elsewhere. Nothing is stored.
 
     A sentence is embedded once, however often it was said, and for both engines at once where
     they have the same encoder.
@@ -413,7 +413,7 @@ def _chunks(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _check_labels(calls: Sequence[RecordedCall], first: Side, other: Side) -> None:
-    """Refuse labels that no rule of the location has, by either engine."""
+    """Refuse labels that no rule of the location has in either engine."""
     problems: list[Problem] = []
     offered: dict[str, frozenset[str]] = {}
     for call in calls:
@@ -436,14 +436,14 @@ class _Routed(NamedTuple):
     picked: str | None
 
     def is_right(self, label: str | None) -> bool:
-        """Whether it follows the rule with this label; for None, no rule."""
+        """Whether the call follows the rule with a label; for None, no rule."""
         return self.to.outcome is not None and self.picked == label
 
 
 def _answers(
     side: Side, embed: _Vectors, queries: Sequence[tuple[str, str]], known: Sequence[bool]
 ) -> list[_Routed]:
-    """Where one engine sends each query; nowhere where it does not know the location."""
+    """Return where one engine sends each query; nowhere for an unknown location."""
     asked = [query for query, is_known in zip(queries, known, strict=True) if is_known]
     router = side.router
     decisions = [
@@ -457,7 +457,7 @@ def _answers(
 
 
 class _Tally:
-    """Counts calls as they are answered."""
+    """Count calls as they are answered."""
 
     def __init__(self) -> None:
         self._n = self._n_labelled = self._right_before = 0
@@ -481,7 +481,7 @@ class _Tally:
         self._moved[(*way, way[0] == way[1])].append(call)
 
     def comparison(self, n_distinct: int, n_unknown: int, unknown: Sequence[str]) -> Comparison:
-        """What was counted."""
+        """Return the comparison of the counted calls."""
         moves = [
             Move(
                 *way,

@@ -1,4 +1,4 @@
-"""Calls that took place, labelled or not, and the files that people keep them in.
+"""Recorded calls, labelled or not, and reading them from files.
 
 A sheet, CSV or XLSX, or a Parquet file: a row a call, with the columns ``location_id``,
 ``utterance`` and, where somebody said what was right, ``label``; by these or other usual names.
@@ -26,6 +26,7 @@ from routing_engine.quality.cases import (
     first_table,
     json_lines,
     refuse,
+    rows_of_calls,
     sheet_problems,
 )
 
@@ -37,14 +38,14 @@ __all__ = ["CallSource", "RecordedCall", "recorded_calls"]
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 CallSource = Iterable[Case | tuple[str, str]] | str | os.PathLike[str]
-"""Calls, or the path of a file that holds some. A pair is a location id and what the caller said;
+"""Recorded calls, or the path of a file with some. A pair is a location id and what the caller said;
 a :class:`Case` says which rule is right, too."""
 
 _NAMES = ("location_id", "utterance", "label")
 
 
 class RecordedCall(NamedTuple):
-    """A call that took place.
+    """A recorded call.
 
     Attributes:
         location_id: which location was called.
@@ -62,7 +63,7 @@ class RecordedCall(NamedTuple):
 
 
 def recorded_calls(source: CallSource) -> list[RecordedCall]:
-    """Read calls, or take those that are given.
+    """Read recorded calls from a file, or check given ones.
 
     Args:
         source: calls; or a file of them, ``.csv``, ``.tsv``, ``.txt``, ``.xlsx``, ``.jsonl`` or
@@ -112,22 +113,13 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[RecordedCall]:
 
 
 def _of_sheet(path: Path, problems: list[Problem]) -> Iterator[RecordedCall]:
-    from routing_engine.sheets.cells import text_of
-
     table = first_table(path)
     where = f"{table.name}:{table.header_row}"
     position = column_positions(table.header, where, problems, optional=("label",))
     if problems:
         return
-    for first_row, rows in table.rows():
-        for row, cells in enumerate(rows, start=first_row):
-            values = {
-                name: text_of(cells[at]) if at < len(cells) else "" for name, at in position.items()
-            }
-            # Other columns do not make a call.
-            if any(values.values()):
-                place = f"{table.name}:{row}"
-                yield from _of_row(values, place, table.header[position["location_id"]], problems)
+    for place, values in rows_of_calls(table, position):
+        yield from _of_row(values, place, table.header[position["location_id"]], problems)
 
 
 def _of_frame(frame: pd.DataFrame, name: str, problems: list[Problem]) -> Iterator[RecordedCall]:
@@ -147,7 +139,7 @@ def _of_frame(frame: pd.DataFrame, name: str, problems: list[Problem]) -> Iterat
 def _of_row(
     values: Mapping[str, str], place: str, header: str, problems: list[Problem]
 ) -> Iterator[RecordedCall]:
-    """The call of a row; a caller may have said nothing."""
+    """Yield the call of a row; a caller may have said nothing."""
     if not values["location_id"]:
         problems.append(Problem(f"{place} {header}", "is empty"))
         return
@@ -156,7 +148,7 @@ def _of_row(
 
 
 def _of_json(body: Any, place: str, problems: list[Problem]) -> Iterator[RecordedCall]:
-    """The calls of an object: its own, or those under ``queries``."""
+    """Yield the calls of an object: its own, or those under ``queries``."""
     if not isinstance(body, dict):
         problems.append(Problem(place, "is no object"))
         return

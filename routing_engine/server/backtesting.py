@@ -41,7 +41,7 @@ __all__ = ["backtesting", "compared", "said_in"]
 backtesting = router()
 
 MAX_SENTENCES = 50
-"""Of one move, in the answer."""
+"""Most sentences of one move in the response."""
 
 Said = tuple[str, str] | Case
 
@@ -55,7 +55,7 @@ Said = tuple[str, str] | Case
 def backtest(
     request: Request, agent_id: AgentId, body: Backtest, _: IdempotencyKey = None
 ) -> Response:
-    """Which calls would go elsewhere if the draft were published; nothing of it is stored."""
+    """Report which calls would go elsewhere if the draft were published. Stores nothing."""
     if body.last is not None:
         check_scope(principal_of(request), "calls:read")
     with reading(request) as work:
@@ -88,7 +88,7 @@ def backtest(
 
 
 def published_location(work: UnitOfWork, agent_id: str) -> Location:
-    """The location of an agent's published version.
+    """Return the location of an agent's published version.
 
     Raises:
         ProblemError: 409 where none is published.
@@ -110,7 +110,7 @@ def compared(
 
 
 def said_in(rows: Sequence[CallRow]) -> list[str]:
-    """What callers said until the last decision of each call, as the one text that is matched."""
+    """Return what callers said up to the last decision of each call, as one text."""
     found = []
     for row in rows:
         if row.record is None:
@@ -128,7 +128,7 @@ def said_in(rows: Sequence[CallRow]) -> list[str]:
 
 
 def shown(found: Comparison) -> dict[str, Any]:
-    """A comparison on the wire."""
+    """Return a comparison as the API shows it."""
     return {
         "n": found.n,
         "nDistinct": found.n_distinct,

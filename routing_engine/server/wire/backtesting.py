@@ -13,23 +13,23 @@ from routing_engine.server.wire.common import WHOLE, Name, Wire
 __all__ = ["Backtest", "BacktestReport"]
 
 MAX_CALLS = 5000
-"""Calls of one backtest: about ten seconds of one core."""
+"""Most calls of one backtest: about ten seconds of one core."""
 
 
 class PastCall(Wire):
-    """What a caller said; with ``expect``, which rule was right: its label, or null for none."""
+    """A past call: the words, and in ``expect`` the label of the right rule, null for none."""
 
     utterance: Words
     expect: Name | None = None
 
     @property
     def is_labelled(self) -> bool:
-        """Whether it says which rule was right."""
+        """Whether the call says which rule was right."""
         return "expect" in self.model_fields_set
 
 
 class Backtest(Wire):
-    """The calls to compare by: those that are given, or the last so many that are kept.
+    """The calls to compare: given ones, or the last stored ones.
 
     Attributes:
         last: so many of the agent's last calls whose words are kept; the key then needs the scope
@@ -83,7 +83,7 @@ class MovedCall(Wire):
 
 
 class Move(Wire):
-    """Calls that go one way and would go another.
+    """Calls that change from one destination to another.
 
     Attributes:
         before, after: in words: the label of a rule, or what else happens.
@@ -101,7 +101,7 @@ class Move(Wire):
 
 
 class BacktestReport(Wire):
-    """What calls would come to by the draft, compared with the published version.
+    """The comparison of the draft with the published version on calls.
 
     Attributes:
         n_moved: calls that would go elsewhere.
