@@ -12,7 +12,7 @@ SLOW := training server store benchmarks cli quality phone_systems gateways/test
         engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
         catalog/test_snapshot.py calls/test_call_stateful.py hours/test_schedule.py \
         matching/test_identification.py calls/test_skill.py encoders/test_background.py \
-        sheets/test_round_trip.py sheets/test_oracle.py
+        sheets/test_round_trip.py sheets/test_oracle.py matching/test_faiss_traps.py test_packaging.py
 
 .PHONY: help demo quick test integrations lint types docs docs-update wheel check bench clean
 
@@ -41,8 +41,8 @@ demo: $(VENV)/.installed
 
 quick: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 --dist worksteal \
-	  -m "not model and not shared and not slow" $(SLOW:%=--ignore=tests/%)
-	@echo "left out: tests marked model, shared or slow, and $(SLOW:%=tests/%)"
+	  -m "not model and not shared and not slow and not process" $(SLOW:%=--ignore=tests/%)
+	@echo "left out: tests marked model, shared, slow or process, and $(SLOW:%=tests/%)"
 	@echo "make test runs them, and tries more examples of each property"
 
 test: $(VENV)/.installed-dev

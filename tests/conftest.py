@@ -27,7 +27,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
-    "quick", parent=settings.get_profile("ci"), max_examples=10, stateful_step_count=10
+    "quick", parent=settings.get_profile("ci"), max_examples=5, stateful_step_count=10
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -19,6 +19,7 @@ from routing_engine import (
     UnknownLocationError,
 )
 from routing_engine.calls.call import Call, CallPolicy, TransferOutcome
+from tests.support.examples import examples
 from tests.support.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -518,7 +519,7 @@ def test_thanks_ask_nothing_and_cost_nothing():
         max_size=8,
     )
 )  # fmt: skip
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_a_call_asks_once_and_resumes_as_it_was(texts):
     location = a_location("store-1", *RULES, *TestAsking.BOTH, default_destination=DEFAULT)
     engine = RoutingEngine([location], encoder=HashingEncoder(), policy=RoutingPolicy(margin=1.0))

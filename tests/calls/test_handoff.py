@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import jsonschema_rs
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from routing_engine import Destination, HashingEncoder, InvalidValueError, Reason, RoutingEngine
@@ -27,6 +27,7 @@ from routing_engine.integrations import (
 )
 from routing_engine.integrations.headers import read_user_to_user
 from routing_engine.model.caller import Caller
+from tests.support.examples import examples
 from tests.support.strategies import a_location, a_rule
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -330,7 +331,7 @@ class TestWhisper:
 
 
 class TestBounds:
-    @settings(max_examples=60)
+    @examples(60)
     @given(st.data())
     def test_a_packet_is_never_too_long_and_comes_back_the_same(self, engine, data):
         caller = Caller(data.draw(st.none() | st.just(NUMBER)), data.draw(hostile),
@@ -431,7 +432,7 @@ class TestRedaction:
         call.note(reason="a bill")
         assert handed_over(call).reason == "a bill"
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(st.lists(hostile, max_size=3), hostile, hostile, st.sampled_from(("", " ", "-", ") ")),
            st.sampled_from((NUMBER, NUMBER[1:], NUMBER[2:])))  # fmt: skip
     def test_an_anonymous_callers_number_is_nowhere(self, engine, texts, text, key, between, own):

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -28,6 +28,7 @@ from routing_engine.calls.phrases import spoken_time
 from routing_engine.calls.skill import ACTIONS
 from routing_engine.calls.tool_schema import plain_name
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
+from tests.support.examples import examples
 from tests.support.hostile import ARGUMENTS, IDS, LABELS, PREMIUM, SAYINGS
 from tests.support.strategies import a_location, a_rule, location_lists, sentences
 
@@ -837,7 +838,7 @@ def engine_of_twins():
     return an_engine(STORE, a_location("store-2", *RULES, default_destination=DEFAULT))
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     location_lists.filter(lambda made: len(made) > 1),
     st.lists(sentences | st.text(max_size=40) | st.sampled_from(SAYINGS), min_size=1, max_size=5),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine.catalog.lookup import Catalog, HashIndex
 from routing_engine.matching.scoring import rule_texts
+from tests.support.examples import examples
 from tests.support.strategies import a_location, a_rule, compiled, location_lists
 
 _ids = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12)
@@ -89,7 +90,7 @@ def test_rule_tables_with_the_same_texts_share_a_profile():
     )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(location_lists)
 def test_texts_are_the_distinct_texts_of_all_rules(made):
     catalog = Catalog(compiled(*made), 1)
@@ -99,7 +100,7 @@ def test_texts_are_the_distinct_texts_of_all_rules(made):
     assert catalog.texts() == tuple(expected)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(location_lists)
 def test_each_table_knows_its_own_rules_and_profile(made):
     catalog = Catalog(compiled(*made), 1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import ContextRule, Destination, InvalidValueError, Location
@@ -19,6 +19,7 @@ from routing_engine.catalog.columns import (
     SharedSettings,
     StringColumn,
 )
+from tests.support.examples import examples
 from tests.support.strategies import (
     a_location,
     a_rule,
@@ -38,7 +39,7 @@ def test_locations_come_back_as_they_were_given(made):
     assert columns.n_rules == sum(len(location.rules) for location in made)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(with_lines(location_lists))
 def test_locations_that_come_back_are_as_good_as_new(made):
     for location in LocationColumns.from_locations(made).locations():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -32,6 +32,7 @@ from routing_engine import (
 from routing_engine.catalog.snapshot import _DTYPES, FORMAT_VERSION, _digest, load_snapshot
 from routing_engine.matching.profiles import ARRAYS
 from tests.support.decisions import without_id
+from tests.support.examples import examples
 from tests.support.strategies import (
     a_location,
     a_rule,
@@ -137,7 +138,7 @@ def folder(tmp_path):
 
 
 class TestRoundTrip:
-    @settings(max_examples=30)
+    @examples(30)
     @given(
         with_lines(location_lists),
         st.lists(sentences | texts, max_size=3),

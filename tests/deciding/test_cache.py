@@ -162,6 +162,7 @@ class TestKey:
             assert len(made) == 16
             assert text.encode()[:6] not in made
 
+    @pytest.mark.process
     def test_another_process_has_other_keys(self):
         code = (
             "from routing_engine.deciding.cache import ScoreCache as C;"

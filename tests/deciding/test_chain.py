@@ -157,6 +157,7 @@ class TestDecisionId:
         assert decisions[0].decision_id != decisions[1].decision_id != ""
         assert decisions[0] == decisions[1]
 
+    @pytest.mark.process
     def test_two_processes_draw_none_alike(self):
         code = (
             "from routing_engine import HashingEncoder, RoutingEngine;"
@@ -167,6 +168,7 @@ class TestDecisionId:
         assert len(drawn) == 2
         assert "" not in drawn
 
+    @pytest.mark.process
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
     def test_nor_do_two_that_were_one(self):
         code = (

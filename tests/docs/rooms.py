@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from textwrap import wrap
 
@@ -87,6 +88,7 @@ JOURNEYS = (
 )
 
 
+@cache
 def imports_of_rooms() -> dict[str, set[str]]:
     """Room -> rooms that it imports, lazy and type-only imports counted."""
     rooms: dict[str, set[str]] = {room: set() for row in ROWS for room in row}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, InvalidValueError
@@ -25,6 +25,7 @@ from routing_engine.encoders.background import (
 from routing_engine.encoders.model_files import packaged_model
 from routing_engine.matching.profiles import background_for
 from routing_engine.matching.scoring import KINDS, description_texts
+from tests.support.examples import examples
 from tests.support.strategies import FakeEncoder
 
 
@@ -141,7 +142,7 @@ class TestFit:
 
 
 class TestArrays:
-    @settings(max_examples=25)
+    @examples(25)
     @given(st.integers(0, 2**32 - 1), st.integers(2, 90), st.sampled_from((8, 33, 70)))
     def test_a_background_comes_back_from_its_arrays(self, seed, n, dimension):
         background = fit_background(

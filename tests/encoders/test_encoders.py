@@ -50,6 +50,7 @@ class TestHashingEncoder:
         assert charge @ bill == pytest.approx(0.89, abs=0.12)
         assert abs(charge @ leak) < 0.25
 
+    @pytest.mark.process
     def test_another_process_gives_the_same_vectors(self):
         code = (
             "from routing_engine import HashingEncoder;"

@@ -13,7 +13,7 @@ import weakref
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -31,6 +31,7 @@ from routing_engine.encoders.micro_batching import (
     OverloadedError,
     usable_cores,
 )
+from tests.support.examples import examples
 from tests.support.strategies import FakeEncoder, a_location, a_rule, number, sentences, texts
 
 PATIENCE_S = 30.0
@@ -222,7 +223,7 @@ class TestBatches:
         for text in ("from a loop", "from a thread"):
             assert np.array_equal(found[text], single(text))
 
-    @settings(max_examples=30)
+    @examples(30)
     @given(st.lists(sentences | texts, max_size=12), st.integers(1, 4), st.integers(1, 3))
     def test_every_caller_gets_what_it_would_get_alone(self, said, max_batch, n_slots):
         batcher = MicroBatcher(HashingEncoder(64), max_batch=max_batch, n_slots=n_slots)
@@ -503,6 +504,7 @@ class TestThreads:
         assert len(set(encoder.threads)) <= 2
         assert {thread.name for thread in encoder.threads} <= {"encoder-0", "encoder-1"}
 
+    @pytest.mark.process
     def test_they_do_not_keep_a_process_alive(self):
         code = (
             "import asyncio\n"
@@ -728,6 +730,7 @@ print(os.waitstatus_to_exitcode(asyncio.run(ask())))
 ASKED = 'asyncio.run(engine.aroute("store-1", "a bill"))'
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 @pytest.mark.parametrize(
     "script",

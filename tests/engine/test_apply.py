@@ -32,6 +32,7 @@ from tests.engine.test_concurrency import (
     version_number,
 )
 from tests.support.decisions import without_id
+from tests.support.examples import examples
 from tests.support.strategies import (
     SwitchableEncoder,
     a_location,
@@ -509,7 +510,7 @@ def splits(draw):
 
 
 class TestColumns:
-    @settings(max_examples=50)
+    @examples(50)
     @given(splits())
     def test_without_leaves_the_others_as_they_were(self, split):
         made, gone = split
@@ -518,7 +519,7 @@ class TestColumns:
         assert list(left.locations()) == [item for i, item in enumerate(made) if i not in gone]
         assert left.n_rules == sum(len(item.rules) for item in left.locations())
 
-    @settings(max_examples=50)
+    @examples(50)
     @given(location_lists, location_lists)
     def test_joined_is_one_list_then_the_other(self, first, second):
         second = [
@@ -532,7 +533,7 @@ class TestColumns:
         assert len(set(joined.sites)) == len(joined.sites)
         assert len(set(joined.specials)) == len(joined.specials)
 
-    @settings(max_examples=50)
+    @examples(50)
     @given(splits(), splits(), st.data())
     def test_both_together_are_what_a_list_would_be(self, one, other, data):
         (first, gone), (second, gone_too) = one, other
@@ -551,7 +552,7 @@ class TestColumns:
             item for i, item in enumerate(expected) if i not in again
         ]
 
-    @settings(max_examples=50)
+    @examples(50)
     @given(splits())
     def test_pruned_is_what_the_rest_alone_would_be(self, split):
         made, gone = split

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -28,6 +28,7 @@ from routing_engine import (
 from routing_engine.deciding.scored import MAX_UTTERANCE_LENGTH
 from routing_engine.matching.scoring import rule_texts
 from tests.support.decisions import without_id
+from tests.support.examples import examples
 from tests.support.strategies import (
     FakeEncoder,
     SwitchableEncoder,
@@ -267,7 +268,7 @@ class TestPolicy:
             assert decision.destination == DEFAULT
             assert decision.rule.label == "Billing"
 
-    @settings(max_examples=40)
+    @examples(40)
     @given(
         location_lists,
         sentences | texts,
@@ -404,7 +405,7 @@ class TestDegraded:
 
 
 class TestRouteMany:
-    @settings(max_examples=40)
+    @examples(40)
     @given(location_lists, st.lists(sentences | texts | st.just(""), max_size=5), st.data())
     def test_it_answers_as_route_does(self, locations, said, data):
         engine = RoutingEngine(
@@ -562,7 +563,7 @@ class TestReplace:
         )
         assert engine.encoder.n_encoded == before + n_texts(*new)
 
-    @settings(max_examples=30)
+    @examples(30)
     @given(location_lists, location_lists, sentences | texts)
     def test_a_replaced_catalog_answers_as_one_built_afresh(self, first, second, said):
         encoder = HashingEncoder(8)

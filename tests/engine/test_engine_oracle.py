@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -18,6 +18,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine.hours import next_opening
+from tests.support.examples import examples
 from tests.support.hours import ZONES, random_hours, random_instant
 from tests.support.naive import NaiveEngine
 from tests.support.strategies import WORDS, location_lists, number, sentences, texts
@@ -192,7 +193,7 @@ def test_many_at_once_are_answered_as_the_naive_engine_does():
         assert answer(decision) == naive.route(*query)[:3]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(location_lists, st.lists(sentences | texts, min_size=1, max_size=3), st.data())
 def test_a_destination_is_always_of_the_location_that_was_asked_for(locations, said, data):
     policy = RoutingPolicy(

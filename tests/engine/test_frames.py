@@ -188,6 +188,7 @@ class TestFramesOfReports:
         assert clean.columns.equals(frame.columns)
 
 
+@pytest.mark.process
 def test_pandas_is_imported_only_where_a_frame_is_asked_for():
     code = (
         "import sys; from routing_engine import HashingEncoder, RoutingEngine as E;"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from routing_engine import HashingEncoder, InvalidValueError, RoutingEngine
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.deciding import building
+from tests.support.examples import examples
 from tests.support.strategies import a_location, location_lists, number, with_lines
 
 LINE, OTHER = "+14155550199", "+14155550198"
@@ -40,7 +41,7 @@ def test_the_location_of_a_line_is_found_by_whatever_the_call_server_calls_it():
         engine.location_for(14155550199)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(with_lines(location_lists))
 def test_every_line_finds_its_location_and_no_other(made):
     engine = engine_of(*made)

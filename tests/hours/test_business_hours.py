@@ -423,6 +423,7 @@ class TestShared:
                 replace(columns, after_hours=after_hours).check()
 
 
+@pytest.mark.process
 def test_no_public_holidays_are_loaded_where_no_location_has_a_country():
     code = (
         "import sys; from routing_engine import *;"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks.stress.sip_grammar import READERS, read_value
@@ -28,6 +28,7 @@ from routing_engine.integrations import (
 from routing_engine.integrations.headers import Dialog, read_user_to_user, user_to_user
 from routing_engine.integrations.ways import WAYS, markdown
 from tests.integrations.test_sip import callers, contexts, hostile_text
+from tests.support.examples import examples
 from tests.support.strategies import destinations
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "transfer.md"
@@ -406,7 +407,7 @@ def uncovered(made) -> str:
 class TestAnonymity:
     NUMBER = "+12025550188"
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(destinations, st.booleans(), hostile_text, hostile_text)
     def test_a_withheld_number_is_in_nothing_that_is_sent(self, destination, verified, one, two):
         caller = Caller(self.NUMBER, f"Mustermann {self.NUMBER}", anonymous=True, verified=verified)

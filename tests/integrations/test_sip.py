@@ -4,7 +4,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.stress.fuzz_headers import (
@@ -32,6 +32,7 @@ from routing_engine.integrations.headers import (
     with_headers,
 )
 from routing_engine.integrations.sip import Peer, invite, refer
+from tests.support.examples import examples
 from tests.support.strategies import destinations
 
 JANE = Caller("+12025550188", "Jane Doe", verified=True)
@@ -339,7 +340,7 @@ class TestPeer:
 
 
 class TestNothingBreaksARequest:
-    @settings(max_examples=400)
+    @examples(400)
     @given(transfers)
     def test_whatever_is_said(self, transfer):
         assert faults(transfer, built(transfer)) == []

@@ -7,7 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, InvalidValueError, RoutingEngine, SnapshotError
@@ -17,6 +17,7 @@ from routing_engine.matching import scoring
 from routing_engine.matching.scoring import KINDS, representatives, score_rule
 from routing_engine.model.rules import MAX_COMPARED
 from routing_engine.sheets import read_sheet, write_sheet
+from tests.support.examples import examples
 from tests.support.strategies import FakeEncoder, a_location, a_rule, number
 
 DIMENSION = 32
@@ -59,7 +60,7 @@ def layout_of(engine):
 
 class TestRepresentatives:
     @given(st.integers(MAX_COMPARED + 1, 300), st.integers(0, 99))
-    @settings(deadline=None, max_examples=30)
+    @examples(30)
     def test_none_is_far_from_one_that_stands_for_it(self, n, seed):
         examples = unit_rows(n, seed)
         chosen = representatives(examples)

@@ -377,6 +377,7 @@ class TestExtra:
         with pytest.raises(MissingExtraError):
             RoutingEngine.load(tmp_path, encoder=ENCODER)
 
+    @pytest.mark.process
     @pytest.mark.parametrize("languages", [(), ("es",)])
     def test_it_is_imported_only_where_a_rule_needs_it(self, languages):
         code = f"""

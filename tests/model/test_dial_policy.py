@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import (
@@ -18,6 +18,7 @@ from routing_engine import (
     RoutingPolicy,
 )
 from routing_engine.catalog.columns import LocationColumns
+from tests.support.examples import examples
 from tests.support.processes import run
 from tests.support.strategies import a_location, a_rule
 
@@ -149,6 +150,7 @@ def test_a_snapshot_says_what_its_destinations_were_checked_by(tmp_path):
         assert said(loaded.route("store-1", INVOICE))[0] == outcome
 
 
+@pytest.mark.process
 def test_what_was_checked_by_the_same_policy_is_not_checked_again(tmp_path):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text(
@@ -195,7 +197,7 @@ policies = st.builds(
     after_hours=st.none() | st.sampled_from(NUMBERS),
     is_open=st.booleans(),
 )
-@settings(max_examples=200)
+@examples(200)
 def test_whatever_is_dialled_is_allowed(policy, default, rule, fallback, after_hours, is_open):
     hours = {} if is_open else {"business_hours": "Sun 09:00-10:00", "timezone": "UTC"}
     engine = engine_of(

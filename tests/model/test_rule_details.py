@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, RoutingEngine
 from routing_engine.sheets import read_sheet, write_sheet
 from tests.support.decisions import without_id
+from tests.support.examples import examples
 from tests.support.strategies import a_location, a_rule, location_lists, sentences, texts
 
 BARE = {"required_details": (), "verification_methods": (), "ring_timeouts_s": ()}
@@ -34,7 +35,7 @@ def decided(decision):
     return found
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(location_lists, st.lists(sentences | texts, max_size=3), st.booleans(), st.booleans())
 def test_decisions_are_the_same_without_them(locations, said, verified, confirmed):
     encoders = [HashingEncoder(16) for _ in range(3)]
@@ -97,7 +98,7 @@ def test_a_snapshot_without_them_does_not_speak_of_them(tmp_path):
         assert loaded.route("a", said) == engine.route("a", said)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(location_lists.filter(bool))
 def test_a_sheet_of_what_a_snapshot_holds_reads_back_the_same(locations):
     engine = RoutingEngine(locations, encoder=HashingEncoder(16))

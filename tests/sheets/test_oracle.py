@@ -16,6 +16,7 @@ from routing_engine.errors import InvalidValueError, SheetError
 from routing_engine.model.destinations import parse_destination
 from routing_engine.model.rules import ContextRule, Location
 from routing_engine.sheets import phones, read_sheet
+from tests.support.examples import examples
 
 from .making import LONG, A, B, locations, write_csv, write_xlsx
 
@@ -102,7 +103,7 @@ def test_reader_equals_the_naive_reader(seed):
         assert locations(read_sheet(path)) == read_naively(path)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(0, 1 << 32))
 def test_skipping_never_sends_anyone_elsewhere(seed):
     """Spoil cells at random: what is left is a part of what was right."""
@@ -159,7 +160,7 @@ def test_mutated_csv_raises_nothing_but_sheet_errors(seed, on_error):
                 Location.model_validate(location.model_dump())
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, 1 << 32))
 def test_mutated_workbook_raises_nothing_but_sheet_errors(seed):
     chance = random.Random(seed)

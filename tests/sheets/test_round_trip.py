@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from routing_engine.catalog.columns import LocationColumns
@@ -16,6 +16,7 @@ from routing_engine.model.rules import ContextRule, Location, RuleText
 from routing_engine.sheets import read_sheet, write_sheet, writing
 from routing_engine.sheets.cells import guard, guard_kept, join_list, split_list, unguard
 from tests.support import strategies
+from tests.support.examples import examples
 
 from .making import A, B, C, D
 
@@ -77,7 +78,7 @@ def test_csv_reads_back_equal(made):
     assert _round_trip(made, "f.tsv") == made
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(location_lists)
 def test_workbook_reads_back_equal(made):
     assert _round_trip(made, "f.xlsx") == made

@@ -151,20 +151,24 @@ def rule_texts(text, threshold=thresholds) -> dict[str, st.SearchStrategy]:
 _RULE_TEXTS = rule_texts(texts)
 
 
-@st.composite
-def rules(draw, fields=_RULE_TEXTS, destination=destinations, **other) -> ContextRule:
+def rules(fields=_RULE_TEXTS, destination=destinations, **other) -> st.SearchStrategy[ContextRule]:
     """Context rules of every kind.
 
     Args:
-        draw: given by Hypothesis.
         fields: a strategy for each field of the text.
         destination: where the rule sends the caller.
         other: strategies instead of those of ``fields``.
     """
-    text = draw(st.fixed_dictionaries({**fields, **other}))
-    has_number = destination if text["action"] == "transfer" else st.none() | destination
-    fallback = st.lists(destination, max_size=2).map(tuple)
-    return ContextRule(**text, destination=draw(has_number), fallback=draw(fallback))
+    texts = st.fixed_dictionaries({**fields, **other})
+    at_times, fallback = st.none() | destination, st.lists(destination, max_size=2).map(tuple)
+
+    @st.composite
+    def one(draw) -> ContextRule:
+        text = draw(texts)
+        number = draw(destination if text["action"] == "transfer" else at_times)
+        return ContextRule(**text, destination=number, fallback=draw(fallback))
+
+    return one()
 
 
 _dated = st.builds(
@@ -175,23 +179,23 @@ _dated = st.builds(
 )
 
 
-@st.composite
-def business_hours(draw, timezone) -> BusinessHours:
+_dates = st.lists(_dated, max_size=2, unique_by=lambda item: item.date)
+
+
+def business_hours(timezone) -> st.SearchStrategy[BusinessHours]:
     """Business hours of every kind."""
-    once = st.lists(_dated, max_size=2, unique_by=lambda item: item.date)
-    return BusinessHours(
-        timezone=draw(timezone),
-        weekly=draw(
-            st.sampled_from(
-                (
-                    *("24/7", "closed", "Mon-Fri 08:00-17:00"),
-                    "Mon, Wed 08:00-12:00 13:00-17:00; Sat 22:00-02:00",
-                )
+    return st.builds(
+        BusinessHours,
+        timezone=timezone,
+        weekly=st.sampled_from(
+            (
+                *("24/7", "closed", "Mon-Fri 08:00-17:00"),
+                "Mon, Wed 08:00-12:00 13:00-17:00; Sat 22:00-02:00",
             )
         ),
-        holidays=draw(once),
-        exceptions=draw(once),
-        country=draw(st.sampled_from((None, None, "US"))),
+        holidays=_dates,
+        exceptions=_dates,
+        country=st.sampled_from((None, None, "US")),
     )
 
 
@@ -204,42 +208,31 @@ _ids = st.one_of(
 _RULES = rules()
 
 
-@st.composite
 def locations(
-    draw, location_id=_ids, rule=_RULES, text=texts, destination=destinations, threshold=thresholds
-) -> Location:
+    location_id=_ids, rule=_RULES, text=texts, destination=destinations, threshold=thresholds
+) -> st.SearchStrategy[Location]:
     """Locations of nought to four rules."""
-    made = draw(st.lists(rule, max_size=4, unique_by=lambda rule: rule.when.casefold()))
-    timezone = draw(st.none() | st.sampled_from(TIMEZONES))
-    hours = st.none() if timezone is None else st.none() | business_hours(st.just(timezone))
-    return Location(
-        location_id=draw(location_id),
-        default_destination=draw(destination),
-        rules=tuple(made),
-        name=draw(st.none() | text),
-        timezone=timezone,
-        threshold=draw(threshold),
-        business_hours=draw(hours),
-        after_hours=draw(st.none() | destination),
-    )
+    some = st.lists(rule, max_size=4, unique_by=lambda rule: rule.when.casefold()).map(tuple)
+    zones = st.none() | st.sampled_from(TIMEZONES)
+    names, after_hours = st.none() | text, st.none() | destination
+    hours = {zone: st.none() | business_hours(st.just(zone)) for zone in TIMEZONES}
+    hours[None] = st.none()
 
+    @st.composite
+    def one(draw) -> Location:
+        timezone = draw(zones)
+        return Location(
+            location_id=draw(location_id),
+            default_destination=draw(destination),
+            rules=draw(some),
+            name=draw(names),
+            timezone=timezone,
+            threshold=draw(threshold),
+            business_hours=draw(hours[timezone]),
+            after_hours=draw(after_hours),
+        )
 
-_lines = st.one_of(
-    _VALID_NUMBERS,
-    st.from_regex(r"[a-z*=_.!~')&$/-][A-Za-z0-9\-_.!~*'()&=+$/]{0,8}", fullmatch=True),
-    st.from_regex(r"[0-9]{1,6}", fullmatch=True),
-)
-
-
-@st.composite
-def with_lines(draw, lists) -> list[Location]:
-    """Lists of locations with up to two lines each, no line twice."""
-    made: list[Location] = draw(lists)
-    lines = draw(st.lists(_lines, max_size=2 * len(made), unique=True))
-    return [
-        location.model_copy(update={"lines": tuple(lines[2 * i : 2 * i + 2])})
-        for i, location in enumerate(made)
-    ]
+    return one()
 
 
 location_lists = st.lists(locations(), max_size=4, unique_by=lambda item: item.location_id)
