@@ -43,6 +43,8 @@ class CallPolicy(Value):
             turn alone has to reach the second bar. The second is the highest: what is said then
             is mostly the middle of a story. A location's or a rule's own threshold stays as it
             is.
+        patience_urgent: the same for rules that are urgent, over the engine's
+            ``urgent_threshold``. They never need more than a rule that is not.
         ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
             its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
@@ -56,6 +58,7 @@ class CallPolicy(Value):
     max_verifications: Annotated[int, Field(ge=1)] = 3
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
     patience: tuple[Odds, Odds, Odds] = (4.0, 7.5, 4.0)
+    patience_urgent: tuple[Odds, Odds, Odds] = (1.5, 7.5, 4.0)
     ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
     handoff: HandoffPolicy = HandoffPolicy()

@@ -122,9 +122,8 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
     if not record.agent:
         return CallTerms(facts, decision_id, dialling=record.dialling, has_agent=False)
     policy, wants_person = record.policy, turn.wants_person
-    first, second, later = policy.patience
-    odds_factor = first if turn.told <= 1 else second if turn.told == 2 else later
-    odds_alone = first if turn.told <= 1 else second
+    odds_factor, odds_alone = _factors(policy.patience, turn.told)
+    urgent, urgent_alone = _factors(policy.patience_urgent, turn.told)
     if turn.told > 1 and (wants_person or record.asked is not None):
         # Who wants a person gets one anyhow, and who answers which of two rules is meant was
         # understood before: a likely rule will do, but one of the whole story.
@@ -134,6 +133,8 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
         decision_id,
         odds_factor,
         None if turn.is_answer else odds_alone,
+        urgent,
+        urgent_alone,
         # One question a call: what is unclear after that goes to the better of the two rules.
         not (wants_person or record.has_asked),
         turn.choice,
@@ -141,7 +142,16 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
         _wish(turn, policy),
         turn.is_repeat,
         record.dialling,
+        told=turn.told,
     )
+
+
+def _factors(patience: tuple[float, float, float], told: int) -> tuple[float, float]:
+    """What the odds are multiplied by, for the conversation and for its last turn alone."""
+    first, second, later = patience
+    if told <= 1:
+        return first, first
+    return second if told == 2 else later, second
 
 
 def _wish(turn: Turn, policy: CallPolicy) -> Reason | None:

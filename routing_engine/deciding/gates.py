@@ -14,11 +14,13 @@ from routing_engine.deciding.scored import Scored
 from routing_engine.deciding.state import OPEN, CatalogEntry, Opening
 from routing_engine.model.decisions import CallFacts, Decision
 from routing_engine.model.destinations import Destination
+from routing_engine.model.explanation import Heard, Reads
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, RoutingPolicy, RuleText
 
 __all__ = [
+    "Bar",
     "CallTerms",
     "Confirmed",
     "Verdict",
@@ -65,6 +67,39 @@ class Verdict(NamedTuple):
     threshold: float | None
 
 
+class Bar(NamedTuple):
+    """What rules are asked for that do not say themselves.
+
+    Attributes:
+        policy: of the engine.
+        threshold: the location's, or the engine's.
+        odds_factor, odds_urgent: as in :class:`CallTerms`.
+    """
+
+    policy: RoutingPolicy
+    threshold: float
+    odds_factor: float = 1.0
+    odds_urgent: float = 1.0
+
+    def of(self, rule: RuleText) -> float:
+        """Return the least confidence that a rule is asked for."""
+        if rule.threshold is not None:
+            return rule.threshold
+        least = self.threshold
+        if rule.action == "transfer":
+            least = _times(self.odds_factor, least)
+        if rule.urgent:
+            least = min(least, _times(self.odds_urgent, self.policy.urgent_threshold))
+        return least
+
+
+def _times(factor: float, probability: float) -> float:
+    """The probability of odds that are multiplied by a factor."""
+    if factor == 1.0:
+        return probability
+    return factor * probability / (1.0 + (factor - 1.0) * probability)
+
+
 class CallTerms(NamedTuple):
     """Terms of a live call's decision, other than verification and confirmation.
 
@@ -79,6 +114,8 @@ class CallTerms(NamedTuple):
         odds_alone: the same for the last turn alone, where that is scored beside the
             conversation: the surer of the two decides, each by its own bar. None where the last
             turn says nothing without what came before.
+        odds_urgent, odds_urgent_alone: the same for rules that are urgent, over the policy's
+            ``urgent_threshold``.
         may_clarify: whether the caller may be asked which of two rules is meant.
         chosen_label: label of the rule that the caller has named, or None.
         may_verify: whether another attempt at a verification may be asked for.
@@ -88,12 +125,15 @@ class CallTerms(NamedTuple):
         dialling: what is being dialled, which is no number dialled in vain; or None.
         has_agent: whether somebody talks with the caller who can ask, verify and go on. Without,
             a person is needed in any case, and what only an agent could ask goes to the default.
+        told: turns of the caller that said something, for the explanation alone.
     """
 
     facts: CallFacts
     decision_id: str = ""
     odds_factor: float = 1.0
     odds_alone: float | None = None
+    odds_urgent: float = 1.0
+    odds_urgent_alone: float = 1.0
     may_clarify: bool = True
     chosen_label: str | None = None
     may_verify: bool = True
@@ -101,6 +141,7 @@ class CallTerms(NamedTuple):
     is_repeat: bool = False
     dialling: str | None = None
     has_agent: bool = True
+    told: int = 0
 
 
 def decide(
@@ -114,6 +155,7 @@ def decide(
     verified: Verified = False,
     confirmed: Confirmed = False,
     odds_factor: float = 1.0,
+    odds_urgent: float = 1.0,
     may_clarify: bool = True,
 ) -> Verdict:
     """Choose a rule, or none, for a caller who needs a person.
@@ -127,31 +169,38 @@ def decide(
         open_now: the location is open.
         verified: the caller's identity has been verified, or by which methods.
         confirmed: the caller has confirmed the transfer, or what they said to each rule's.
-        odds_factor, may_clarify: as in :class:`CallTerms`.
+        odds_factor, odds_urgent, may_clarify: as in :class:`CallTerms`.
 
     Returns:
         The verdict. Gates run in the order enabled, hours, verification, confirmation. Where the
         location is closed, unmatched callers do not go to the default: the outcome is ``CLOSED``,
-        with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is.
+        with the reason ``OUTSIDE_HOURS``, or ``ROUTINE`` where that is what it is. An urgent rule
+        that is sure enough goes before a rule that it is nearly tied with, and none is ever one of
+        the two that a question is between.
     """
     top = max(confidences)
-    best = confidences.index(top)
-    if confidences.count(top) > 1:
-        # Ties are broken by the rules themselves, not by the order they stand in.
-        best = min(
-            (i for i, confidence in enumerate(confidences) if confidence == top),
-            key=lambda i: (rules[i].model_dump_json(), destinations[i]),
-        )
+    bar = Bar(policy, threshold, odds_factor, odds_urgent)
+    best = _urgent(confidences, rules, top, bar, open_now=open_now)
+    if best is None:
+        best = confidences.index(top)
+        if confidences.count(top) > 1:
+            # Ties are broken by the rules themselves, not by the order they stand in.
+            best = min(
+                (i for i, confidence in enumerate(confidences) if confidence == top),
+                key=lambda i: (rules[i].model_dump_json(), destinations[i]),
+            )
+    else:
+        top = confidences[best]
     rule = rules[best]
     least = threshold if rule.threshold is None else rule.threshold
     in_hours = _applies(rule, open_now=open_now)
     asks = may_clarify and policy.margin > 0.0 and policy.on_ambiguous == "clarify"
+    asks = asks and not rule.urgent
     if asks and 2.0 * top >= MORE_LIKELY_THAN_NOT and rule.enabled and in_hours:
         rival = _rival(confidences, rules, destinations, best, policy.margin, least)
         if rival is not None:
             return Verdict(Outcome.CLARIFY, Reason.AMBIGUOUS, best, rival, least)
-    if odds_factor != 1.0 and rule.threshold is None and rule.action == "transfer":
-        least = odds_factor * least / (1.0 + (odds_factor - 1.0) * least)
+    least = bar.of(rule)
     matched: int | None = best
     if not top >= least:
         reason, matched = Reason.BELOW_THRESHOLD, None
@@ -196,10 +245,6 @@ def gate(
     """
     if terms is not None and terms.chosen_label is not None and scored.reason is None:
         scored = scored.choosing(terms.chosen_label)
-    if terms is not None and terms.odds_alone is not None and scored.alone is not None:
-        alone = scored.alone
-        if _odds(alone) / terms.odds_alone >= _odds(scored) / terms.odds_factor:
-            scored, terms = alone, terms._replace(odds_factor=terms.odds_alone)
     facts = terms.facts if terms is not None else None
     if facts is None and parties is not NOBODY:
         facts = CallFacts(parties=parties)
@@ -207,6 +252,18 @@ def gate(
         parties = facts.parties
     entry = scored.entry
     opening = OPEN if scored.reason in FAILURES else entry.opening(now)
+    alone, reads = scored.alone, Reads.ALL_THERE_IS
+    if terms is not None and alone is not None:
+        reads = Reads.CONVERSATION
+        if terms.odds_alone is None:
+            reads = Reads.ANSWER
+        else:
+            of_turn = terms._replace(
+                odds_factor=terms.odds_alone, odds_urgent=terms.odds_urgent_alone
+            )
+            if _is_surer(alone, of_turn, scored, terms, opening):
+                reads = Reads.LAST_TURN
+                scored, terms = alone, of_turn
     verdict = _verdict(scored, opening, verified, confirmed, terms)
     outcome, reason, number, rival, threshold = verdict
     rule = None if number is None else scored.rules[number]
@@ -261,7 +318,7 @@ def gate(
         destination,
         entry.location_id,
         entry.version,
-        max(scored.confidences) if has_scores else 0.0,
+        _confidence(scored, number) if has_scores else 0.0,
         threshold,
         _question(outcome, number, rival, scored.rules),
         opening.next,
@@ -271,6 +328,7 @@ def gate(
         rival,
         facts,
         _id=serial if terms is None else terms.decision_id,
+        _heard=_heard(scored, terms, reads) if has_scores else None,
     )
 
 
@@ -337,18 +395,18 @@ def _verdict(
         if opening.is_now:
             return Verdict(Outcome.DEFAULT, scored.reason, None, None, None)
         return Verdict(Outcome.CLOSED, Reason.OUTSIDE_HOURS, None, None, None)
-    entry, settings = scored.entry, scored.entry.settings
-    own = entry.catalog.threshold(entry.number)
+    bar = _bar(scored.entry, terms)
     verdict = decide(
         scored.confidences,
         scored.rules,
         scored.codes,
-        policy=settings.policy,
-        threshold=settings.threshold if own is None else own,
+        policy=bar.policy,
+        threshold=bar.threshold,
         open_now=opening.is_now,
         verified=verified,
         confirmed=confirmed,
-        odds_factor=1.0 if terms is None or own is not None else terms.odds_factor,
+        odds_factor=bar.odds_factor,
+        odds_urgent=bar.odds_urgent,
         may_clarify=terms is None or terms.may_clarify,
     )
     spoken, number = scored.spoken, verdict.rule
@@ -514,6 +572,75 @@ def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
     return number in terms.facts.tried and number != terms.dialling
 
 
+def _bar(entry: CatalogEntry, terms: CallTerms | None) -> Bar:
+    """What the rules of a location are asked for."""
+    settings, own = entry.settings, entry.catalog.threshold(entry.number)
+    if terms is None:
+        return Bar(settings.policy, settings.threshold if own is None else own)
+    if own is None:
+        return Bar(settings.policy, settings.threshold, terms.odds_factor, terms.odds_urgent)
+    return Bar(settings.policy, own, 1.0, terms.odds_urgent)
+
+
+def _heard(scored: Scored, terms: CallTerms | None, reads: Reads) -> Heard | None:
+    """What of the call was read, and what a rule would have needed; None without an agent."""
+    if terms is None or not terms.has_agent:
+        return None
+    bar = _bar(scored.entry, terms)
+    urgent = _times(bar.odds_urgent, bar.policy.urgent_threshold)
+    return Heard(reads, terms.told, bar.threshold, bar.odds_factor, urgent)
+
+
+def _urgent(
+    confidences: Sequence[float],
+    rules: Sequence[RuleText],
+    top: float,
+    bar: Bar,
+    *,
+    open_now: bool,
+) -> int | None:
+    """The urgent rule that a caller goes to: sure enough, and nearly as sure as the best rule."""
+    margin = bar.policy.margin
+    found = [
+        i
+        for i, confidence in enumerate(confidences)
+        if (top - confidence < margin or confidence == top)
+        and (rule := rules[i]).urgent
+        and rule.enabled
+        and confidence >= bar.of(rule)
+        and _applies(rule, open_now=open_now)
+    ]
+    if not found:
+        return None
+    return min(found, key=lambda i: (-confidences[i], rules[i].model_dump_json()))
+
+
+def _is_surer(
+    alone: Scored, of_turn: CallTerms, whole: Scored, terms: CallTerms, opening: Opening
+) -> bool:
+    """Whether the last turn alone decides, and not the conversation; each by its own terms.
+
+    An urgent rule that one of them is sure of decides: that of the last turn, and that of the
+    conversation where the last turn is sure of nothing else.
+    """
+    rules = whole.rules
+    if any(rule.urgent for rule in rules):
+        bar = _bar(whole.entry, of_turn)
+        top = max(alone.confidences)
+        if _urgent(alone.confidences, rules, top, bar, open_now=opening.is_now) is not None:
+            return True
+        if top < bar.of(rules[alone.confidences.index(top)]):
+            bar, top = _bar(whole.entry, terms), max(whole.confidences)
+            if _urgent(whole.confidences, rules, top, bar, open_now=opening.is_now) is not None:
+                return False
+    return _odds(alone) / of_turn.odds_factor >= _odds(whole) / terms.odds_factor
+
+
+def _confidence(scored: Scored, number: int | None) -> float:
+    """Of the rule that was decided about; of the best one where there is none."""
+    return max(scored.confidences) if number is None else scored.confidences[number]
+
+
 def _odds(scored: Scored) -> float:
     """Return the odds of the best rule."""
     top = max(scored.confidences)
@@ -572,6 +699,7 @@ def _rival(
         and top + confidence >= least
         and destinations[i] != destinations[best]
         and rules[i].enabled
+        and not rules[i].urgent
     ]
     if not close:
         return None

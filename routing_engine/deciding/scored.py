@@ -197,6 +197,7 @@ class Scored:
                     is_example=bool(rules[i].examples),
                     same_place=self.codes[i] == self.codes[best],
                     n_folded=rules[i].n_folded,
+                    is_urgent=rules[i].urgent,
                 )
                 for i in order
             ),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from routing_engine.model.caller import MAX_DETAIL_NAME
 from routing_engine.model.destinations import Destination
-from routing_engine.model.explanation import Explained, Grounds, explain
+from routing_engine.model.explanation import Explained, Grounds, Heard, explain
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule
@@ -162,6 +162,7 @@ class Decision:
     _concerns: ContextRule | None = field(default=None, repr=False)
     _attempts: tuple[Attempt, ...] | None = field(default=None, repr=False)
     _id: str | int = field(default="", repr=False)
+    _heard: Heard | None = field(default=None, repr=False)
 
     @property
     def rule(self) -> ContextRule | None:
@@ -293,7 +294,8 @@ class Decision:
         """Explain the decision in a short paragraph.
 
         Which rule, by which of its texts, how near the runner-up was, whose threshold was asked
-        and what became of the call. Holds nothing of what the caller said and of a number only
+        and what became of the call. Of a live call also what of it was read, and what raised or
+        lowered the bar. Holds nothing of what the caller said and of a number only
         the last two digits, so that it may be logged.
         """
         evidence = self._evidence
@@ -313,6 +315,7 @@ class Decision:
             next_opening=self.next_opening,
             names_rule=self._rule is not None,
             is_closed=self._closed,
+            heard=self._heard,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from enum import Enum
 from typing import Literal, NamedTuple
 
 from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
 
-__all__ = ["Explained", "Grounds", "Match", "explain"]
+__all__ = ["Explained", "Grounds", "Heard", "Match", "Reads", "explain"]
 
 MAX_QUOTED = 100
 MAX_DIGITS = 6
@@ -24,7 +26,9 @@ _NOT_SCORED = {
     "call_over": "The call is over: nothing of what happens now changes it.",
 }
 _BUT = {
-    "nothing_asked": "The caller asked for nothing more.",
+    "nothing_asked": "The caller asked for nothing more, which leaves the bar where it was.",
+    "person_requested": "The caller asks for a person.",
+    "frustrated": "The caller has lost patience.",
     "ambiguous": "Two rules that lead elsewhere are too near to tell apart.",
     "routine": "This is routine business, which stays with the agent.",
     "rule_disabled": "That rule is disabled.",
@@ -38,6 +42,39 @@ _TO_NOBODY = ("closed", "default", "clarify")
 """Outcomes whose cause is that nobody takes the call now."""
 
 
+class Reads(Enum):
+    """What of a live call a decision was made from."""
+
+    ALL_THERE_IS = "the last turn, to which nothing before it adds"
+    LAST_TURN = "the last turn alone, which is surer than the whole conversation"
+    CONVERSATION = "the whole conversation, which is surer than the last turn alone"
+    ANSWER = "the whole conversation, for the last turn is a short answer, which says nothing alone"
+
+
+class Heard(NamedTuple):
+    """What of a live call a decision was made from, and how sure a rule had to be.
+
+    Attributes:
+        reads: what was read.
+        told: turns of the caller that said something, the last one included.
+        threshold: of the location or the engine.
+        odds_factor: what its odds were multiplied by.
+        urgent: least confidence of an urgent rule, where the threshold is not lower still.
+    """
+
+    reads: Reads
+    told: int
+    threshold: float
+    odds_factor: float
+    urgent: float
+
+    @property
+    def bar(self) -> float:
+        """Least confidence of a rule that is not urgent and has no threshold of its own."""
+        factor, threshold = self.odds_factor, self.threshold
+        return factor * threshold / (1.0 + (factor - 1.0) * threshold)
+
+
 class Match(NamedTuple):
     """One rule with its scores for the utterance.
 
@@ -49,6 +86,7 @@ class Match(NamedTuple):
         is_example: which of the two it is.
         n_folded: examples of the rule that others stand for.
         same_place: whether it leads where the best rule leads.
+        is_urgent: whether the rule is urgent.
     """
 
     label: str
@@ -58,6 +96,7 @@ class Match(NamedTuple):
     is_example: bool
     same_place: bool
     n_folded: int = 0
+    is_urgent: bool = False
 
 
 class Grounds(NamedTuple):
@@ -79,6 +118,7 @@ class Explained(NamedTuple):
     Attributes:
         names_rule: whether the decision is about one of the rules.
         is_closed: whether the location is closed at this hour.
+        heard: of a live call, what was read; None otherwise.
         outcome, reason, destination, location_id, catalog_version, confidence, threshold,
             question, next_opening: as those of :class:`~routing_engine.model.decisions.Decision`.
     """
@@ -94,6 +134,7 @@ class Explained(NamedTuple):
     next_opening: datetime | None
     names_rule: bool
     is_closed: bool
+    heard: Heard | None = None
 
 
 def explain(decision: Explained, grounds: Grounds | None) -> str:
@@ -121,6 +162,8 @@ def explain(decision: Explained, grounds: Grounds | None) -> str:
     elif decision.threshold is not None:
         best = "No rule is sure enough: the best" if _is_below(decision) else "The best rule"
         said.append(f"{best} has {_against(decision, 'it is asked for')}.")
+    if decision.heard is not None:
+        said += _of_the_call(decision, decision.heard, grounds)
     if reason in _BUT and not (reason == "outside_hours" and _is_below(decision)):
         said.append(_BUT[reason])
     if decision.is_closed and decision.outcome.value in _TO_NOBODY:
@@ -160,16 +203,45 @@ def _against(decision: Explained, asked_by: str) -> str:
 def _ranking(decision: Explained, grounds: Grounds) -> list[str]:
     best, *others = grounds.matches
     lead = "No rule is sure enough: the best is " if _is_below(decision) else ""
-    against = _against(decision, f"the {grounds.asked_by} asks for")
-    said = [f"{lead}{best.label}, {against}: {_nearest(best)}."]
+    is_urgent = best.is_urgent and grounds.asked_by != "rule"
+    asked_by = "an urgent rule needs" if is_urgent else f"the {grounds.asked_by} asks for"
+    said = [f"{lead}{best.label}, {_against(decision, asked_by)}: {_nearest(best)}."]
     if not others:
         return [*said, "There is no other rule."]
     runner_up = others[0]
     place = ", which leads to the same place" if runner_up.same_place else ""
+    if runner_up.confidence > best.confidence and best.is_urgent:
+        said.append(
+            f"{runner_up.label} has {runner_up.confidence:.2f}{place}: {_nearest(runner_up)}; but "
+            "an urgent rule goes before one that it is nearly tied with."
+        )
+        return said
     said.append(
         f"Next is {runner_up.label}, {runner_up.confidence:.2f}{place}: {_nearest(runner_up)}."
     )
     return said
+
+
+def _of_the_call(decision: Explained, heard: Heard, grounds: Grounds | None) -> Iterator[str]:
+    """What of a live call was read, what moved the bar, and what would have been enough."""
+    yield f"The decision reads {heard.reads.value}."
+    matches = () if grounds is None else grounds.matches
+    has_urgent = heard.urgent < heard.bar and any(match.is_urgent for match in matches)
+    asked_by = "engine" if grounds is None else grounds.asked_by
+    if has_urgent and matches[0].is_urgent and asked_by != "rule":
+        yield f"It is urgent; a rule that is not needs {heard.bar:.2f}."
+    elif asked_by == "engine" and heard.odds_factor != 1.0:
+        verb = "raises" if heard.odds_factor > 1.0 else "lowers"
+        yield (
+            f"The call {verb} the engine's {heard.threshold:.2f} to {heard.bar:.2f}: the caller has "
+            f"told something in {heard.told} turn{'' if heard.told == 1 else 's'}."
+        )
+    elif asked_by == "engine":
+        yield f"The call leaves the engine's {heard.threshold:.2f} as it is."
+    least = decision.threshold
+    if least is not None and decision.confidence < least and decision.outcome != "clarify":
+        urgent = f", or an urgent one from {heard.urgent:.2f} on," if has_urgent else ""
+        yield f"A rule from {heard.bar:.2f} on{urgent} would have taken the call."
 
 
 def _nearest(match: Match) -> str:

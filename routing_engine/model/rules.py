@@ -136,6 +136,10 @@ class RuleText(Value):
         ring_timeouts_s: how long the destination, then each fallback rings before the next is
             tried, seconds, 5 to 300; the last counts for all that come after. At most 16. Empty:
             as the call's policy says.
+        urgent: missing this situation costs more than a wrong transfer: danger, damage that is
+            happening now, a business that stands still. Such a rule is asked for less
+            (:attr:`RoutingPolicy.urgent_threshold`), is preferred to a rule that it is nearly tied
+            with, and is never asked about with ``CLARIFY``. Not for one that ``contain``s.
     """
 
     label: Label
@@ -151,6 +155,14 @@ class RuleText(Value):
     required_details: Names = ()
     verification_methods: Names = ()
     ring_timeouts_s: Annotated[tuple[RingSeconds, ...], Field(max_length=MAX_LISTED)] = ()
+    urgent: bool = False
+
+    @field_validator("urgent", mode="after")
+    @classmethod
+    def _transfers_where_urgent(cls, urgent: bool, info: ValidationInfo) -> bool:
+        if urgent and info.data.get("action") == "contain":
+            raise ValueError("a rule that stays with the agent cannot be urgent")
+        return urgent
 
     @property
     def n_folded(self) -> int:
@@ -319,6 +331,8 @@ class RoutingPolicy(Value):
     Attributes:
         threshold: least confidence for a transfer, [0, 1]; None takes the calibrated one that
             belongs to the scoring. 0.0 is a threshold.
+        urgent_threshold: least confidence for a rule that is urgent, [0, 1], where the threshold
+            that it would have otherwise is not lower still. A rule's own threshold stays as it is.
         false_transfer_rate: instead of ``threshold``: of the callers whom no rule suits, the
             share that may be transferred all the same, (0, 1). The threshold is the one at which
             this was so on the development cases.
@@ -330,6 +344,7 @@ class RoutingPolicy(Value):
 
     threshold: Probability | None = None
     false_transfer_rate: Annotated[Probability, Field(gt=0.0, lt=1.0)] | None = None
+    urgent_threshold: Probability = 0.4
     margin: Probability = 0.2
     on_ambiguous: Literal["clarify", "best"] = "clarify"
 

@@ -116,6 +116,7 @@ class _Compilation:
                     examples=EMERGENCY_EXAMPLES,
                     destination=after.emergency_number,
                     hours="closed",
+                    urgent=True,
                 )
             if after.allow_human_transfer is not False:
                 after_number = after.number or (default if after.allow_human_transfer else None)
@@ -164,6 +165,7 @@ class _Compilation:
             "requires_confirmation": skill.requires_confirmation,
             "requires_verification": skill.requires_verified_identity,
             "enabled": skill.is_enabled,
+            "urgent": skill.is_urgent,
         }
         if skill.skill_type == "transfer":
             assert skill.execution_config is not None

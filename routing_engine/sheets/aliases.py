@@ -7,6 +7,7 @@ import unicodedata
 
 __all__ = [
     "ALIASES",
+    "ALSO_RULES",
     "BARE_NOUNS",
     "SECOND_ALIASES",
     "UNDECIDED",
@@ -95,6 +96,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "ring timeouts s", "ring timeouts", "ring timeout", "ring seconds",
         "ring time", "seconds to ring",
     ),
+    "urgent": ("urgent", "urgency", "is urgent", "urgent rule", "rule urgent", "cannot wait"),
 }  # fmt: skip
 """Column -> headers that mean it. Case, spaces and punctuation do not matter: ``Store #`` is
 ``store`` and ``TIME_ZONE`` is ``timezone``."""
@@ -167,6 +169,9 @@ UNDECIDED = frozenset((
     "confirmation", "confirm", "backup", "samples", "sample", "spoken", "number", "enabled", "collect",
 ))  # fmt: skip
 """Header keys too ambiguous to decide by themselves that a sheet has a row for each rule."""
+
+ALSO_RULES = frozenset(("urgent", "urgency", "cannotwait"))
+"""Keys of headers that, where a column is a rule, are the name of one."""
 
 _NO_ROUTING = frozenset((
     *("télécopie", "telecopie", "télécopieur", "faxnummer", "факс", "ファックス", "传真", "faks"),

@@ -12,6 +12,7 @@ from routing_engine.model.rules import RuleText
 from routing_engine.reports import shown
 from routing_engine.sheets.aliases import (
     ALIASES,
+    ALSO_RULES,
     BARE_NOUNS,
     SECOND_ALIASES,
     UNDECIDED,
@@ -399,7 +400,7 @@ def _rule_columns(
         if field not in columns.fields:
             continue
         position = columns.fields.pop(field)
-        if columns.keys[position] in template:
+        if columns.keys[position] in template or columns.keys[position] in ALSO_RULES:
             rules.add(position)
         elif columns.keys[position] in UNDECIDED:
             left_out.append(position)

@@ -34,19 +34,20 @@ ROOT = Path(__file__).parents[2]
 HEADER = [
     "location_id", "location_name", "timezone", "default_destination", "label", "when",
     "examples", "destination", "requires_verification", "requires_confirmation",
+    "urgent",
 ]  # fmt: skip
 NEW_YORK = ["Fernwick New York, NY", "America/New_York", "+12125550100"]
 ROWS = [
     ["store-1", *NEW_YORK, "Billing", "caller asks about an invoice or refund",
-     "I was charged twice | my invoice is wrong", "+12125550111", "", ""],
+     "I was charged twice | my invoice is wrong", "+12125550111", "", "", ""],
     ["store-1", *NEW_YORK, "Emergency", "caller smells gas or has a flood",
-     "there is water everywhere", "+12125550112", "", ""],
+     "there is water everywhere", "+12125550112", "", "", "yes"],
     ["store-1", *NEW_YORK, "Cancel", "caller wants to end the membership",
-     "cancel my membership", "+12125550113", "", "yes"],
+     "cancel my membership", "+12125550113", "", "yes", ""],
     ["store-2", "Boston", "America/New_York", "+16175550100", "Billing",
      "caller asks about an invoice or refund", "I was charged twice | my invoice is wrong",
-     "+16175550111", "yes", ""],
-    ["store-3", "Hartford", "America/New_York", "+18605550100", "", "", "", "", "", ""],
+     "+16175550111", "yes", "", ""],
+    ["store-3", "Hartford", "America/New_York", "+18605550100", "", "", "", "", "", "", ""],
 ]  # fmt: skip
 
 

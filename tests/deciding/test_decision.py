@@ -451,3 +451,109 @@ def test_at_a_location_that_is_closed_only_rules_for_that_hour_transfer(case, th
         assert rules[shut.rule].hours not in ("open", None)
     if {shut.outcome, open_.outcome} == {Outcome.TRANSFER}:
         assert rules[shut.rule].hours == "always"
+
+
+# ---------------------------------------------------------------- urgent rules
+
+URGENT = text("U", urgent=True)
+EAGER = RoutingPolicy(margin=0.2, urgent_threshold=0.3)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "rules", "options", "expected"),
+    [
+        pytest.param([0.3], [URGENT], {}, MATCHED._replace(threshold=0.3), id="is asked for less"),
+        pytest.param([0.29], [URGENT], {}, BELOW._replace(threshold=0.3), id="but for that much"),
+        pytest.param(
+            [0.2],
+            [URGENT],
+            {"threshold": 0.2},
+            MATCHED._replace(threshold=0.2),
+            id="is never asked for more than others",
+        ),
+        pytest.param(
+            [0.4],
+            [text("U", urgent=True, threshold=0.5)],
+            {},
+            BELOW,
+            id="its own threshold stays",
+        ),
+        pytest.param(
+            [0.49, 0.3],
+            [A, URGENT],
+            {},
+            verdict("transfer", "rule_matched", 1, threshold=0.3),
+            id="wins a near tie",
+        ),
+        pytest.param([0.55, 0.34], [A, URGENT], {}, MATCHED, id="not one that is further off"),
+        pytest.param(
+            [0.45, 0.29], [A, URGENT], {}, BELOW, id="is asked about neither where it is unsure"
+        ),
+        pytest.param(
+            [0.45, 0.44],
+            [text("V", urgent=True), URGENT],
+            {},
+            verdict("transfer", "rule_matched", 0, threshold=0.3),
+            id="is not asked about where two are urgent",
+        ),
+        pytest.param(
+            [0.5, 0.4],
+            [text("A", action="contain"), URGENT],
+            {},
+            verdict("transfer", "rule_matched", 1, threshold=0.3),
+            id="goes before routine business",
+        ),
+        pytest.param(
+            [0.6, 0.45],
+            [A, text("U", urgent=True, enabled=False)],
+            {},
+            MATCHED,
+            id="a disabled one wins nothing",
+        ),
+        pytest.param(
+            [0.6, 0.45],
+            [text("A", hours="always"), URGENT],
+            {"open_now": False},
+            MATCHED,
+            id="nor one that is not for this hour",
+        ),
+        pytest.param(
+            [0.9],
+            [URGENT],
+            {"open_now": False},
+            verdict("closed", "outside_hours", 0, threshold=0.3),
+            id="hours still count",
+        ),
+        pytest.param(
+            [0.4],
+            [text("U", urgent=True, requires_verification=True)],
+            {},
+            verdict("verify", "verification_required", 0, threshold=0.3),
+            id="and so does verification",
+        ),
+        pytest.param(
+            [0.4],
+            [text("U", urgent=True, requires_confirmation=True)],
+            {},
+            verdict("confirm", "confirmation_required", 0, threshold=0.3),
+            id="and confirmation",
+        ),
+        pytest.param(
+            [0.4],
+            [URGENT],
+            {"odds_urgent": 2.0},
+            BELOW._replace(threshold=pytest.approx(0.6 / 1.3)),
+            id="a call may ask for more",
+        ),
+        pytest.param(
+            [0.5],
+            [URGENT],
+            {"odds_urgent": 2.0, "odds_factor": 9.0},
+            MATCHED._replace(threshold=pytest.approx(0.6 / 1.3)),
+            id="and is not patient with what cannot wait",
+        ),
+    ],
+)
+def test_an_urgent_rule(confidences, rules, options, expected):
+    policy = {"policy": EAGER, "threshold": 0.5}
+    assert decide(confidences, rules, [HERE, THERE][: len(rules)], **policy | options) == expected

@@ -70,6 +70,7 @@ def franchise(rng, first_number=0):
                 rules=tuple(
                     ContextRule(
                         **rule,
+                        urgent=rule["action"] == "transfer" and rule["label"].endswith(("1", "4")),
                         destination=f"{number(next(numbers))}{rng.choice(('', '', ';ext=7'))}",
                     )
                     for rule in rules

@@ -236,3 +236,96 @@ def test_a_decision_may_be_copied_without_its_evidence():
         f"The best rule has {decision.confidence:.2f} where it is asked for {THRESHOLD}. "
         "Sent to +*********11."
     )
+
+
+# ---------------------------------------------------------------- of a live call
+
+FLOOD = a_rule(
+    "Flood", number(8), when="caller has a flood", examples=("the basement is flooding",),
+    urgent=True,
+)  # fmt: skip
+HIGH, HIGHER = "0.74", "0.84"  # what 4 and 7.5 times the odds of the threshold come to
+
+
+def heard(engine, *turns, answer=None):
+    """What a call says of its last decision."""
+    call = engine.open_call("store-1")
+    for said in turns[:-1]:
+        call.hear(said)
+        call.agent_said("Let me see." if answer is None else answer)
+    return call.hear(turns[-1]).explain()
+
+
+def test_a_call_says_what_it_read_what_moved_the_bar_and_what_would_have_been_enough():
+    said = heard(engine_of(BILLING, SALES), "hello there my friend")
+    assert said.startswith("No rule is sure enough: the best is Billing, ")
+    assert said.endswith(
+        " The decision reads the last turn, to which nothing before it adds. The call raises the "
+        f"engine's {THRESHOLD} to {HIGH}: the caller has told something in 1 turn. A rule from "
+        f"{HIGH} on would have taken the call. Nothing is dialled."
+    )
+
+
+@pytest.mark.parametrize(
+    ("turns", "answer", "reads"),
+    [
+        (
+            ("I have a question", "my invoice is wrong"),
+            None,
+            "the last turn alone, which is surer than the whole conversation",
+        ),
+        (
+            ("it is about an invoice", "there it goes wrong"),
+            None,
+            "the whole conversation, which is surer than the last turn alone",
+        ),
+        (
+            ("it is about an invoice", "the wrong one"),
+            "Which invoice is it?",
+            "the whole conversation, for the last turn is a short answer, which says nothing alone",
+        ),
+    ],
+)
+def test_a_call_says_which_reading_decided(turns, answer, reads):
+    said = heard(engine_of(BILLING, SALES), *turns, answer=answer)
+    assert f" The decision reads {reads}. " in said
+    assert f" {THRESHOLD} to {HIGHER}: the caller has told something in 2 turns." in said
+
+
+def test_a_call_leaves_a_threshold_that_somebody_set():
+    engine = engine_of(BILLING, SALES, threshold=0.9)
+    said = heard(engine, "hello there my friend")
+    assert "where the location asks for 0.90" in said
+    assert "The call" not in said
+    assert "A rule from 0.90 on would have taken the call." in said
+
+
+def test_a_goodbye_leaves_the_bar():
+    said = heard(engine_of(BILLING), "I have a question", "great, thanks, bye")
+    assert said.startswith("The caller asked for nothing more, which leaves the bar where it was.")
+
+
+def test_urgency_is_told():
+    engine = engine_of(BILLING, SALES, FLOOD)
+    least = "0.50"  # one and a half times the odds of what an urgent rule needs otherwise
+    at_once = heard(engine, "the basement is flooding")
+    assert at_once.startswith("Flood, ")
+    assert f" where an urgent rule needs {least}: " in at_once
+    assert f" It is urgent; a rule that is not needs {HIGH}." in at_once
+    nothing = heard(engine, "hello there my friend")
+    assert f"A rule from {HIGH} on, or an urgent one from {least} on, would have taken" in nothing
+
+
+def test_a_near_tie_that_urgency_wins_is_told():
+    twin = a_rule("Pipes", number(9), when="caller has a leak", examples=("water on the floor",))
+    flood = FLOOD.model_copy(update={"examples": ("there is water all over",)})
+    policy = RoutingPolicy(threshold=0.0, urgent_threshold=0.0, margin=1.0)
+    engine = engine_of(twin, flood, policy=policy)
+    decision = engine.route("store-1", "water on the floor")
+    assert decision.rule.label == "Flood"
+    assert decision.confidence < decision.candidates[0].confidence
+    said = decision.explain()
+    assert said.startswith("Flood, ")
+    assert " where an urgent rule needs 0.0" in said
+    assert " Pipes has " in said
+    assert "; but an urgent rule goes before one that it is nearly tied with. Sent to " in said

@@ -379,6 +379,16 @@ def test_what_a_rule_refuses_of_its_details_methods_and_ring_times():
     }
 
 
+def test_a_rule_that_contains_cannot_be_urgent():
+    assert a_rule(urgent=True).urgent is True
+    assert a_rule().urgent is False
+    with pytest.raises(InvalidValueError) as caught:
+        a_rule(urgent=True, action="contain")
+    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
+        ("urgent", "a rule that stays with the agent cannot be urgent, not True")
+    ]
+
+
 def test_the_last_ring_time_stands_for_the_rest():
     rule = a_rule(ring_timeouts_s=(20, 30))
     assert [rule.ring_timeout_s(i) for i in range(4)] == [20, 30, 30, 30]

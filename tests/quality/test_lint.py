@@ -33,6 +33,7 @@ GAS = a_rule(
     number(2),
     when="caller smells gas or has a flood",
     examples=("there is water everywhere", "I smell gas", "the basement is flooding"),
+    urgent=True,
 )
 SAME_CALLERS = a_rule(
     "Accounts", number(3), when="caller has trouble with money", examples=BILLING.examples
@@ -162,7 +163,7 @@ def test_a_rule_that_nothing_reaches(fields, location, message, suggestion):
 
 def test_the_engines_policy_says_what_is_reached():
     location = a_location("store-1", BILLING, GAS)
-    report = lint_of(location, policy=RoutingPolicy(threshold=1.0))
+    report = lint_of(location, policy=RoutingPolicy(threshold=1.0, urgent_threshold=1.0))
     assert [finding.kind for finding in report.findings] == ["unreachable"] * 2
 
 
@@ -230,6 +231,36 @@ def test_rare_ways_to_share_phones_are_left_out_and_counted():
     report = lint_of(*locations)
     assert report.n_unmeasured == len(locations) - MAX_PATTERNS
     assert f"{report.n_unmeasured} locations left out" in report.summary()
+
+
+@pytest.mark.parametrize(
+    ("label", "when", "words"),
+    [
+        ("Emergency", "caller reports a leak", "Emergency"),
+        ("Leaks", "caller smells gas or has a flood", "smells gas"),
+        ("Outage", "nobody at the client can work", "Outage"),
+        ("Machines", "production has stopped and somebody must come", "production has stopped"),
+        ("Repairs", "a fault that is no danger and can't wait", "can't wait"),
+        ("Repairs", "a fault without any danger", None),
+        ("Repairs", "a non-emergency repair, the danger being over", None),
+    ],
+)
+def test_urgent_is_proposed_where_the_wording_says_so(label, when, words):
+    rule = a_rule(label, number(3), when=when, examples=("come and see",))
+    location = a_location("store-1", BILLING, rule)
+    report = lint_of(location)
+    assert report.ok
+    found = [finding for finding in report.findings if finding.kind == "urgent"]
+    assert [finding.rule for finding in found] == ([] if words is None else [label])
+    for finding in found:
+        assert finding.message == f'{label!r} says "{words}", and is not urgent'
+    marked = [
+        rule.model_copy(update=fields)
+        for fields in ({"urgent": True}, {"action": "contain"}, {"enabled": False})
+    ]
+    for other in marked:
+        kinds_found = {kind for kind, _, _ in kinds(lint_of(a_location("s", BILLING, other)))}
+        assert "urgent" not in kinds_found
 
 
 def test_a_report_is_json_and_its_summary_is_cut():

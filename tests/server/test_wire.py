@@ -119,6 +119,21 @@ def test_hours_decide(api: Served, agent_id: str):
         assert (found["outcome"], found["destination"]) == expected, (now, said)
 
 
+def test_what_is_urgent_is_asked_for_less(api: Served, agent_id: str):
+    path, said = f"/agents/{agent_id}", {"utterance": "the basement is flooding"}
+    flood = {"label": "Flood", "when": "caller has a flood", "destination": "+14155550112",
+             "examples": [said["utterance"]]}  # fmt: skip
+    for rule, expected in (
+        (flood, ("default", None, 1.0)),
+        ({**flood, "urgent": True}, ("transfer", "Flood", 0.4)),
+    ):
+        handoff = {"escalationThreshold": 1.0, "transferRules": [rule]}
+        kept = api.data("PATCH", path, json={"handoffConfig": handoff})
+        assert kept["handoffConfig"]["transferRules"][0].get("urgent", False) is ("urgent" in rule)
+        found = api.data("POST", f"{path}/simulate", json=said)
+        assert (found["outcome"], found["rule"], found["threshold"]) == expected
+
+
 def test_skills_are_rules(api: Served, agent_id: str):
     path = f"/agents/{agent_id}/skills"
     made = send(api, "POST", path, SKILL)
@@ -134,9 +149,12 @@ def test_skills_are_rules(api: Served, agent_id: str):
     assert (known["outcome"], known["destination"], known["rule"]) == (
         "transfer", "+14155550113", "Cancel Membership",
     )  # fmt: skip
-    send(api, "PATCH", f"{path}/{made['id']}", '{"isEnabled": false}')
+    patch = '{"isEnabled": false, "isUrgent": true}'
+    assert send(api, "PATCH", f"{path}/{made['id']}", patch)["isUrgent"] is True
     assert api.data("POST", simulate, json=said)["destination"] != "+14155550113"
     hours = '{"name": "Opening Hours", "description": "caller asks when you open", "skillType": "answer"}'
+    urgent = json.loads(hours) | {"isUrgent": True}
+    assert api("POST", path, json=urgent).status_code == 422
     other = send(api, "POST", path, hours)
     contained = api.data("POST", simulate, json={"utterance": "caller asks when you open"})
     assert contained["rule"] == "Opening Hours"

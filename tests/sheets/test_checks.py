@@ -41,6 +41,7 @@ def _left(path):
         ("enabled", "maybe", "must be yes, no or empty, not 'maybe'"),
         ("requires_verification", "2", "must be yes, no or empty, not '2'"),
         ("requires_confirmation", "?", "must be yes, no or empty, not '?'"),
+        ("urgent", "very", "must be yes, no or empty, not 'very'"),
         ("languages", "es, xx", "English name of a language that can be identified"),
         ("languages", "xx", ", not 'xx'"),
         ("languages", "English", "is matched by its words"),

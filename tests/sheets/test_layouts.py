@@ -17,18 +17,18 @@ def test_long_layout_reads_every_column(tmp_path):
         "location_id", "location_name", "timezone", "default_destination", "location_threshold",
         "label", "when", "examples", "destination", "extension", "threshold", "hours",
         "requires_verification", "requires_confirmation", "action", "fallback", "enabled",
-        "languages", "Required Details", "verification_methods", "ring_timeouts",
+        "languages", "Required Details", "verification_methods", "ring_timeouts", "Is Urgent?",
     )  # fmt: skip
     rows = [
         header,
         ("s1", "Main  St", "America/New_York", A, "0", "Billing", "a bill", r"x | y\|z || ", B,
          "12", "0", "Open", "Yes", "x", "TRANSFER", f"{C} | sip:a@b.example", "no",
          "Vietnamese; ES | es-MX, fr", "name | Account  number | NAME", "PIN | code by text",
-         "20|45"),
+         "20|45", "yes"),
         ("s1", "", "", "", "", "Hours", "asks when open", "", "", "", "", "", "", "0", "contain",
-         "", "true", "", "", "", ""),
+         "", "true", "", "", "", "", "no"),
         ("s2", "", "", "sips:desk@pbx.example", "", "", "", "", "", "", "", "", "", "", "", "", "",
-         "", "", "", ""),
+         "", "", "", "", ""),
     ]  # fmt: skip
     sheet = read_sheet(write_csv(tmp_path / "f.csv", rows))
     assert locations(sheet) == [
@@ -43,6 +43,7 @@ def test_long_layout_reads_every_column(tmp_path):
                     fallback=(C, "sip:a@b.example"), enabled=False, languages=("es", "fr", "vi"),
                     required_details=("name", "Account number"),
                     verification_methods=("PIN", "code by text"), ring_timeouts_s=(20, 45),
+                    urgent=True,
                 ),
                 ContextRule(label="Hours", when="asks when open", action="contain"),
             ],
@@ -84,7 +85,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
         "destination": B, "extension": "7", "threshold": "0.25", "hours": "closed",
         "requires_verification": "yes", "requires_confirmation": "yes", "action": "transfer",
         "fallback": C, "enabled": "no", "languages": "es", "required_details": "name",
-        "verification_methods": "PIN", "ring_timeouts_s": "20",
+        "verification_methods": "PIN", "ring_timeouts_s": "20", "urgent": "yes",
     }  # fmt: skip
     assert set(values) == set(ALIASES), "give the column a value here, and below what it is read as"
     names = [f" {alias.upper()} #" if name == field else name for name in values]
@@ -98,7 +99,7 @@ def test_every_alias_is_understood(tmp_path, field, alias):
                     label="L", when="w", examples=("e",), destination=f"{B};ext=7", threshold=0.25,
                     hours="closed", requires_verification=True, requires_confirmation=True,
                     fallback=(C,), enabled=False, languages=("es",), required_details=("name",),
-                    verification_methods=("PIN",), ring_timeouts_s=(20,),
+                    verification_methods=("PIN",), ring_timeouts_s=(20,), urgent=True,
                 )
             ],
         )
@@ -191,6 +192,25 @@ def _wide_location():
             ),
         ],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Urgent", "Urgency", "Can Not Wait"])
+def test_a_wide_column_may_be_a_rule_called_urgent(tmp_path, name):
+    rows = [("Store", "Default", "Billing", name), ("s1", A, B, C)]
+    (location,) = locations(read_sheet(write_csv(tmp_path / "f.csv", rows)))
+    assert [(rule.label, str(rule.destination), rule.urgent) for rule in location.rules] == [
+        ("Billing", B, False), (name, C, False),
+    ]  # fmt: skip
+
+
+def test_a_rule_that_contains_cannot_be_urgent(tmp_path):
+    rows = [
+        (*LONG, "action", "urgent"),
+        ("s1", A, "Hours", "asks when open", "", "contain", "yes"),
+    ]
+    (error,) = refused(write_csv(tmp_path / "f.csv", rows)).errors
+    assert (error.column, error.value) == ("urgent", "yes")
+    assert "a rule that stays with the agent cannot be urgent" in str(error)
 
 
 def test_wide_layout_takes_a_template_file(tmp_path):

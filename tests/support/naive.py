@@ -66,6 +66,7 @@ class NaiveEngine:
             zip(confidences, location.rules, strict=True),
             key=lambda pair: (-pair[0], pair[1].label, pair[1].when, str(pair[1].destination)),
         )
+        ranked = self._urgent_first(location, ranked, is_open)
         top, best = ranked[0]
         outcome, reason, destination = self._gates(location, ranked, verified, confirmed, is_open)
         if destination == "default":
@@ -82,19 +83,34 @@ class NaiveEngine:
         return outcome, reason, location.after_hours
 
     def _least(self, location, rule):
-        for threshold in (rule.threshold, location.threshold, self.policy.threshold):
-            if threshold is not None:
-                return threshold
-        return scoring.DEFAULT_THRESHOLD
+        if rule.threshold is not None:
+            return rule.threshold
+        known = (location.threshold, self.policy.threshold, scoring.DEFAULT_THRESHOLD)
+        usual = next(threshold for threshold in known if threshold is not None)
+        return min(usual, self.policy.urgent_threshold) if rule.urgent else usual
+
+    def _in_hours(self, rule, is_open):
+        window = rule.hours or ("always" if rule.action == "contain" else "open")
+        return window in ("always", "open" if is_open else "closed")
+
+    def _urgent_first(self, location, ranked, is_open):
+        """An urgent rule that is sure enough goes before those that it is nearly tied with."""
+        top = ranked[0][0]
+        for place, (confidence, rule) in enumerate(ranked):
+            close = confidence == top or top - confidence < self.policy.margin
+            sure = close and confidence >= self._least(location, rule)
+            if rule.urgent and rule.enabled and sure and self._in_hours(rule, is_open):
+                return [ranked[place], *ranked[:place], *ranked[place + 1 :]]
+        return ranked
 
     def _gates(self, location, ranked, verified, confirmed, is_open):
         top, best = ranked[0]
         least = self._least(location, best)
-        window = best.hours or ("always" if best.action == "contain" else "open")
-        in_hours = window in ("always", "open" if is_open else "closed")
-        if best.enabled and in_hours and self.policy.on_ambiguous == "clarify":
+        in_hours = self._in_hours(best, is_open)
+        asks = self.policy.on_ambiguous == "clarify" and not best.urgent
+        if best.enabled and in_hours and asks:
             for confidence, rule in ranked[1:]:
-                close = top - confidence < self.policy.margin
+                close = top - confidence < self.policy.margin and not rule.urgent
                 close = close and top + confidence >= max(least, 0.5)
                 if close and rule.enabled and rule.destination != best.destination:
                     return "clarify", "ambiguous", "default"

@@ -145,6 +145,7 @@ def rule_texts(text, threshold=thresholds) -> dict[str, st.SearchStrategy]:
         "required_details": listed,
         "verification_methods": listed,
         "ring_timeouts_s": st.lists(st.integers(5, 300), max_size=3).map(tuple),
+        "urgent": st.booleans(),
     }
 
 
@@ -165,6 +166,7 @@ def rules(fields=_RULE_TEXTS, destination=destinations, **other) -> st.SearchStr
     @st.composite
     def one(draw) -> ContextRule:
         text = draw(texts)
+        text["urgent"] &= text["action"] == "transfer"  # a rule that contains cannot be urgent
         number = draw(destination if text["action"] == "transfer" else at_times)
         return ContextRule(**text, destination=number, fallback=draw(fallback))
 

@@ -10,6 +10,7 @@ engine's own. Found are:
     vague        a ``when`` that says nothing of what its callers want
     example      an example that another rule takes
     unreachable  a rule that not even its own sentences, examples included, can reach
+    urgent       a rule whose words say that waiting does harm, and that is not urgent
 
 Rules that ring the same phone may be as alike as they please. The cost is that of the distinct
 rule tables, however many locations share them; each finding is told once, with how many locations

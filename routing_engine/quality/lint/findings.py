@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from routing_engine.deciding.gates import Verdict, decide
+from routing_engine.deciding.gates import Bar, Verdict, decide
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import RoutingPolicy, RuleText
 from routing_engine.quality.lint.asking import SPOKEN, Asked, MeasuredRule
 from routing_engine.quality.lint.report import Finding, Kind
+from routing_engine.quality.lint.urgency import words_of_urgency
 
 __all__ = ["findings_at"]
 
@@ -63,6 +64,7 @@ def findings_at(
     def identity(*numbers: int) -> tuple[object, ...]:
         return tuple(sorted(measured[r].texts for r in numbers))
 
+    bar = Bar(policy, threshold)
     settled: set[frozenset[int]] = set()
     lost: set[int] = set()
     by_rule = [[item for item in asked if item.rule == r] for r in range(len(rules))]
@@ -77,7 +79,7 @@ def findings_at(
         ]  # fmt: skip
         if any(_reached(verdict, r, places) for verdict in verdicts):
             continue
-        why, other, fields = _unreachable(rules, own, r, verdicts, places, threshold)
+        why, other, fields = _unreachable(rules, own, r, verdicts, places, bar)
         if other is not None:
             settled.add(frozenset((r, other)))
         lost.add(r)
@@ -93,7 +95,7 @@ def findings_at(
                 settled.add(pair)
                 yield ("overlap", *identity(r, other)), made("overlap", **shared)
     for item, other in _astray(
-        [item for item in asked if item.rule not in lost], rules, places, settled, threshold
+        [item for item in asked if item.rule not in lost], rules, places, settled, bar
     ):
         r = item.rule
         yield (
@@ -109,6 +111,13 @@ def findings_at(
             yield (
                 ("vague", rules[r].label, rules[r].when),
                 made("vague", r, **_vague(rules[r], rule)),
+            )
+    for r, text in enumerate(rules):
+        words = words_of_urgency(text)
+        if words is not None and not text.urgent and text.enabled and text.action == "transfer":
+            yield (
+                ("urgent", text.label, text.when),
+                made("urgent", r, **_perhaps_urgent(text, words)),
             )
 
 
@@ -127,7 +136,7 @@ def _unreachable(
     r: int,
     verdicts: Sequence[Verdict],
     places: Sequence[int],
-    threshold: float,
+    bar: Bar,
 ) -> tuple[str, int | None, dict[str, Any]]:
     """Return why a rule is not reached, the rule in its way, and the message."""
     rule = rules[r]
@@ -160,7 +169,7 @@ def _unreachable(
     best = max(kept, key=lambda item: (item.whole[r], item.text))
     most = fields["measured"] = best.whole[r]
     fields["sentence"] = best.text
-    least = _least(rule, threshold)
+    least = bar.of(rule)
     whose = "its threshold" if rule.threshold is not None else "the threshold"
     fields["message"] = (
         f"{rule.label!r} is asked for {least:.2f}, and its own sentences reach {most:.2f} at most, "
@@ -168,10 +177,6 @@ def _unreachable(
     )
     fields["suggestion"] = f"lower {whose} of {rule.label!r} below {most:.2f}"
     return "threshold", None, fields
-
-
-def _least(rule: RuleText, threshold: float) -> float:
-    return threshold if rule.threshold is None else rule.threshold
 
 
 def _best(confidences: Sequence[float], rules: Sequence[RuleText], among: Iterable[int]) -> int:
@@ -249,7 +254,7 @@ def _astray(
     rules: Sequence[RuleText],
     places: Sequence[int],
     settled: Collection[frozenset[int]],
-    threshold: float,
+    bar: Bar,
 ) -> Iterator[tuple[Asked, int]]:
     """Yield examples that another rule takes, with that rule.
 
@@ -268,7 +273,7 @@ def _astray(
             continue
         other = _best(item.apart, rules, others)
         lead = item.apart[other] - item.apart[r]
-        if lead >= EXAMPLE_LEAD and item.apart[other] >= _least(rules[other], threshold):
+        if lead >= EXAMPLE_LEAD and item.apart[other] >= bar.of(rules[other]):
             found.append((lead, item, other))
     found.sort(key=lambda one: (-one[0], one[1].text, rules[one[2]].label, rules[one[2]].when))
     worse: set[tuple[int, int]] = set()
@@ -312,6 +317,18 @@ def _vague(text: RuleText, rule: MeasuredRule) -> dict[str, Any]:
             f"say in a few words what its {n} example{'s have' if n > 1 else ' has'} in common"
             if n
             else f"name what callers of {text.label!r} ask for, and add a few examples"
+        ),
+    }
+
+
+def _perhaps_urgent(text: RuleText, words: str) -> dict[str, Any]:
+    return {
+        "sentence": None,
+        "measured": 1.0,
+        "message": f"{text.label!r} says {_quoted(words)}, and is not urgent",
+        "suggestion": (
+            f"set urgent on {text.label!r} if missing such a caller costs more than a wrong "
+            "transfer"
         ),
     }
 

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Finding", "Kind", "LintReport", "rank"]
 
-Kind = Literal["loop", "overlap", "vague", "example", "unreachable"]
-KINDS: tuple[Kind, ...] = ("loop", "unreachable", "overlap", "example", "vague")
+Kind = Literal["loop", "overlap", "vague", "example", "unreachable", "urgent"]
+KINDS: tuple[Kind, ...] = ("loop", "unreachable", "overlap", "example", "vague", "urgent")
 """Kinds of findings, in the order of a report."""
+
+PROPOSED: frozenset[Kind] = frozenset(("urgent",))
+"""Kinds that propose something where nothing is wrong."""
 
 MAX_SHOWN = 10
 """Most findings of one kind that a summary prints."""
@@ -22,17 +25,18 @@ MAX_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem with the wording of a rule.
+    """One problem with the wording of a rule, or a proposal for it.
 
     Attributes:
-        kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``; or ``"loop"``, of a
-            number that points at its location's own line.
+        kind: ``"overlap"``, ``"vague"``, ``"example"`` or ``"unreachable"``; ``"loop"``, of a
+            number that points at its location's own line; or ``"urgent"``, for a rule whose words
+            say emergency, danger or a business that stands still, and that is not marked as urgent.
         rule: label of the rule; empty for the default destination and the after-hours number.
         other: label of the rule that it is at odds with, or None.
         sentence: the sentence that shows it, or None where none is needed.
         measured: overlap: the share of the rule's sentences; vague: the confidence that the
             ``when`` says nothing; example: the other rule's confidence; unreachable: the most
-            that the rule's own sentences reach; loop: 1. In [0, 1].
+            that the rule's own sentences reach; loop and urgent: 1. In [0, 1].
         message: what was found, with the numbers.
         suggestion: what to do about it.
         n_locations: locations that have it.
@@ -65,8 +69,8 @@ class LintReport:
     """The findings on the wording of all rules. Prints as a readable summary.
 
     Attributes:
-        findings: loops, unreachable rules, overlaps, examples, then vague descriptions; of one
-            kind, those of the most locations first.
+        findings: loops, unreachable rules, overlaps, examples, vague descriptions, then rules that
+            should perhaps be urgent; of one kind, those of the most locations first.
         n_locations: locations with rules.
         n_unmeasured: of these, ones whose rules share phones in so rare a way that they were
             left out.
@@ -84,8 +88,8 @@ class LintReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no findings."""
-        return not self.findings
+        """Whether there are no problems; proposals do not count."""
+        return all(finding.kind in PROPOSED for finding in self.findings)
 
     def _heading(self) -> str:
         found = _count(len(self.findings), "finding") if self.findings else "nothing found"

@@ -67,6 +67,7 @@ class TransferRule(Wire):
     ring_timeouts_s: Annotated[list[RingSeconds], Field(max_length=MAX_LISTED)] = Field(
         default_factory=list
     )
+    urgent: Flag = False
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> TransferRule:

@@ -79,6 +79,7 @@ class SkillPatch(Wire):
     requires_confirmation: Flag | None = None
     requires_verified_identity: Flag | None = None
     is_enabled: Flag | None = None
+    is_urgent: Flag | None = None
 
 
 class SkillCreate(Wire):
@@ -88,6 +89,7 @@ class SkillCreate(Wire):
         description: when; the condition of the rule that a transfer skill is.
         skill_type: ``transfer`` sends the caller to ``executionConfig.destination``; any other
             keeps the call with the agent.
+        is_urgent: of a transfer skill: missing it costs more than a wrong transfer.
         parameters_schema, execution_config: kept for the agent; of a transfer skill's
             ``executionConfig`` only ``destination`` and ``fallback`` have a meaning.
     """
@@ -102,9 +104,12 @@ class SkillCreate(Wire):
     requires_confirmation: Flag = False
     requires_verified_identity: Flag = False
     is_enabled: Flag = True
+    is_urgent: Flag = False
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> SkillCreate:
+        if self.is_urgent and self.skill_type != "transfer":
+            raise ValueError("only a transfer skill can be urgent")
         if self.skill_type == "transfer":
             config = self.execution_config or {}
             unknown = sorted(set(config) - {"destination"})
@@ -127,6 +132,7 @@ class Skill(Wire):
     requires_confirmation: bool
     requires_verified_identity: bool
     is_enabled: bool
+    is_urgent: bool = False
     etag: str
     created_at: Moment
     updated_at: Moment
