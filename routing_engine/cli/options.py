@@ -18,6 +18,7 @@ __all__ = [
     "CountriesOption",
     "EncoderOption",
     "ExplainOption",
+    "HtmlOption",
     "JsonOption",
     "Layout",
     "LocationArgument",
@@ -104,6 +105,15 @@ PlotOption = Annotated[
         metavar="PNG",
         dir_okay=False,
         help="Draw confusion, calibration and thresholds.",
+    ),
+]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        dir_okay=False,
+        help="Write the report as one HTML page, with charts.",
     ),
 ]
 LocationArgument = Annotated[str, typer.Argument(metavar="LOCATION", help="Location id.")]

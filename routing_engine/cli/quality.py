@@ -15,6 +15,7 @@ from routing_engine.cli.opening import (
 from routing_engine.cli.options import (
     CasesArgument,
     EncoderOption,
+    HtmlOption,
     JsonOption,
     PlotOption,
     ReembedOption,
@@ -53,6 +54,7 @@ def evaluate(
     source: SourceArgument,
     cases: CasesArgument,
     plot: PlotOption = None,
+    html: HtmlOption = None,
     region: RegionOption = "US",
     template: TemplateOption = None,
     json_output: JsonOption = False,
@@ -72,6 +74,10 @@ def evaluate(
         from routing_engine.quality.plots import plot as draw
 
         draw(found, plot)
+    if html is not None:
+        from routing_engine.quality.html_reports import evaluation_page, write_page
+
+        write_page(evaluation_page(found), html)
     _report(found, json_output)
 
 
@@ -92,6 +98,7 @@ def fit(
         ),
     ],
     plot: PlotOption = None,
+    html: HtmlOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
     region: RegionOption = "US",
     template: TemplateOption = None,
@@ -116,6 +123,10 @@ def fit(
         from routing_engine.quality.plots import plot as draw
 
         draw(fitting.after, plot, before=fitting.before if fitting.accepted else None)
+    if html is not None:
+        from routing_engine.quality.html_reports import fitting_page, write_page
+
+        write_page(fitting_page(fitting), html)
     _report(fitting, json_output)
     if not fitting.accepted:
         raise typer.Exit(ExitCode.DIFFERS)
@@ -147,6 +158,7 @@ def backtest(
             "label where it is known which rule is right; or .jsonl.",
         ),
     ],
+    html: HtmlOption = None,
     region: RegionOption = "US",
     template: TemplateOption = None,
     json_output: JsonOption = False,
@@ -164,6 +176,10 @@ def backtest(
         open_source(source, region, template, model, reembed=reembed) for source in (old, new)
     )
     found = first.compare(other, calls, progress=stderr().is_terminal)
+    if html is not None:
+        from routing_engine.quality.html_reports import comparison_page, write_page
+
+        write_page(comparison_page(found), html)
     _report(found, json_output)
     if found.n_moved:
         raise typer.Exit(ExitCode.DIFFERS)

@@ -20,6 +20,7 @@ from routing_engine.cli.options import (
     AllowOption,
     CountriesOption,
     EncoderOption,
+    HtmlOption,
     JsonOption,
     Layout,
     MapOption,
@@ -184,6 +185,7 @@ def check(
             metavar="CSV", dir_okay=False, help="Write the sheet with a column of its errors."
         ),
     ] = None,
+    html: HtmlOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
 ) -> None:
@@ -227,6 +229,10 @@ def check(
         except (EncoderError, MissingExtraError) as error:
             failed = error
             note(f"the wording was not measured: {plain(str(error))}", style="yellow")
+    if html is not None:
+        from routing_engine.quality.html_reports import check_page, write_page
+
+        write_page(check_page(report, found), html)
     if json_output:
         emit_json(report.to_dict() | {"lint": None if found is None else found.to_dict()})
     elif found is not None:

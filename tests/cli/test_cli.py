@@ -846,6 +846,22 @@ def test_backtest_says_what_would_go_elsewhere(business):
     assert told["n_labelled"] == told["n"] == 250
 
 
+@pytest.mark.parametrize("command", ["check", "evaluate", "backtest", "fit"])
+def test_a_report_is_written_as_a_page_where_it_is_asked_for(business, command):
+    sheet, calls, page = business / "brand.csv", business / "calls.csv", business / "report.html"
+    arguments = {
+        "check": [sheet],
+        "evaluate": [sheet, calls],
+        "backtest": [sheet, sheet, calls],
+        "fit": [sheet, calls, "--out", business / "fitted"],
+    }[command]
+    assert with_hashing(command, *arguments, "--html", page).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert command.title()[:3] in text
+    assert "<script" not in text
+
+
 def test_evaluate_draws_where_it_is_asked_to(business):
     drawn = business / "new" / "report.png"
     result = with_hashing("evaluate", business / "brand", business / "calls.csv", "--plot", drawn)

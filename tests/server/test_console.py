@@ -65,6 +65,11 @@ def mark_of(page: str, number: int = 0) -> str:
     return re.findall(r'"mark": "([0-9a-f]{16})"', page.replace("&#34;", '"'))[number * 2]
 
 
+def form_mark(page: str, form: str) -> str:
+    """The mark of a form of a page."""
+    return re.search(rf'/{form}"[^>]*>\s*<input type="hidden" name="mark" value="(\w+)"', page)[1]
+
+
 class TestSigningIn:
     def test_a_key_begins_a_session_in_a_cookie_that_no_script_reads(self, desk):
         assert desk.status == 303
@@ -301,7 +306,7 @@ class TestALocation:
         details = {
             "name": "Oakland",
             "transferDestination": "415 555 0100",
-            "etag": api.data("GET", "/agents")["items"][0]["etag"],
+            "mark": form_mark(desk.get(path).text, "details"),
         }
         assert "version" not in desk.get(f"{path}/versions").text
         assert desk.post(f"{path}/details", details).status_code == 200
@@ -401,8 +406,8 @@ class TestALocation:
 
     def test_hours_guardrails_examples_and_deleting(self, api: Served, desk):
         agent_id = api.agent(location_id="store-9")
-        agent = api.data("GET", f"/agents/{agent_id}")
-        hours = {"etag": agent["etag"], "timezone": "America/Los_Angeles", "monday": "09:00-12:00, 13:00-17:00",
+        page = desk.get(f"/locations/{agent_id}").text
+        hours = {"mark": form_mark(page, "hours"), "timezone": "America/Los_Angeles", "monday": "09:00-12:00, 13:00-17:00",
                  "holidays": "2026-12-24 09:00-12:00 Christmas Eve\n2026-12-25 Christmas Day", "allowHumanTransfer": "no"}  # fmt: skip
         assert desk.post(f"/locations/{agent_id}/hours", hours).status_code == 200
         kept = api.data("GET", f"/agents/{agent_id}")["businessHours"]
@@ -589,6 +594,35 @@ class TestCalls:
         assert desk.get(f"/calls?agent={agent_id}&outcome=wrong").status_code == 422
 
 
+class TestReview:
+    def test_what_no_rule_took_becomes_an_example_or_a_test(self, api: Served, desk):
+        agent_id = api.published(name="Oakland")
+        for said in ("bananas please", "bananas please", "I was charged twice"):
+            call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+            api.data("POST", f"/calls/{call_id}/turns", json={"text": said})
+            api.data("POST", f"/calls/{call_id}/turns", json={"event": "agentFailed"})
+            ended = {"outcome": "contained" if "charged" in said else "transferred"}
+            api.data("POST", f"/calls/{call_id}/outcome", json=ended)
+        page = desk.get(f"/review?agent={agent_id}").text
+        assert "bananas please" in page
+        assert "2 calls" in page
+        assert "charged twice" not in page
+        form = {"text": "bananas please", "label": "Billing"}
+        example = desk.post(f"/review/{agent_id}", {**form, "what": "example"})
+        assert "an example of Billing now" in example.text
+        test = desk.post(f"/review/{agent_id}", {**form, "what": "test"})
+        assert "a routing test: Billing now" in test.text
+        agent = api.data("GET", f"/agents/{agent_id}")
+        assert "bananas please" in agent["handoffConfig"]["transferRules"][0]["examples"]
+        assert [(t["utterance"], t["expect"]) for t in agent["routingTests"]] == [
+            ("bananas please", "Billing")
+        ]
+        assert "the draft now: Billing" in desk.get(f"/review?agent={agent_id}").text
+        assert desk.post(f"/review/{agent_id}", {"text": "x", "what": "example"}).status_code == 422
+        assert desk.post(f"/review/{agent_id}", {**form, "label": "Gone"}).status_code == 404
+        assert "Oakland" in desk.get("/review").text
+
+
 class TestKeysAndAudit:
     def test_a_key_is_made_shown_once_and_deleted(self, api: Served, desk):
         made = desk.post(
@@ -620,13 +654,13 @@ def test_hostile_texts_are_shown_as_they_are_in_every_field(api: Served, desk):
     agent_id = path.rpartition("/")[2]
     rule = {**RULE, "label": HOSTILE, "when": HOSTILE, "examples": HOSTILE, "requiredDetails": "a"}
     assert desk.post(f"{path}/rules/new", rule).status_code == 200
-    etag = api.data("GET", f"/agents/{agent_id}")["etag"]
-    details = {"name": HOSTILE, "transferDestination": MAIN, "etag": etag}
+    mark = form_mark(desk.get(path).text, "details")
+    details = {"name": HOSTILE, "transferDestination": MAIN, "mark": mark}
     assert desk.post(f"{path}/details", details).status_code == 200
     desk.post(f"{path}/tests", {"utterance": HOSTILE, "expect": HOSTILE})
     desk.post(f"{path}/guardrails", {"requiresConfirmation": HOSTILE})
-    etag = api.data("GET", f"/agents/{agent_id}")["etag"]
-    assert desk.post(f"{path}/hours", {"etag": etag, "message": HOSTILE}).status_code == 200
+    mark = form_mark(desk.get(path).text, "hours")
+    assert desk.post(f"{path}/hours", {"mark": mark, "message": HOSTILE}).status_code == 200
     desk.post(f"{path}/publish", {"note": HOSTILE, "reason": HOSTILE})
     desk.post("/keys", {"name": HOSTILE, "scope": "calls:read"})
     call_id = api.data("POST", f"/agents/{agent_id}/calls", json={"callerName": HOSTILE})["callId"]

@@ -14,7 +14,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routing_engine.server.console import importing, keeping, location, locations, talking, trying
+from routing_engine.server.console import (
+    importing,
+    keeping,
+    location,
+    locations,
+    reviewing,
+    talking,
+    trying,
+)
 from routing_engine.server.console.rendering import STATIC, address, render
 from routing_engine.server.console.signing import sign_in, signing
 from routing_engine.server.console.visits import Pages
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "console_app"]
 
 PARTS: tuple[Pages, ...] = (
-    signing, locations.pages, location.pages, trying.pages, importing.pages, talking.pages,
+    signing, locations.pages, location.pages, trying.pages, importing.pages, talking.pages, reviewing.pages,
     keeping.pages,
 )  # fmt: skip
 

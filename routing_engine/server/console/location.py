@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -79,6 +79,8 @@ def _context(visit: Visit, agent: Mapping[str, Any]) -> dict[str, Any]:
         "marks": [_mark(rule) for rule in _rules(agent)],
         "hours": agent.get("businessHours") or {},
         "tests": agent.get("routingTests") or [],
+        "details_mark": _mark(_details(agent)),
+        "hours_mark": _mark(_hours(agent)),
         "guardrails": guardrails,
         "days": DAYS,
         "is_changed": _is_changed(visit, agent["id"]),
@@ -101,6 +103,39 @@ def _patched(visit: Visit, patch: Mapping[str, Any], if_match: str | None = None
     body = validated(AgentPatch, patch)
     made: dict[str, Any] = ask(patch_agent, visit, visit.path("agent"), body, if_match)
     return made
+
+
+def _details(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form of the default number shows."""
+    handoff = agent.get("handoffConfig") or {}
+    names = ("transferDestination", "escalationThreshold")
+    return {"name": agent["name"], **{name: handoff.get(name) for name in names}}
+
+
+def _hours(agent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form of the hours shows."""
+    return agent.get("businessHours") or {}
+
+
+def _patched_part(
+    visit: Visit, part: Callable[[Mapping[str, Any]], dict[str, Any]], patch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Change one part of the draft, if nobody else changed that part since it was shown.
+
+    Raises:
+        ProblemError: 412 where somebody did.
+    """
+    for _ in range(3):
+        agent = _agent(visit)
+        if _mark(part(agent)) != visit.given("mark"):
+            break
+        try:
+            return _patched(visit, patch, agent["etag"])
+        except PreconditionFailedError:
+            continue  # another part was changed this moment: look again
+    raise ProblemError(
+        412, "somebody changed this meanwhile; load the page again to see what it is now"
+    )
 
 
 @pages.get("/number", "agents:read")
@@ -301,8 +336,7 @@ def save_details(visit: Visit) -> Response:
             "escalationThreshold": _share(visit.given("escalationThreshold")),
         },
     }
-    agent = _patched(visit, patch, visit.given("etag"))
-    return _part(visit, "_details.html", agent)
+    return _part(visit, "_details.html", _patched_part(visit, _details, patch))
 
 
 @pages.post("/locations/{agent}/hours", "agents:write")
@@ -325,7 +359,7 @@ def save_hours(visit: Visit) -> Response:
         "country": visit.given("country").strip() or None,
         "afterHours": after,
     }
-    agent = _patched(visit, {"businessHours": hours}, visit.given("etag"))
+    agent = _patched_part(visit, _hours, {"businessHours": hours})
     return _part(visit, "_hours.html", agent)
 
 
