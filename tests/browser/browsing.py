@@ -15,7 +15,7 @@ CHROMIUM = os.environ.get("ROUTING_ENGINE_TEST_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
-WAIT_MS = 15_000
+WAIT_MS = 30_000
 
 # Runs in every page before its own scripts.
 WATCH = """
