@@ -237,6 +237,24 @@ def locations(
     return one()
 
 
+_lines = st.one_of(
+    _VALID_NUMBERS,
+    st.from_regex(r"[a-z*=_.!~')&$/-][A-Za-z0-9\-_.!~*'()&=+$/]{0,8}", fullmatch=True),
+    st.from_regex(r"[0-9]{1,6}", fullmatch=True),
+)
+
+
+@st.composite
+def with_lines(draw, lists) -> list[Location]:
+    """Lists of locations with up to two lines each, no line twice."""
+    made: list[Location] = draw(lists)
+    lines = draw(st.lists(_lines, max_size=2 * len(made), unique=True))
+    return [
+        location.model_copy(update={"lines": tuple(lines[2 * i : 2 * i + 2])})
+        for i, location in enumerate(made)
+    ]
+
+
 location_lists = st.lists(locations(), max_size=4, unique_by=lambda item: item.location_id)
 
 
