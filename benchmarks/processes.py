@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.report import ROOT
 from routing_engine import RoutingError
 
-__all__ = ["BenchmarkProcessError", "peak_rss_mb", "rss_mb", "run_fresh"]
+__all__ = ["BenchmarkProcessError", "TreeSampler", "peak_rss_mb", "rss_mb", "run_fresh"]
 
 SAMPLE_EVERY_S = 0.05
 
@@ -79,7 +79,7 @@ def run_fresh(module: str, request: dict[str, Any], *, watch_memory: bool = True
         command = [sys.executable, "-m", module, os.fspath(asked), os.fspath(answered)]
         with errors.open("wb") as stderr:
             process = subprocess.Popen(command, cwd=ROOT, stdout=stderr, stderr=stderr)
-            sampler = _TreeSampler(process.pid) if watch_memory else None
+            sampler = TreeSampler(process.pid) if watch_memory else None
             try:
                 code = process.wait()
             finally:
@@ -94,7 +94,7 @@ def run_fresh(module: str, request: dict[str, Any], *, watch_memory: bool = True
     return {**answer, "peak_tree_mb": peak_tree_mb}
 
 
-class _TreeSampler:
+class TreeSampler:
     """Sample the memory of a process and its descendants in a thread."""
 
     def __init__(self, pid: int) -> None:

@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.benchmark import Benchmark
 from benchmarks.report import Document, Table
-from benchmarks.stress import crash, fuzz_api, fuzz_headers, soak
+from benchmarks.stress import crash, fuzz_api, fuzz_headers, siege, soak
 
 __all__ = ["BENCHMARKS", "BLOCKS"]
 
@@ -53,6 +53,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         publishing.BENCHMARK,
         crash.BENCHMARK,
         fuzz_api.BENCHMARK,
+        siege.BENCHMARK,
     )
 }
 

@@ -22,7 +22,7 @@ PACKAGE = Path(routing_engine.__file__).parent
 ROWS = (
     ("reports",),
     ("errors",),
-    ("text", "validation"),
+    ("text", "validation", "workbooks"),
     ("hours",),
     ("model",),
     ("encoders",),
@@ -199,7 +199,7 @@ def test_the_ground_floor_imports_nothing_of_the_package_but_types():
 def test_sheets_know_nothing_of_engines():
     for path in (PACKAGE / "sheets").glob("*.py"):
         rooms = set(map(room_of, imported_modules(ast.parse(path.read_text(encoding="utf-8")))))
-        assert rooms <= {"sheets", "errors", "reports", "model", "catalog", "hours"}
+        assert rooms <= {"sheets", "errors", "reports", "model", "catalog", "hours", "workbooks"}
 
 
 def test_the_public_names_are_these():

@@ -146,10 +146,14 @@ class Following:
         """Ids of locations whose newest version cannot be loaded."""
         return frozenset(self._skipped)
 
-    def close(self) -> None:
-        """Stop following; the engine keeps what it has."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Stop following; the engine keeps what it has.
+
+        Args:
+            timeout_s: for a feed that hangs; it is left behind then. None to wait for it.
+        """
         self._closing.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def __enter__(self) -> Self:
         return self

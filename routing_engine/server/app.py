@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
@@ -22,6 +22,7 @@ from routing_engine.server.openapi import document
 from routing_engine.server.problems import on_http_error, on_validation_error, problem_response
 from routing_engine.server.publishing import publishing
 from routing_engine.server.routing import routing
+from routing_engine.server.settings import closing_s
 from routing_engine.server.skills import skills
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def create_app(plane: ControlPlane) -> FastAPI:
         try:
             yield
         finally:
-            await run_in_threadpool(plane.close)
+            # Not in a thread of those that requests have: all of them may hang.
+            await asyncio.to_thread(plane.close, closing_s(plane.settings))
 
     app = FastAPI(
         title="routing-engine",

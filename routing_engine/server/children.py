@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_parent", "give_way"]
 
 
 def end_with_parent(by: signal.Signals) -> None:
@@ -24,3 +24,21 @@ def end_with_parent(by: signal.Signals) -> None:
         os.kill(os.getpid(), by)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+def give_way(*, n_bytes: int, cpu_s: int) -> None:
+    """Have this process, a child, take a share that callers do not miss; limits not on Windows.
+
+    Args:
+        n_bytes: of memory, after which it ends.
+        cpu_s: seconds of processor time, after which it ends.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    os.nice(10)
+    for kind, limit in ((resource.RLIMIT_DATA, n_bytes), (resource.RLIMIT_CPU, cpu_s)):
+        _, hard = resource.getrlimit(kind)
+        soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (soft, hard))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +24,7 @@ def health_app(plane: ControlPlane) -> Starlette:
         return _json({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
-        problems = await run_in_threadpool(plane.problems)
+        problems = await plane.problems()
         body = {"status": "degraded" if problems else "ready", "problems": problems}
         return _json(body, 503 if problems else 200)
 

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import logging
 import multiprocessing
+import os
 import shutil
 import signal
 import tempfile
@@ -19,7 +20,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -32,11 +33,12 @@ from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.server.children import end_with_parent
+from routing_engine.server.children import end_with_parent, give_way
 from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import examine_compiled
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import ProblemError, wrong_field
+from routing_engine.server.queueing import MAX_QUEUED
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.settings import Settings
 from routing_engine.server.wire.common import Envelope
@@ -44,14 +46,15 @@ from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
 from routing_engine.server.writes import IdempotencyKey, WriteResult, idempotent, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
-from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 from routing_engine.store import Import as ImportRecord
 from routing_engine.store import ImportedDraft, Store, UnitOfWork
+from routing_engine.store.patience import LONG
+from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
 
-__all__ = ["config_of", "imports"]
+__all__ = ["ImportJob", "beat", "config_of", "imports", "interrupt", "interrupt_stale", "sweep"]
 
 _logger = logging.getLogger(__name__)
 
@@ -61,8 +64,12 @@ MAX_ISSUES = 200
 MAX_NAMED = 1000
 """Most issues of one severity, and locations of one kind, that a report lists."""
 
-STALE = timedelta(minutes=10)
-"""Time without progress after which an import counts as interrupted by a crash."""
+STALE = timedelta(minutes=3)
+"""Time without a sign of life after which an import counts as interrupted by a crash."""
+
+INTERRUPTED = "the import was interrupted, and nothing was changed; send it again"
+FOLDER = "routing-import-"
+LOOK_S = 0.2
 
 NOTED_EVERY_S = 1.0
 INLINE_BYTES = 64 << 10
@@ -102,7 +109,7 @@ def shown(item: ImportRecord) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class ImportJob:
     """An accepted import, waiting or running."""
 
     import_id: str
@@ -160,7 +167,14 @@ def create_import(
 
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise wrong_field("region", "must be a country code such as US, or none")
-    folder = Path(tempfile.mkdtemp(prefix="routing-import-"))
+    organisation_id = principal_of(request).organisation_id
+    if plane.importing.is_full(organisation_id):
+        raise ProblemError(
+            429,
+            f"{MAX_QUEUED} imports of this organisation wait already; send it when one is done",
+            headers={"Retry-After": "10"},
+        )
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
     started = False
     try:
         path = folder / f"sheet{suffix}"
@@ -174,8 +188,9 @@ def create_import(
         begun: list[str] = []
 
         def do(work: UnitOfWork) -> WriteResult:
+            key = request.headers.get("idempotency-key")
             item = work.imports.create(
-                status="running", report={"dryRun": dry_run, "publish": publish}
+                status="running", report={"dryRun": dry_run, "publish": publish, "key": key}
             )
             begun.append(item.id)
             headers = {"Location": f"/api/v1/imports/{item.id}"}
@@ -184,7 +199,7 @@ def create_import(
         response = idempotent(request, do, body=made.digest())
         if begun:
             principal = principal_of(request)
-            job = _Job(
+            job = ImportJob(
                 begun[-1],
                 principal.organisation_id,
                 principal.key_id,
@@ -194,7 +209,7 @@ def create_import(
                 publish,
             )
             large = path.stat().st_size > INLINE_BYTES
-            plane.importing.submit(_run_apart if large else _run, plane, job)
+            plane.importing.put(organisation_id, partial(_run_apart if large else _run, plane), job)
             started = True
         return response
     finally:
@@ -261,22 +276,75 @@ class _Apart:
         return RememberingEncoder(encoder_named(self.settings.encoder))
 
 
-def _run_apart(plane: ControlPlane, job: _Job) -> None:
+def _run_apart(plane: ControlPlane, job: ImportJob) -> None:
     """Run a large import in a separate process, so that it does not slow down calls."""
     process = multiprocessing.get_context("spawn").Process(
         target=_import_apart, args=(plane.settings, job)
     )
     process.start()
-    process.join()
+    while process.is_alive() and not plane.importing.is_over:
+        process.join(LOOK_S)
+    if process.is_alive():
+        process.kill()  # it is all or nothing: nothing, unless it was about to end
+        process.join()
     if process.exitcode != 0:
         _logger.warning("an import ended with %s", process.exitcode)
         shutil.rmtree(job.path.parent, ignore_errors=True)
-        _close(plane, job, "failed", {"problems": ["the import was interrupted"]}, None)
+        interrupt(plane.store, job.organisation_id, job.import_id, _why(process.exitcode))
 
 
-def _import_apart(settings: Settings, job: _Job) -> None:
+def beat(store: Store, job: ImportJob) -> None:
+    """Say that an import is not dead."""
+    with store.work(job.organisation_id, actor=job.actor) as work:
+        work.imports.update(job.import_id)
+
+
+def interrupt(store: Store, organisation_id: str, import_id: str, why: str = INTERRUPTED) -> None:
+    """Note that an import ended before it was done; sent again with its key, it is tried again."""
+    try:
+        with store.work(organisation_id, actor="server") as work:
+            item = work.imports.get(import_id)
+            if item.status != "running":
+                return
+            report = {**item.report, "report": {"problems": [why]}}
+            work.imports.update(import_id, status="failed", report=report)
+            if (key := item.report.get("key")) is not None:
+                work.answers.forget(key)
+    except RoutingError as error:
+        _logger.warning("the end of an import is not noted: %s", type(error).__name__)
+
+
+def interrupt_stale(store: Store) -> None:
+    """Note the end of imports whose server is gone."""
+    for organisation_id, import_id in store.imports_without_life(datetime.now(UTC) - STALE):
+        interrupt(store, organisation_id, import_id)
+
+
+def sweep() -> None:
+    """Delete what servers that are gone left of the sheets that were sent to them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
+        number = folder.name.removeprefix(FOLDER).partition("-")[0]
+        if not number.isdigit():
+            continue
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # another user's, who is there
+            continue
+
+
+def _why(exitcode: int | None) -> str:
+    """Why the process of an import ended before the import did."""
+    if hasattr(signal, "SIGXCPU") and exitcode == -signal.SIGXCPU:
+        return "the sheet takes longer to import than the server allows; split it"
+    return INTERRUPTED
+
+
+def _import_apart(settings: Settings, job: ImportJob) -> None:
     """Entry point of the process that runs one import."""
     end_with_parent(signal.SIGKILL)
+    give_way(n_bytes=settings.import_bytes, cpu_s=settings.import_cpu_s)
     gc.disable()  # it took a third of the time and found nothing: locations contain no reference cycles
     desk = _Apart(settings)
     try:
@@ -285,10 +353,14 @@ def _import_apart(settings: Settings, job: _Job) -> None:
         desk.store.close()
 
 
-def _run(plane: _Desk, job: _Job) -> None:
+def _run(plane: _Desk, job: ImportJob) -> None:
     """Run an import; whatever happens, a final status is stored."""
     try:
         status, report, compared = _Importing(plane, job).run()
+    except MemoryError:
+        status, compared = "failed", None
+        message = "the sheet takes more memory to import than the server allows; split it"
+        report = {"problems": [message]}
     except Exception as error:  # noqa: BLE001  whoever asks must be told that it ended
         _logger.warning("import failed: %s", type(error).__name__)
         status, compared = "failed", None
@@ -298,7 +370,9 @@ def _run(plane: _Desk, job: _Job) -> None:
     _close(plane, job, status, report, compared)
 
 
-def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], compared: Any) -> None:
+def _close(
+    plane: _Desk, job: ImportJob, status: str, report: Mapping[str, Any], compared: Any
+) -> None:
     """Store the final status of an import."""
     try:
         with plane.store.work(job.organisation_id, actor=job.actor) as work:
@@ -308,7 +382,7 @@ def _close(plane: _Desk, job: _Job, status: str, report: Mapping[str, Any], comp
 
 
 def _finish(
-    work: UnitOfWork, job: _Job, status: str, report: Mapping[str, Any], compared: Any
+    work: UnitOfWork, job: ImportJob, status: str, report: Mapping[str, Any], compared: Any
 ) -> None:
     work.imports.update(
         job.import_id,
@@ -322,7 +396,7 @@ def _finish(
 class _Importing:
     """A running import."""
 
-    def __init__(self, plane: _Desk, job: _Job) -> None:
+    def __init__(self, plane: _Desk, job: ImportJob) -> None:
         self._plane = plane
         self._job = job
         self._noted_s = 0.0
@@ -349,7 +423,13 @@ class _Importing:
             if job.dry_run:
                 return "checked", report, compared
             try:
-                with self._plane.store.work(job.organisation_id, actor=job.actor) as work:
+                with self._plane.store.work(
+                    job.organisation_id, actor=job.actor, patience=LONG
+                ) as work:
+                    item = work.imports.get(job.import_id)
+                    if item.status != "running" or datetime.now(UTC) - item.updated_at > STALE:
+                        # It was taken for dead, and that was said: it must not come to life.
+                        return "failed", report | {"problems": [INTERRUPTED]}, compared
                     work.imports.apply(drafts, note=f"import {job.import_id}")
                     n = len(drafts)
                     work.imports.update(job.import_id, n_done=n, n_total=n)

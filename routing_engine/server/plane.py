@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from cachetools import LRUCache
@@ -20,11 +22,20 @@ from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.drafts import call_policy
+from routing_engine.server.imports import (
+    ImportJob,
+    beat,
+    interrupt,
+    interrupt_stale,
+    sweep,
+)
 from routing_engine.server.limiting import Limiter
 from routing_engine.server.metrics import Metrics
 from routing_engine.server.problems import unpublished
+from routing_engine.server.queueing import ImportQueue
 from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
+from routing_engine.server.waiting import Threads, is_done
 from routing_engine.store import CallRow, Changes, Feed, Store, UnitOfWork
 
 __all__ = ["ControlPlane"]
@@ -34,12 +45,20 @@ _logger = logging.getLogger(__name__)
 CATCH_UP_S = 2.0
 """Longest time that a publish waits for this process to answer by the new version."""
 
+CLOSE_S = 2.0
+"""For a thread that waits for the database to notice that the plane is closed."""
+
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
 MAX_TEXTS = 20_000
 """Most texts of drafts whose vectors are cached: another try embeds only new texts."""
 
+LOOK_S = 1.0
+"""What a look at the database may take, before it is said not to answer."""
+
 POLL_S = 0.2
+
+_MEANWHILE = "answering from the last catalog that was loaded"
 
 _CATALOG = "catalog"
 _ANSWERING = "answering.json"
@@ -152,6 +171,10 @@ class ControlPlane:
         self.metrics = Metrics()
         self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
+        self.routing = Threads(8, "routing")
+        self.bodies = Threads(2, "bodies")
+        self._looking = Threads(1, "readiness")
+        self._look: Future[list[str]] | None = None
         base = encoder_named(settings.encoder) if encoder is None else encoder
         self.encoder = RememberingEncoder(base, max_texts=MAX_TEXTS)
         self._feed = _Watched(store.feed(), is_local=settings.database.startswith("sqlite"))
@@ -159,8 +182,9 @@ class ControlPlane:
         self._feed.catalog_version = lambda: self.engine.catalog_version
         since = None if settings.snapshot is None else settings.snapshot_position
         self.following = self.engine.follow(self._feed, since=since)
-        self.importing = ThreadPoolExecutor(1, "import")
-        self.recorder = Recorder(store, settings.flush_s, self.metrics)
+        sweep()
+        self.importing: ImportQueue[ImportJob] = ImportQueue(partial(beat, store))
+        self.recorder = Recorder(store, settings.flush_s, self.metrics, settings.spool_folder)
         self._policies: LRUCache[tuple[str, int], CallPolicy] = LRUCache(MAX_POLICIES)
         self._policies_lock = threading.Lock()
         self._is_over = threading.Event()
@@ -249,31 +273,52 @@ class ControlPlane:
         except UnknownLocationError as error:
             raise unpublished() from error
 
-    def problems(self) -> list[str]:
+    async def problems(self) -> list[str]:
         """List why this process is not ready, or answers from an older catalog."""
-        found = []
-        try:
-            self.store.ping()
-        except RoutingError:
-            found.append(
-                "the database is unavailable; answering from the last catalog that was loaded"
-            )
+        # One looks at a time: who asks meanwhile gets the same answer.
+        if self._look is None or self._look.done():
+            self._look = self._looking.start(self._database_problems)
+        if await is_done(self._look, LOOK_S):
+            found = list(self._look.result())
+        else:
+            found = [f"the database is unavailable: no answer within {LOOK_S:g} s; {_MEANWHILE}"]
         if not self.following.is_current:
             found.append("the latest publication is not loaded yet")
+        if self.recorder.trouble is not None:
+            found.append(
+                f"{self.recorder.n_waiting:,} decisions wait to be stored: {self.recorder.trouble}"
+            )
         return found
+
+    def _database_problems(self) -> list[str]:
+        try:
+            self.store.ping()
+        except RoutingError as error:
+            return [f"the database is unavailable: {error}; {_MEANWHILE}"]
+        return []
 
     def _expire(self) -> None:
         while not self._is_over.wait(EXPIRE_EVERY_S):
             try:
+                interrupt_stale(self.store)
                 self.store.expire(datetime.now(UTC))
             except Exception as error:  # noqa: BLE001  it is tried again in a minute
                 _logger.warning("what is to be deleted waits: %s", type(error).__name__)
 
-    def close(self) -> None:
-        """Store queued decisions, stop following, close the store."""
+    def close(self, within_s: float = 10.0) -> None:
+        """Store queued decisions, stop following, close the store; leave behind what hangs.
+
+        Args:
+            within_s: for decisions to be stored; then they are kept in a file.
+        """
         self._is_over.set()
-        self._expiring.join()
-        self.importing.shutdown(cancel_futures=True)
-        self.recorder.close()
-        self.following.close()
+        for threads in (self.keys, self.routing, self.bodies, self._looking):
+            threads.close()
+        left = self.importing.close(CLOSE_S)
+        self.recorder.close(within_s)
+        for job in left:
+            interrupt(self.store, job.organisation_id, job.import_id)
+            shutil.rmtree(job.path.parent, ignore_errors=True)
+        self._expiring.join(CLOSE_S)
+        self.following.close(CLOSE_S)
         self.store.close()

@@ -26,6 +26,7 @@ __all__ = [
     "ProblemError",
     "counted",
     "invalid",
+    "invalid_request",
     "on_http_error",
     "on_validation_error",
     "problem_response",
@@ -220,8 +221,13 @@ def counted(n: int) -> str:
 async def on_validation_error(_: Request, error: Exception) -> Response:
     """Answer a request that fails validation; its values stay out of the answer."""
     assert isinstance(error, RequestValidationError)
-    problems = list(problems_of(error.errors(), path_of=_wire_path))
-    return problem_response(422, counted(len(problems)), errors=problems)
+    return invalid_request(error.errors()).response()
+
+
+def invalid_request(errors: Sequence[Any]) -> ProblemError:
+    """The problem that a request is which fails validation, by the validator's own errors."""
+    problems = list(problems_of(errors, path_of=_wire_path))
+    return ProblemError(422, counted(len(problems)), errors=problems)
 
 
 def _wire_path(parts: Sequence[int | str]) -> str:

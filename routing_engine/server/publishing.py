@@ -159,10 +159,14 @@ def rollback(
     _: IdempotencyKey = None,
 ) -> Response:
     """Copy an earlier version into the draft and publish it as a new version."""
+    # Before others have to wait: what an earlier version was, it is for good.
+    with reading(request) as work:
+        snapshot = work.versions.get(agent_id, body.version).snapshot
+    seen = snapshot, examine(snapshot, plane_of(request).encoder)
 
     def do(work: UnitOfWork) -> WriteResult:
         work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
-        return frozen(request, work, agent_id, body)
+        return frozen(request, work, agent_id, body, seen=seen)
 
     return _followed(request, idempotent(request, do), agent_id)
 

@@ -12,14 +12,15 @@ import logging
 import time
 import traceback
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError, Problem, RoutingError
@@ -27,6 +28,7 @@ from routing_engine.server.problems import (
     ProblemError,
     counted,
     invalid,
+    invalid_request,
     on_http_error,
     on_validation_error,
     problem_response,
@@ -37,6 +39,8 @@ from routing_engine.server.strict_json import is_text, read_json
 from routing_engine.server.wire.common import numbers_of
 
 if TYPE_CHECKING:
+    from fastapi._compat import ModelField
+
     from routing_engine.server.plane import ControlPlane
     from routing_engine.store import Page, Principal
 
@@ -59,12 +63,17 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 MAX_KEY_LENGTH = 200
+LARGE_BODY = 64 << 10
+BODIES_S = 30.0
 
 
 class _StrictRequest(Request):
     """A request whose body has a size limit and is parsed strictly."""
 
     limit = 0
+    plane: ControlPlane
+    field: ModelField | None = None
+    """What a JSON body is, by itself."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         n_bytes = 0
@@ -80,7 +89,26 @@ class _StrictRequest(Request):
         return body
 
     async def json(self) -> Any:
-        return read_json(await self.body())
+        body = await self.body()
+        if len(body) <= LARGE_BODY:
+            return read_json(body)
+        # A megabyte takes a second to check: nobody else on the event loop has to wait for it.
+        return await self.plane.bodies.answer(partial(_checked, body, self.field), BODIES_S)
+
+
+def _checked(body: bytes, field: ModelField | None) -> Any:
+    """A large body, as what it is to be where that is known: it is not checked again then.
+
+    Raises:
+        ProblemError: as for a small one.
+    """
+    value = read_json(body)
+    if field is None:
+        return value
+    made, errors = field.validate(value, {}, loc=("body",))
+    if errors:
+        raise invalid_request(errors)
+    return made
 
 
 def limited(request: Request, limit: int) -> Request:
@@ -99,6 +127,7 @@ class Endpoint(APIRoute):
         media_type = None
         if self.body_field is not None:
             media_type = getattr(self.body_field.field_info, "media_type", "application/json")
+        field = self.body_field if media_type == "application/json" else None
         asked = {field.alias for field in self.dependant.query_params}
 
         async def endpoint(request: Request) -> Response:
@@ -107,13 +136,15 @@ class Endpoint(APIRoute):
             try:
                 _check_key(plane, await _principal(plane, request), scope)
                 _check_texts(request, asked)
-                response = await _handled(plane, request, media_type, handle)
+                response = await _handled(plane, request, media_type, field, handle)
             except (ProblemError, HTTPException) as error:
                 response = await on_http_error(request, error)
             except RequestValidationError as error:
                 response = await on_validation_error(request, error)
             except RoutingError as error:
                 response = problem_of(error)
+            except ClientDisconnect:  # nobody is there to be answered, and nothing was done
+                response = problem_response(400, "the request ended before its body did")
             except Exception as error:  # noqa: BLE001  who asks is told no more than that
                 log_bug(error)
                 response = problem_response(500, "internal server error")
@@ -126,10 +157,7 @@ class Endpoint(APIRoute):
 
 
 async def _principal(plane: ControlPlane, request: Request) -> Principal:
-    token = bearer(request.headers.get("authorization"))
-    principal = plane.keys.recent(token)
-    if principal is None:
-        principal = await run_in_threadpool(plane.keys.principal, token)
+    principal = await plane.keys.principal(bearer(request.headers.get("authorization")))
     request.state.principal = principal
     return principal
 
@@ -187,9 +215,11 @@ async def _handled(
     plane: ControlPlane,
     request: Request,
     media_type: str | None,
+    field: ModelField | None,
     handle: Callable[[Request], Coroutine[Any, Any, Response]],
 ) -> Response:
     strict = _StrictRequest(request.scope, request.receive)
+    strict.plane, strict.field = plane, field
     is_upload = media_type is not None and media_type.startswith("multipart/")
     settings = plane.settings
     strict.limit = settings.max_upload_bytes if is_upload else settings.max_body_bytes

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from routing_engine.model.decisions import Decision
@@ -24,6 +23,12 @@ from routing_engine.store import new_id
 __all__ = ["routing"]
 
 routing = router()
+
+LOADED_S = 3.0
+"""For an agent that this process does not answer for yet."""
+
+IDEMPOTENT_S = 0.8
+"""For the database to say what a repeated request was answered."""
 
 
 def _options(body: RouteRequest) -> dict[str, Any]:
@@ -51,11 +56,14 @@ async def route(
     organisation_id = principal_of(request).organisation_id
     if not plane.answers(agent_id, organisation_id):
         # Not in the engine: not published, not there, another's, or published this moment.
-        await run_in_threadpool(until_loaded, request, agent_id)
+        await plane.routing.answer(partial(until_loaded, request, agent_id), LOADED_S)
     decision = await plane.engine.aroute(agent_id, body.utterance, **_options(body))
     made = _answered(request, agent_id, organisation_id, decision)
     if request.headers.get("idempotency-key") is not None:
-        return await run_in_threadpool(idempotent, request, lambda _: made)
+        # What was answered before, only the database knows.
+        return await plane.routing.answer(
+            partial(idempotent, request, lambda _: made), IDEMPOTENT_S
+        )
     assert made.then is not None
     made.then()
     return answer(made.data, made.message)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing_engine.errors import StoreUnavailableError
 from routing_engine.server.problems import ProblemError
+from routing_engine.server.waiting import Threads, is_done
 
 if TYPE_CHECKING:
     from routing_engine.store import Principal
@@ -26,6 +27,13 @@ MAX_TOKEN_LENGTH = 200
 MAX_KNOWN = 10_000
 KEPT_WITHOUT_DATABASE_S = 3600.0
 ASKED_AGAIN_S = 10.0
+ANSWER_S = 0.5
+"""For the database to say whose a key is, before what it said last is believed."""
+
+FIRST_ANSWER_S = 3.0
+"""For a key of which it has said nothing yet."""
+
+N_THREADS = 4
 
 
 def bearer(header: str | None) -> str:
@@ -52,8 +60,9 @@ def _unknown(detail: str) -> ProblemError:
 class KeyRing:
     """Cache of authenticated keys, so that a request need not ask the database.
 
-    While the database does not answer, keys that it knew go on working, for an hour at most: a
-    caller in the middle of a call is not turned away because a disk is full.
+    While the database does not answer within :data:`ANSWER_S`, keys that it knew go on working, for
+    an hour at most: a caller in the middle of a call is not turned away because a disk is full, or
+    a table locked.
 
     Args:
         authenticate: token -> principal, or None.
@@ -65,8 +74,9 @@ class KeyRing:
         self._authenticate = authenticate
         self._seconds = seconds
         self._known: dict[bytes, _Known] = {}
+        self._threads = Threads(N_THREADS, "keys")
         # Of many requests with one key, one asks the database; others wait for what it says.
-        self._asking = tuple(threading.Lock() for _ in range(64))
+        self._asked: dict[bytes, Future[Principal | None]] = {}
 
     def recent(self, token: str) -> Principal | None:
         """Return the cached principal of a token; None where it is not cached or has expired."""
@@ -78,7 +88,7 @@ class KeyRing:
             return None
         return found.principal
 
-    def principal(self, token: str) -> Principal:
+    async def principal(self, token: str) -> Principal:
         """Authenticate a token.
 
         Raises:
@@ -86,22 +96,42 @@ class KeyRing:
             StoreUnavailableError: the database does not answer, and did not know the key lately.
         """
         digest = _digest(token)
-        with self._asking[digest[0] % len(self._asking)]:
-            principal = self._recent(digest)
-            if principal is not None:
-                return principal
-            try:
-                principal = self._authenticate(token)
-            except StoreUnavailableError:
-                return self._remembered(digest)
-            now = time.monotonic()
-            if principal is None:
-                self._known.pop(digest, None)
-                raise _unknown("unknown or expired API key")
+        principal = self._recent(digest)
+        if principal is not None:
+            return principal
+        try:
+            principal = await self._ask(token, digest)
+        except StoreUnavailableError:
+            return self._remembered(digest)
+        if principal is None:
+            raise _unknown("unknown or expired API key")
+        return principal
+
+    async def _ask(self, token: str, digest: bytes) -> Principal | None:
+        """What the database says of a token.
+
+        Raises:
+            StoreUnavailableError: nothing, in time.
+        """
+        asked = self._asked.get(digest)
+        if asked is None:
+            asked = self._asked[digest] = self._threads.start(lambda: self._look(token, digest))
+            asked.add_done_callback(lambda _: self._asked.pop(digest, None))
+        within_s = ANSWER_S if digest in self._known else FIRST_ANSWER_S
+        if not await is_done(asked, within_s):
+            raise StoreUnavailableError(f"the database does not answer within {within_s:g} s")
+        return asked.result()
+
+    def _look(self, token: str, digest: bytes) -> Principal | None:
+        principal = self._authenticate(token)
+        now = time.monotonic()
+        if principal is None:
+            self._known.pop(digest, None)
+        else:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
             self._known[digest] = _Known(principal, now + self._seconds, now)
-            return principal
+        return principal
 
     def _remembered(self, digest: bytes) -> Principal:
         """Return the cached principal of a key while the database does not answer."""
@@ -118,6 +148,10 @@ class KeyRing:
         for digest, known in list(self._known.items()):
             if known.principal.key_id == key_id:
                 self._known.pop(digest, None)
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._threads.close()
 
 
 class _Known(NamedTuple):

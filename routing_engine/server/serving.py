@@ -20,10 +20,13 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, Generator
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -32,11 +35,12 @@ from fastapi import FastAPI
 from routing_engine.errors import InvalidValueError
 from routing_engine.server.app import create_app
 from routing_engine.server.children import end_with_parent
+from routing_engine.server.connections import bounded_protocol, max_connections
 from routing_engine.server.health import health_app
 from routing_engine.server.logs import start_logging
 from routing_engine.server.plane import ControlPlane
 from routing_engine.server.security import SCOPES
-from routing_engine.server.settings import Settings, read_settings
+from routing_engine.server.settings import Settings, closing_s, read_settings
 from routing_engine.store import Store
 
 if TYPE_CHECKING:
@@ -47,6 +51,9 @@ __all__ = ["bootstrap", "serve"]
 _logger = logging.getLogger(__name__)
 
 BACKLOG = 2048
+HEALTH_CONNECTIONS = 32
+LAST_S = 0.5
+"""Of the time to shut down, in which a process that hangs ends itself."""
 
 
 def serve(settings: Settings) -> None:
@@ -139,7 +146,13 @@ class _Beside(uvicorn.Server):
 
     def __init__(self, app: Starlette, settings: Settings) -> None:
         super().__init__(
-            uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+            uvicorn.Config(
+                app,
+                http=bounded_protocol(HEALTH_CONNECTIONS),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+            )
         )
         self._settings = settings
 
@@ -180,7 +193,7 @@ def _serve_with_workers(settings: Settings, listening: socket.socket) -> None:
             # Workers must open what another sealed.
             made = base64.b64encode(secrets.token_bytes(32)).decode()
             os.environ["ROUTING_ENGINE_SECRET"] = made
-        _Workers(settings.workers, listening).run()
+        _Workers(settings.workers, listening, settings.shutdown_s).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -202,8 +215,9 @@ class _Workers:
     Spawned, never forked: a fork would copy threads' locks without the threads.
     """
 
-    def __init__(self, n_workers: int, listening: socket.socket) -> None:
+    def __init__(self, n_workers: int, listening: socket.socket, shutdown_s: float) -> None:
         self._listening = listening
+        self._shutdown_s = shutdown_s
         self._told_to_stop = threading.Event()
         self._spawn = multiprocessing.get_context("spawn")
         self._workers = [self._started() for _ in range(n_workers)]
@@ -227,8 +241,13 @@ class _Workers:
                     self._workers[i] = self._started()
         for worker in self._workers:
             worker.terminate()
+        until = time.monotonic() + self._shutdown_s
         for worker in self._workers:
-            worker.join()
+            worker.join(max(until - time.monotonic(), 0.1))
+            if worker.is_alive():
+                _logger.error("a worker does not end; it is killed")
+                worker.kill()
+                worker.join()
 
 
 def _work(listening: socket.socket) -> None:
@@ -246,14 +265,43 @@ def _run(plane: ControlPlane, settings: Settings, listening: socket.socket) -> N
     gc.freeze()
     config = uvicorn.Config(
         with_health(plane, settings),
+        http=bounded_protocol(max_connections() - HEALTH_CONNECTIONS // 2),
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_s,
+        timeout_graceful_shutdown=max(1, int(settings.shutdown_s - 2 * closing_s(settings))),
         lifespan="on",
     )
     # uvicorn ends in good order on a signal, and then raises it again for whoever was there before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, partial(_leave, plane), settings.shutdown_s - LAST_S).run(sockets=[listening])
     _logger.info("served, and stored what was decided")
+
+
+def _leave(plane: ControlPlane) -> None:
+    """End this process although something hangs; what was decided is kept."""
+    _logger.error("ended before all had finished: the time to shut down is over")
+    plane.recorder.spool()
+    logging.shutdown()
+    os._exit(1)
+
+
+class _Server(uvicorn.Server):
+    """A server that has ended some seconds after it was told to, whatever hangs.
+
+    Args:
+        config: how it serves.
+        leave: ends the process.
+        within_s: after the first signal.
+    """
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None], within_s: float) -> None:
+        super().__init__(config)
+        self._timer = threading.Timer(max(within_s, 0.5), leave)
+        self._timer.daemon = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._timer.start()
+        super().handle_exit(sig, frame)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from routing_engine.errors import InvalidValueError
 from routing_engine.validation import problems_of
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "closing_s", "read_settings"]
 
 
 class Settings(BaseSettings):
@@ -33,10 +35,13 @@ class Settings(BaseSettings):
         store_transcripts: keep what was said, and by whom, after a call has ended.
         retention_days: after as many days what was kept is deleted.
         max_body_bytes, max_upload_bytes, max_rows: of a request, a sheet, and its rows.
+        import_bytes, import_cpu_s: memory and processor time of the process of one import.
         rate_per_s, rate_burst: requests of one key; by each worker.
         key_cache_s: seconds that a deleted key may go on working in another worker.
         flush_s: seconds after which a decision is stored.
-        shutdown_s: seconds that requests have to finish in.
+        spool: folder for decisions that the database did not take when the server ended, for the
+            next start to store. None for one beside the file of SQLite, or in the temporary folder.
+        shutdown_s: seconds after which the server has ended, whatever hangs.
         console: whether ``/console`` is there.
         console_idle_minutes, console_hours: after which a session of the console ends unused, and
             however much it is used.
@@ -67,10 +72,13 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1 << 20
     max_upload_bytes: Annotated[int, Field(ge=1024)] = 64 << 20
     max_rows: Annotated[int, Field(ge=1)] = 1_000_000
+    import_bytes: Annotated[int, Field(ge=1 << 28)] = 4 << 30
+    import_cpu_s: Annotated[int, Field(ge=1)] = 900
     rate_per_s: Annotated[float, Field(gt=0)] = 200.0
     rate_burst: Annotated[int, Field(ge=1)] = 1000
     key_cache_s: Annotated[float, Field(ge=0)] = 5.0
     flush_s: Annotated[float, Field(gt=0)] = 0.2
+    spool: Path | None = None
     shutdown_s: Annotated[int, Field(ge=1)] = 30
     console: bool = True
     console_idle_minutes: Annotated[float, Field(gt=0)] = 60.0
@@ -108,9 +116,25 @@ class Settings(BaseSettings):
         return timedelta(hours=self.console_hours)
 
     @property
+    def spool_folder(self) -> Path:
+        """Where decisions wait for the next start."""
+        if self.spool is not None:
+            return self.spool
+        if self.database.startswith("sqlite:///"):
+            return Path(self.database.removeprefix("sqlite:///") + "-spool")
+        place = self.database.rpartition("@")[2]  # without the password
+        mark = hashlib.sha256(place.encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"routing-engine-spool-{mark}"
+
+    @property
     def secret_bytes(self) -> bytes | None:
         """The secret as bytes."""
         return None if self.secret is None else _decoded(self.secret)
+
+
+def closing_s(settings: Settings) -> float:
+    """Seconds of the shutdown in which decisions are stored, once requests have ended."""
+    return min(5.0, settings.shutdown_s / 3)
 
 
 def read_settings(**given: object) -> Settings:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+import re
+from typing import Any, NamedTuple, NoReturn
 
 from routing_engine.server.problems import ProblemError, wrong_field
 
 __all__ = ["is_text", "read_json"]
 
 MAX_DEPTH = 32
+MAX_NAME_SHOWN = 200
 MAX_DIGITS = 300
 """Most digits of a whole number: what every JSON parser can hold as a double."""
 
@@ -68,26 +70,51 @@ def read_json(body: bytes) -> Any:
 
 
 def _check(value: Any) -> None:
-    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    # A path is put together where something is wrong, and not for each of a hundred thousand
+    # items below a name that is half a megabyte long.
+    waiting: list[tuple[_Place | None, Any, int]] = [(None, value, 0)]
     while waiting:
-        path, item, depth = waiting.pop()
+        place, item, depth = waiting.pop()
         if depth > MAX_DEPTH:
-            raise wrong_field(path, f"is nested deeper than {MAX_DEPTH}")
+            raise wrong_field(_path(place), f"is nested deeper than {MAX_DEPTH}")
         if isinstance(item, str):
             if not is_text(item):
-                raise wrong_field(path, "must not contain NUL or an unpaired surrogate")
+                raise wrong_field(_path(place), "must not contain NUL or an unpaired surrogate")
         elif isinstance(item, dict):
             for name, inner in item.items():
                 if not is_text(name):
-                    raise wrong_field(path, "has a name that contains NUL or an unpaired surrogate")
-                waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
+                    raise wrong_field(
+                        _path(place), "has a name that contains NUL or an unpaired surrogate"
+                    )
+                if isinstance(inner, (str, dict, list)):
+                    waiting.append((_Place(place, name), inner, depth + 1))
         elif isinstance(item, list):
             waiting += [
-                (f"{path}.{i}" if path else str(i), inner, depth + 1)
+                (_Place(place, i), inner, depth + 1)
                 for i, inner in enumerate(item)
+                if isinstance(inner, (str, dict, list))
             ]
+
+
+class _Place(NamedTuple):
+    """Where a value stands: in what, and by which name or number."""
+
+    inside: _Place | None
+    name: str | int
+
+
+def _path(place: _Place | None) -> str:
+    """The dotted path of a place; of names that nobody reads to the end, the beginning."""
+    names: list[str] = []
+    while place is not None:
+        names.append(str(place.name)[:MAX_NAME_SHOWN])
+        place = place.inside
+    return ".".join(reversed(names))
+
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def is_text(text: str) -> bool:
     """Whether a text can be stored in a database and encoded in UTF-8."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _NO_TEXT.search(text) is None

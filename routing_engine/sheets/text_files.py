@@ -10,18 +10,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Self, TextIO
 
 from routing_engine.sheets.cells import Value, text_of
 from routing_engine.sheets.encodings import detected_encoding
 from routing_engine.sheets.headers import field_of
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.tables import ROWS_PER_CHUNK, RawTable, Rows, find_header
+from routing_engine.workbooks.extents import MAX_CELL_LENGTH, MAX_COLUMNS
 
 __all__ = ["open_text"]
 
-MAX_CELL_LENGTH = 1 << 20
 BLOCK_BYTES = 1 << 20
 DELIMITERS = ",;\t|"
+MAX_ROW_LENGTH = 1 << 22
+CHUNK_CHARACTERS = 1 << 23
+CHUNK_CELLS = 1 << 22
+"""Of the rows that are handed out at a time: each is padded to the width of the header."""
 
 
 def open_text(
@@ -49,13 +54,48 @@ def open_text(
     at, titles = find_header(first_rows, mapping)
     header = tuple(first_rows[at]) if at >= 0 else ()
     header_row = at + 1
+    if len(header) > MAX_COLUMNS:
+        raise log.fatal(
+            "too_large",
+            f"has {len(header):,} columns, and at most {MAX_COLUMNS:,} are read",
+            row=header_row,
+        )
+    portion = min(ROWS_PER_CHUNK, CHUNK_CELLS // max(len(header), 1))
 
     def below() -> Iterator[Rows]:
-        return source.rows(delimiter, log, after=header_row)
+        return source.rows(delimiter, log, after=header_row, chunk=portion)
 
     return RawTable(
         path.name, "", header, header_row, None, below, title_rows=tuple(i + 1 for i in titles)
     )
+
+
+class _RowTooLongError(Exception):
+    """A row does not end."""
+
+
+class _Lines:
+    """The lines of a file, of which no row takes too many.
+
+    Attributes:
+        length: characters that were read since it was last set to 0.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.length = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(MAX_ROW_LENGTH)
+        if not line:
+            raise StopIteration
+        self.length += len(line)
+        if self.length >= MAX_ROW_LENGTH:
+            raise _RowTooLongError
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +112,26 @@ class _CsvSource:
         with self.path.open(encoding=self.encoding, newline="") as file:
             if self.skip_first:
                 file.readline()
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            lines = _Lines(file)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
             row = 1
             while True:
                 rows: list[Sequence[Value]] = []
+                n_characters = 0
                 try:
-                    # What was read before an error stays in the list.
-                    rows.extend(islice(reader, chunk if row > after else after + 1 - row))
+                    for cells in islice(reader, chunk if row > after else after + 1 - row):
+                        rows.append(cells)
+                        n_characters += lines.length
+                        lines.length = 0
+                        if n_characters > CHUNK_CHARACTERS and row > after:
+                            break
+                except _RowTooLongError as error:
+                    raise log.fatal(
+                        "too_large",
+                        f"a row of more than {MAX_ROW_LENGTH:,} characters; is a line break, or "
+                        'a quote ("), missing?',
+                        row=row + len(rows),
+                    ) from error
                 except csv.Error as error:
                     raise log.fatal(
                         "bad_quoting", _quoting_message(str(error)), row=row + len(rows)
@@ -113,9 +166,12 @@ def _delimiter(source: _CsvSource) -> str:
     def score(delimiter: str) -> tuple[int, int]:
         rows: list[list[str]] = []
         with source.path.open(encoding=source.encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            with contextlib.suppress(csv.Error):
-                rows.extend(islice(reader, 40))
+            lines = _Lines(file)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            with contextlib.suppress(csv.Error, _RowTooLongError):
+                for row in islice(reader, 40):
+                    rows.append(row)  # what was read before an error stays
+                    lines.length = 0
         rows = [row for row in rows if "".join(row).strip(" ,;|\t")]
         known = [sum(field_of(text_of(cell)) is not None for cell in row) for row in rows]
         return max(known, default=0), len(max(rows, key=len, default=[]))

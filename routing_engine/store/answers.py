@@ -81,5 +81,9 @@ class Answers:
             )
         )
 
+    def forget(self, key: str) -> None:
+        """Forget what was answered to a key: the same request is tried again."""
+        self._session.execute(delete(AnswerRow).where(AnswerRow.key == key))
+
     def _place(self, key: str) -> tuple[str, ...]:
         return "answers", self._transaction.organisation_id, key

@@ -6,17 +6,27 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy.exc
-from sqlalchemy import URL, Connection, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from routing_engine.errors import InvalidValueError, MissingExtraError, StoreUnavailableError
+from routing_engine.store.patience import (
+    CHECK_S,
+    LONG,
+    LOOKING,
+    SHORT,
+    SPARE,
+    Patience,
+    bounded_connection,
+    trouble,
+)
 from routing_engine.store.scoped_session import All, ScopedSession
 
 if TYPE_CHECKING:
@@ -29,15 +39,19 @@ _logger = logging.getLogger(__name__)
 CHANNEL: Final = "routing_engine"
 """Channel that PostgreSQL notifies when something was published."""
 
-BUSY_TIMEOUT_S: Final = 30.0
+POOL_S: Final = 2.0
+"""For a connection to be free."""
+
 _WRITES: Final = "routing_engine_writes"
-_SPARE: Final = "routing_engine_spare"
+_PATIENCE: Final = "routing_engine_patience"
 _ANSWERS_OR_IS_LOST: Final[dict[str, Any]] = {
-    "connect_timeout": 5,
+    "connect_timeout": 3,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
+    # A prepared statement belongs to a connection, and a pooler gives another one each time.
+    "prepare_threshold": None,
 }
 """TCP options that detect a dead network in seconds, not in TCP's default two hours."""
 
@@ -67,58 +81,92 @@ class Database:
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         # A document with NaN in it would be no JSON to the next reader.
         dumps = partial(json.dumps, allow_nan=False)
+        self._identity: tuple[int, int] | None = None
+        self._optioned: dict[tuple[bool, bool, Patience], Engine] = {}
         if self.is_sqlite:
-            self._engine = create_engine(
+            self._engine = self._watch = create_engine(
                 self.url,
                 json_serializer=dumps,
                 hide_parameters=True,  # a message would show what callers said
                 pool_size=16,
                 max_overflow=48,
+                pool_timeout=POOL_S,
                 # The driver begins nothing of its own accord: see _begin.
-                connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+                connect_args={"isolation_level": None, "timeout": SHORT.lock_s},
             )
-            event.listen(self._engine, "connect", _configure)
+            event.listen(self._engine, "connect", self._configure)
             event.listen(self._engine, "begin", _begin)
-            self._reading = self._engine
         else:
-            self._engine = create_engine(
-                self.url,
-                json_serializer=dumps,
-                hide_parameters=True,
-                pool_size=16,
-                max_overflow=16,
-                pool_pre_ping=True,
-                connect_args=_ANSWERS_OR_IS_LOST,
-            )
-            # All that one reader sees is of one moment.
-            self._reading = self._engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-        self._writing = self._engine.execution_options(**{_WRITES: True})
-        self._spare = self._writing.execution_options(**{_SPARE: True})
+            # Those who look whether it is there, and who asks, do not queue behind who waits for it.
+            self._engine = _postgres(self.url, dumps, pool_size=16, max_overflow=16)
+            self._watch = _postgres(self.url, dumps, pool_size=2, max_overflow=6)
         self._writer = threading.Lock()
         self.insert: Final[Any] = sqlite.insert if self.is_sqlite else postgresql.insert
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        self._watch.dispose()
 
     @contextmanager
-    def transaction(self, organisation: str | All, *, writing: bool) -> Iterator[ScopedSession]:
+    def transaction(
+        self,
+        organisation: str | All,
+        *,
+        writing: bool,
+        patience: Patience = SHORT,
+        watching: bool = False,
+    ) -> Iterator[ScopedSession]:
         """Open a transaction: committed at the end, rolled back on any exception.
 
+        Args:
+            organisation: whose rows there are.
+            writing: whether anything may be changed.
+            patience: how long it waits.
+            watching: it takes a connection of those that are kept for a look at what is there.
+
         Raises:
-            StoreUnavailableError: the database does not answer, or is too busy.
+            StoreUnavailableError: the database does not answer, or not as it should.
             InvalidValueError: a value that the database cannot hold.
         """
-        engine = self._writing if writing else self._reading
+        engine = self.engine(writing=writing, patience=patience, watching=watching)
         with (
-            self._turn(writing=writing),
+            self._turn(writing=writing, patience=patience),
             _translated(),
             ScopedSession(engine, organisation, writing=writing) as rows,
             rows.begin(),
         ):
             yield rows
+
+    def engine(
+        self, *, writing: bool, patience: Patience = SHORT, watching: bool = False
+    ) -> Engine:
+        """What makes connections for a transaction of this kind."""
+        self._check_file()
+        key = watching, writing, patience
+        found = self._optioned.get(key)
+        if found is None:
+            options: dict[str, Any] = {_WRITES: writing, _PATIENCE: patience}
+            if not self.is_sqlite and not writing:
+                # All that one reader sees is of one moment.
+                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            engine = self._watch if watching else self._engine
+            found = self._optioned[key] = engine.execution_options(**options)
+        return found
+
+    def _check_file(self) -> None:
+        """Notice a file of SQLite that was moved or replaced: what is written to it is lost.
+
+        Raises:
+            StoreUnavailableError: it is gone.
+        """
+        if self._identity is not None:
+            found = _identity(self.url)
+            if found != self._identity:
+                raise StoreUnavailableError(
+                    "the file of the database was moved, deleted or replaced; put it back, or "
+                    "start again"
+                )
 
     @contextmanager
     def spare_transaction(self, organisation: str) -> Iterator[ScopedSession | None]:
@@ -127,26 +175,48 @@ class Database:
             yield None
             return
         try:
-            with ScopedSession(self._spare, organisation, writing=True) as rows, rows.begin():
+            engine = self.engine(writing=True, patience=SPARE, watching=True)
+            with ScopedSession(engine, organisation, writing=True) as rows, rows.begin():
                 yield rows
-        except sqlalchemy.exc.OperationalError as error:
-            _logger.info("skipped a write: %s", type(error.orig).__name__)
+        except (sqlalchemy.exc.SQLAlchemyError, StoreUnavailableError) as error:
+            _logger.info("skipped a write: %s", type(error).__name__)
         finally:
             self._writer.release()
 
     @contextmanager
-    def _turn(self, *, writing: bool) -> Iterator[None]:
+    def _turn(self, *, writing: bool, patience: Patience) -> Iterator[None]:
         if not (writing and self.is_sqlite):
             yield
             return
-        if not self._writer.acquire(timeout=BUSY_TIMEOUT_S):
+        if not self._writer.acquire(timeout=patience.lock_s):
             raise StoreUnavailableError(
-                f"no write lock on the database within {BUSY_TIMEOUT_S:g} s; retry"
+                f"no write lock on the database within {patience.lock_s:g} s; retry"
             )
         try:
             yield
         finally:
             self._writer.release()
+
+    def check(self) -> None:
+        """Check that the database answers, and takes what is written.
+
+        Raises:
+            StoreUnavailableError: it does not.
+        """
+        if self.is_sqlite and not self._writer.acquire(blocking=False):
+            return  # somebody writes
+        try:
+            engine = self.engine(writing=True, patience=LOOKING, watching=True)
+            with _translated(), engine.begin() as connection:
+                asked = text("SHOW transaction_read_only")
+                if not self.is_sqlite and connection.execute(asked).scalar() == "on":
+                    raise StoreUnavailableError(
+                        "the database does not answer as it should: it is read-only, such as a "
+                        "standby"
+                    )
+        finally:
+            if self.is_sqlite:
+                self._writer.release()
 
     def lock(self, rows: ScopedSession, name: str) -> None:
         """Take an advisory lock by name until the end of the transaction."""
@@ -161,10 +231,8 @@ class Database:
 
     def listener(self) -> psycopg.Connection[Any]:
         """Open a separate connection to PostgreSQL for notifications."""
-        import psycopg
-
         url = self.url.set(drivername="postgresql")
-        return psycopg.connect(
+        return bounded_connection().connect(
             url.render_as_string(hide_password=False), autocommit=True, **_ANSWERS_OR_IS_LOST
         )
 
@@ -172,14 +240,81 @@ class Database:
         """Migrate the tables; safe for several processes at once."""
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with _translated(), self._turn(writing=True), self._writing.begin() as connection:
+        engine = self.engine(writing=True, patience=LONG)
+        with (
+            _translated(),
+            self._turn(writing=True, patience=LONG),
+            engine.begin() as connection,
+        ):
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(7210114)"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError:
+                raise StoreUnavailableError(
+                    "the database was made by a newer version of routing-engine; start that one, "
+                    "or restore a backup"
+                ) from None
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+        if self._identity is None:
+            self._identity = _identity(self.url)
+
+
+def _identity(url: URL) -> tuple[int, int] | None:
+    """What tells a file of SQLite from another at its place; None where there is none."""
+    assert url.database is not None
+    try:
+        found = Path(url.database).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _postgres(
+    url: URL, dumps: Callable[[Any], str], *, pool_size: int, max_overflow: int
+) -> Engine:
+    """A pool whose connections are checked when they are taken, and given up when they hang."""
+    engine = create_engine(
+        url,
+        json_serializer=dumps,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=POOL_S,
+        pool_pre_ping=True,
+        connect_args=_ANSWERS_OR_IS_LOST,
+    )
+
+    def connect(_dialect: object, _record: object, args: Any, options: Any) -> Any:
+        return bounded_connection().connect(*args, **options)
+
+    def checked_in(connection: Any, _record: object) -> None:
+        if connection is not None:
+            connection.answer_s = CHECK_S
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "checkin", checked_in)
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _begin_postgres(connection: Connection) -> None:
+    patience: Patience = connection.get_execution_options().get(_PATIENCE, SHORT)
+    driver: Any = connection.connection.dbapi_connection
+    driver.answer_s = patience.answer_s
+    # Of this transaction alone: a pooler gives the connection to somebody else after it.
+    connection.exec_driver_sql(
+        f"SELECT set_config('statement_timeout', '{patience.statement_s * 1000:.0f}', true), "
+        f"set_config('lock_timeout', '{patience.lock_s * 1000:.0f}', true)"
+    )
 
 
 def _normalised(url: str | URL) -> URL:
@@ -205,20 +340,11 @@ def _normalised(url: str | URL) -> URL:
     return url.set(drivername="postgresql+psycopg")
 
 
-def _configure(connection: Any, _record: object) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get(_SPARE):
-        connection.exec_driver_sql("PRAGMA busy_timeout=0")
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
-    finally:
-        if options.get(_SPARE):
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000:.0f}")
+    patience: Patience = options.get(_PATIENCE, SHORT)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={patience.lock_s * 1000:.0f}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
 
 
 @contextmanager
@@ -230,9 +356,20 @@ def _translated() -> Iterator[None]:
         raise InvalidValueError(
             "a value contains what the database cannot store, such as \\0"
         ) from None
-    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
-        raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+    except sqlalchemy.exc.IntegrityError:
+        raise
     except sqlalchemy.exc.TimeoutError as error:
         raise StoreUnavailableError(
-            "the connection pool of the database is exhausted; retry"
+            "the database does not answer: its connection pool is exhausted; retry"
+        ) from error
+    except (sqlalchemy.exc.DBAPIError, json.JSONDecodeError) as error:
+        # Whatever it is, it is the database's: that of a standby, of a missing right, of a page
+        # that is damaged, of a table that another version made. Requests are right, and are
+        # answered as soon as it is.
+        if isinstance(error, json.JSONDecodeError):
+            raise StoreUnavailableError(
+                "the database does not answer as it should: a document in it is damaged"
+            ) from error
+        raise StoreUnavailableError(
+            f"the database does not answer as it should: {trouble(error)}"
         ) from error

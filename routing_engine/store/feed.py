@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.store.database import CHANNEL, Database
+from routing_engine.store.patience import LONG, SHORT, Patience
 from routing_engine.store.reading import read_locations
 from routing_engine.store.scoped_session import ALL, All, ScopedSession
 from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
@@ -83,7 +84,7 @@ class Feed:
         Raises:
             StoreUnavailableError: the database does not answer.
         """
-        with self._read() as rows:
+        with self._read(SHORT) as rows:
             return _position(rows)
 
     def changes(self, since: int = 0) -> Changes:
@@ -92,7 +93,7 @@ class Feed:
         Raises:
             StoreUnavailableError: the database does not answer.
         """
-        with self._read() as rows:
+        with self._read(LONG) as rows:
             position = _position(rows)
             found = rows.execute(
                 select(
@@ -164,8 +165,10 @@ class Feed:
         if listening is not None:
             listening.close()
 
-    def _read(self) -> Any:
-        return self._database.transaction(self._organisation, writing=False)
+    def _read(self, patience: Patience) -> Any:
+        return self._database.transaction(
+            self._organisation, writing=False, patience=patience, watching=True
+        )
 
     def _listen(self) -> None:
         """Listen to PostgreSQL; without notifications, polling finds changes later."""

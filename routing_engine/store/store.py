@@ -8,19 +8,24 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Self
 
+import sqlalchemy.exc
 from sqlalchemy import delete, select, update
 
+from routing_engine.errors import ConflictError
 from routing_engine.store.answers import KEPT
 from routing_engine.store.calls import DecisionRow, insert_decisions
 from routing_engine.store.database import Database
 from routing_engine.store.feed import Feed
 from routing_engine.store.keys import Principal, find_principal
+from routing_engine.store.patience import LONG, LOOKING, SHORT, Patience
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.sealing import Sealer
 from routing_engine.store.sessions import Session, find_session
 from routing_engine.store.tables import (
     AnswerRow,
     CallRecord,
+    FeedCounter,
+    ImportRow,
     KeyRow,
     OrganisationRow,
     SessionRow,
@@ -75,12 +80,16 @@ class Store:
         self.close()
 
     def ping(self) -> None:
-        """Check that the database answers.
+        """Check that the database answers, has its tables, and takes what is written.
 
         Raises:
-            StoreUnavailableError: it does not answer.
+            StoreUnavailableError: it does not; the message says what is wrong with it.
         """
-        self.feed().position()
+        with self._database.transaction(
+            ALL, writing=False, patience=LOOKING, watching=True
+        ) as rows:
+            rows.execute(select(FeedCounter.position))
+        self._database.check()
 
     def is_empty(self) -> bool:
         """Whether the store has no organisation yet."""
@@ -111,25 +120,30 @@ class Store:
             return [(row.id, row.name) for row in found]
 
     @contextmanager
-    def work(self, organisation_id: str, *, actor: str = "") -> Iterator[UnitOfWork]:
+    def work(
+        self, organisation_id: str, *, actor: str = "", patience: Patience = SHORT
+    ) -> Iterator[UnitOfWork]:
         """Open a write transaction: committed at the end, rolled back on any exception.
 
         Args:
             actor: who does it, for the audit: the id of a key.
+            patience: how long it waits for the database.
 
         Raises:
             StoreUnavailableError: the database does not answer, or is too busy.
             InvalidValueError: a value that the database cannot hold.
         """
         with (
-            self._transaction(organisation_id, actor) as transaction,
+            self._transaction(organisation_id, actor, patience) as transaction,
             _finished(transaction) as work,
         ):
             yield work
 
     @contextmanager
-    def _transaction(self, organisation_id: str, actor: str) -> Iterator[Transaction]:
-        with self._database.transaction(organisation_id, writing=True) as rows:
+    def _transaction(
+        self, organisation_id: str, actor: str, patience: Patience = SHORT
+    ) -> Iterator[Transaction]:
+        with self._database.transaction(organisation_id, writing=True, patience=patience) as rows:
             yield Transaction(self._database, rows, self._sealer, actor)
 
     @contextmanager
@@ -149,7 +163,7 @@ class Store:
             StoreUnavailableError: the database does not answer.
         """
         now = present()
-        with self._database.transaction(ALL, writing=False) as rows:
+        with self._database.transaction(ALL, writing=False, watching=True) as rows:
             found = find_principal(rows, token, now)
         if found is None:
             return None
@@ -191,9 +205,17 @@ class Store:
         return session
 
     def add_decisions(self, decisions: Iterable[DecisionRow]) -> None:
-        """Store many decisions of any organisations in one transaction."""
+        """Store many decisions of any organisations in one transaction.
+
+        Raises:
+            StoreUnavailableError: the database does not answer, or not as it should.
+            ConflictError: one of them is stored already; none is stored now.
+        """
         with self._database.transaction(ALL, writing=True) as rows:
-            insert_decisions(self._database, rows, decisions)
+            try:
+                insert_decisions(self._database, rows, decisions)
+            except sqlalchemy.exc.IntegrityError:
+                raise ConflictError("a decision is stored already") from None
 
     def expire(self, now: datetime) -> int:
         """Delete expired caller data and old idempotency answers.
@@ -201,7 +223,7 @@ class Store:
         Returns:
             How many calls and answers that were.
         """
-        with self._database.transaction(ALL, writing=True) as rows:
+        with self._database.transaction(ALL, writing=True, patience=LONG) as rows:
             calls = rows.execute(
                 update(CallRecord)
                 .where(CallRecord.expires_at <= now)
@@ -213,6 +235,12 @@ class Store:
             ).all()
             rows.execute(delete(SessionRow).where(SessionRow.ends_at <= now))
         return len(calls) + len(answers)
+
+    def imports_without_life(self, since: datetime) -> list[tuple[str, str]]:
+        """Organisation and id of imports that run, and gave no sign of life since a moment."""
+        query = select(ImportRow).where(ImportRow.status == "running", ImportRow.updated_at < since)
+        with self._database.transaction(ALL, writing=False) as rows:
+            return [(row.organisation_id, row.id) for row in rows.scalars(query)]
 
     def feed(self, organisation_id: str | None = None) -> Feed:
         """Open a feed of what is published, by one organisation or all, for one reader."""

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from routing_engine.errors import StoreUnavailableError
 from routing_engine.server.health import health_app
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.security import KeyRing
-from routing_engine.store import Principal
+from routing_engine.store import Principal, Store
+from routing_engine.store.patience import Patience
+from routing_engine.store.scoped_session import ALL
+from routing_engine.store.tables import OrganisationRow
 from tests.support.planes import BILLING, served
+from tests.support.poolers import pooled
+from tests.support.proxies import Proxy
 
 PRINCIPAL = Principal("org_1", "key_1", frozenset({"calls:write"}))
 
@@ -72,11 +83,11 @@ def test_a_key_is_asked_for_once_and_believed_for_a_while():
 
     ring = KeyRing(authenticate, 60.0)
     assert ring.recent("good") is None
-    assert [ring.principal("good") for _ in range(3)] == [PRINCIPAL] * 3
+    assert [asyncio.run(ring.principal("good")) for _ in range(3)] == [PRINCIPAL] * 3
     assert ring.recent("good") == PRINCIPAL
     for _ in range(2):
         with pytest.raises(ProblemError):
-            ring.principal("bad")
+            asyncio.run(ring.principal("bad"))
     assert asked == ["good", "bad", "bad"]
     ring.forget("key_1")
     assert ring.recent("good") is None
@@ -87,4 +98,241 @@ def test_a_key_that_the_database_never_knew_does_not_work_without_it():
         raise StoreUnavailableError("gone")
 
     with pytest.raises(StoreUnavailableError):
-        KeyRing(authenticate, 5.0).principal("any")
+        asyncio.run(KeyRing(authenticate, 5.0).principal("any"))
+
+
+def test_of_many_who_ask_with_one_key_one_asks_the_database():
+    asked = []
+
+    def authenticate(token):
+        asked.append(token)
+        time.sleep(0.05)
+        return PRINCIPAL
+
+    async def many():
+        return await asyncio.gather(*[ring.principal("good") for _ in range(50)])
+
+    ring = KeyRing(authenticate, 60.0)
+    assert asyncio.run(many()) == [PRINCIPAL] * 50
+    assert asked == ["good"]
+
+
+def test_a_key_is_believed_once_the_database_does_not_answer_and_asked_for_again_later():
+    hangs = threading.Event()
+    answers = threading.Event()
+
+    def authenticate(token):
+        if hangs.is_set():
+            answers.wait(10)
+        return PRINCIPAL
+
+    ring = KeyRing(authenticate, 0.0)
+    assert asyncio.run(ring.principal("good")) == PRINCIPAL
+    hangs.set()
+    began_s = time.monotonic()
+    assert asyncio.run(ring.principal("good")) == PRINCIPAL
+    assert time.monotonic() - began_s < 1
+    with pytest.raises(StoreUnavailableError):
+        asyncio.run(ring.principal("unknown"))
+    began_s = time.monotonic()
+    assert asyncio.run(ring.principal("good")) == PRINCIPAL  # not asked for again so soon
+    assert time.monotonic() - began_s < 0.1
+    answers.set()
+
+
+@contextmanager
+def locked(url):
+    """All tables of a database, locked by somebody else."""
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            yield
+            other.rollback()
+        other.close()
+        return
+    with psycopg.connect(url) as other:
+        tables = other.execute(
+            "SELECT string_agg(quote_ident(tablename), ',') FROM pg_tables "
+            "WHERE schemaname = 'public'"
+        ).fetchone()[0]
+        other.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
+        yield
+        other.rollback()
+
+
+def test_a_database_that_is_locked_keeps_nobody_waiting_who_routes(tmp_path, store_url):
+    with served(tmp_path, database=store_url, key_cache_s=0.0) as api:
+        agent_id = api.published()
+        health = TestClient(health_app(api.plane))
+        body = {"utterance": "I was charged twice"}
+        api.data("POST", f"/agents/{agent_id}/route", json=body)
+        with locked(store_url):
+            for _ in range(20):
+                began_s = time.monotonic()
+                routed = api.data("POST", f"/agents/{agent_id}/route", json=body)
+                assert (routed["destination"], routed["version"]) == (BILLING, 1)
+                assert time.monotonic() - began_s < 1
+            began_s = time.monotonic()
+            assert health.get("/healthz").status_code == 200
+            while (ready := health.get("/readyz")).status_code == 200:
+                assert time.monotonic() - began_s < 6
+                time.sleep(0.1)
+            assert ready.status_code == 503
+            began_s = time.monotonic()
+            repeated = api(
+                "POST", f"/agents/{agent_id}/route", json=body, headers={"Idempotency-Key": "a"}
+            )
+            assert (repeated.status_code, repeated.headers["Retry-After"]) == (503, "1")
+            refused = api("PATCH", f"/agents/{agent_id}", json={"name": "B"})
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+            assert time.monotonic() - began_s < 8
+        until = time.monotonic() + 10
+        while not api.plane.recorder.flush():
+            assert time.monotonic() < until
+        assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] >= 21
+
+
+def test_a_network_that_swallows_what_is_sent_is_noticed_and_left_behind(empty_postgres_url):
+    hasty = Patience(statement_s=1.0, lock_s=1.0, answer_s=0.5)
+    with Proxy(empty_postgres_url) as proxy, Store.open(proxy.url) as store:
+        store.ping()
+        proxy.forwards = False
+        for _ in range(2):
+            began_s = time.monotonic()
+            with (
+                pytest.raises(StoreUnavailableError),
+                store._database.transaction(ALL, writing=False, patience=hasty) as rows,
+            ):
+                rows.execute(select(OrganisationRow.id))
+            assert time.monotonic() - began_s < 8
+        proxy.forwards = True
+        store.ping()
+
+
+def test_a_database_that_only_reads_takes_what_was_decided_when_it_writes_again(
+    tmp_path, empty_postgres_url
+):
+    """As a standby does, or a primary whose disk is full."""
+    name = sql.Identifier(empty_postgres_url.rpartition("/")[2])
+
+    def read_only(value: str) -> None:
+        with psycopg.connect(empty_postgres_url, autocommit=True) as other:
+            other.execute("SET default_transaction_read_only = off")
+            other.execute(
+                sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(
+                    name, sql.SQL(value)
+                )
+            )
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    with served(tmp_path, database=empty_postgres_url, key_cache_s=0.0) as api:
+        agent_id = api.published()
+        health = TestClient(health_app(api.plane))
+        body = {"utterance": "I was charged twice"}
+        read_only("on")
+        try:
+            for _ in range(50):
+                assert api.data("POST", f"/agents/{agent_id}/route", json=body)["version"] == 1
+            assert api.plane.recorder.flush() is False
+            ready = health.get("/readyz")
+            assert (ready.status_code, "read-only" in ready.text) == (503, True)
+            assert "50 decisions wait" in ready.text
+            refused = api("PATCH", f"/agents/{agent_id}", json={"name": "B"})
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        finally:
+            read_only("off")
+        assert api.plane.recorder.flush() is True
+        assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] == 50
+
+
+@pytest.mark.parametrize("kind", ["moved", "no table"])
+def test_whatever_is_wrong_with_a_file_decisions_wait_for_it(tmp_path, kind):
+    path = tmp_path / "routing.db"
+    with served(tmp_path, database=f"sqlite:///{path}", key_cache_s=0.0) as api:
+        agent_id = api.published()
+        health = TestClient(health_app(api.plane))
+        body = {"utterance": "I was charged twice"}
+        api.data("POST", f"/agents/{agent_id}/route", json=body)
+        assert api.plane.recorder.flush() is True
+        harm, heal, says = HARMS[kind]
+        harm(path)
+        for _ in range(50):
+            assert api.data("POST", f"/agents/{agent_id}/route", json=body)["version"] == 1
+        assert api.plane.recorder.flush() is False
+        ready = health.get("/readyz")
+        assert (ready.status_code, says in ready.text) == (503, True), ready.text
+        assert api("GET", f"/agents/{agent_id}/calls").status_code == 503
+        heal(path)
+        assert api.plane.recorder.flush() is True
+        assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] == 51
+
+
+def _renamed(path, old, new):
+    with sqlite3.connect(path) as other:
+        other.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    other.close()
+
+
+def _moved(path):
+    path.rename(path.with_suffix(".away"))
+
+
+def _back(path):
+    path.unlink(missing_ok=True)
+    path.with_suffix(".away").rename(path)
+
+
+HARMS = {
+    "moved": (_moved, _back, "moved"),
+    "no table": (
+        lambda path: _renamed(path, "calls", "away"),
+        lambda path: _renamed(path, "away", "calls"),
+        "table or column is missing",
+    ),
+}
+
+
+def test_what_is_not_stored_at_the_end_is_kept_for_the_next_start(tmp_path):
+    path = tmp_path / "routing.db"
+    given = {"database": f"sqlite:///{path}", "secret": None}
+    with served(tmp_path, **given) as api:
+        token, agent_id = api.token, api.published()
+        api.plane.recorder._is_over.set()
+        _moved(path)
+        for _ in range(50):
+            api.data("POST", f"/agents/{agent_id}/route", json={"utterance": "I was charged twice"})
+    (kept,) = path.with_name("routing.db-spool").iterdir()
+    assert "charged" not in kept.read_text(encoding="utf-8")
+    _back(path)
+    with served(tmp_path, **given) as api:
+        api.token = token
+        assert api.plane.recorder.flush() is True
+        assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] == 50
+    assert list(path.with_name("routing.db-spool").iterdir()) == []
+
+
+def test_a_pooler_that_shares_connections_between_transactions_is_supported(
+    tmp_path, empty_postgres_url
+):
+    with (
+        pooled(empty_postgres_url) as url,
+        served(tmp_path, database=url, key_cache_s=0.0) as api,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        agent_ids = [api.published() for _ in range(4)]
+
+        def use(i):
+            agent_id = agent_ids[i % 4]
+            return [
+                api("PATCH", f"/agents/{agent_id}", json={"name": f"B{i}"}).status_code,
+                api("GET", f"/agents/{agent_id}").status_code,
+                api("POST", f"/agents/{agent_id}/publish").status_code,
+                api("POST", f"/agents/{agent_id}/calls").status_code,
+            ]
+
+        for statuses in clients.map(use, range(60)):
+            assert statuses == [200, 200, 201, 201]
+        assert api.plane.recorder.flush() is True

@@ -320,3 +320,52 @@ def test_a_setting_that_is_wrong_ends_with_a_message(tmp_path, environment, opti
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_server_whose_database_hangs_ends_in_time_and_what_was_decided_is_stored_later(
+    tmp_path, empty_postgres_url
+):
+    import psycopg
+
+    given = {
+        "ROUTING_ENGINE_BOOTSTRAP_KEY": KEY, "ROUTING_ENGINE_DATABASE": empty_postgres_url,
+        "ROUTING_ENGINE_SHUTDOWN_S": "3", "ROUTING_ENGINE_SPOOL": str(tmp_path / "spool"),
+    }  # fmt: skip
+    body = {"utterance": "I was charged twice"}
+    with server(tmp_path, **given) as started, started.client(KEY) as client:
+        agent_id = published(client)
+        with psycopg.connect(empty_postgres_url) as other:
+            other.execute("LOCK TABLE calls, decisions, totals IN ACCESS EXCLUSIVE MODE")
+            for _ in range(10):
+                assert client.post(f"/agents/{agent_id}/route", json=body).status_code == 200
+            with ThreadPoolExecutor(4) as waiting:
+                hung = [waiting.submit(client.get, f"/agents/{agent_id}/calls") for _ in range(4)]
+                began_s = time.monotonic()
+                assert started.stop() in (0, 1)
+                assert time.monotonic() - began_s < 4.5
+                assert all(h.exception() is not None or h.result().status_code >= 500 for h in hung)
+    with server(tmp_path, **given) as again, again.client(KEY) as client:
+        until = time.monotonic() + 10
+        while client.get(f"/agents/{agent_id}/calls").json()["data"]["totals"]["calls"] < 10:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert again.stop() == 0
+
+
+def test_a_database_of_a_newer_version_is_named_at_the_start(tmp_path):
+    import sqlite3
+
+    from routing_engine.store import Store
+
+    Store.open(f"sqlite:///{tmp_path / 'routing.db'}").close()
+    with sqlite3.connect(tmp_path / "routing.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'ffff'")
+    database.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "routing_engine.cli", "serve", "--port", "0"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ROUTING_ENGINE_ENCODER": "hashing"},
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "newer version" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from routing_engine.server import requests
 from routing_engine.server.app import create_app
 from routing_engine.server.limiting import Limiter
 from routing_engine.server.security import SCOPES
-from tests.support.planes import Served, served
+from routing_engine.server.strict_json import read_json
+from tests.support.planes import BILLING, MAIN, Served, served
 
 BODIES = {
     ("post", "/agents"): {"json": {"name": "A"}},
@@ -240,6 +243,53 @@ def test_a_body_is_read_strictly(api: Served, body, status):
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert "Traceback" not in response.text
+
+
+def test_a_long_name_of_many_items_is_not_put_before_each(api: Served):
+    """Paths of half a megabyte for a hundred thousand items would be all the memory there is."""
+    import tracemalloc
+
+    body = b'{"' + b"k" * 400_000 + b'": [' + b",".join([b'"a"'] * 20_000) + b"]}"
+    tracemalloc.start()
+    try:
+        response = api(
+            "POST", "/agents", content=body, headers={"Content-Type": "application/json"}
+        )
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert response.status_code == 422
+    assert most < 100 << 20
+
+
+@pytest.mark.parametrize(("n", "status"), [(1, 201), (2000, 201), (2000, 422)])
+def test_a_large_body_is_read_beside_the_event_loop(api: Served, monkeypatch, n, status):
+    read_by = []
+
+    def read(body):
+        read_by.append(threading.current_thread().name)
+        return read_json(body)
+
+    monkeypatch.setattr(requests, "read_json", read)
+    rules = [
+        {
+            "label": f"Rule {i}",
+            "when": f"caller asks about {i} " + "x" * 1900,
+            "destination": BILLING,
+        }
+        for i in range(min(n, 200))
+    ]
+    if status == 422:
+        rules[-1]["label"] = ""
+    body = {"name": "A", "handoffConfig": {"transferDestination": MAIN, "transferRules": rules}}
+    response = api("POST", "/agents", json=body)
+    assert response.status_code == status, response.text
+    assert [name.startswith("bodies") for name in read_by] == [n > 1]
+    if status == 422:
+        (error,) = response.json()["errors"]
+        assert error["path"] == "handoffConfig.transferRules.199.label"
+    else:
+        assert response.json()["data"]["handoffConfig"]["transferRules"] == rules
 
 
 def test_a_body_of_unknown_length_has_the_same_limit(api: Served):

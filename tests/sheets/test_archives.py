@@ -8,7 +8,7 @@ import pytest
 
 from routing_engine.errors import SheetError
 from routing_engine.sheets import read_sheet
-from routing_engine.sheets.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
+from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 
 LIMITS = ArchiveLimits(max_bytes=1 << 20, max_ratio=100, free_bytes=1 << 10, max_members=3)
 

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from routing_engine.model.rules import ContextRule, Location
-from routing_engine.sheets import read_sheet, workbooks
+from routing_engine.sheets import read_sheet
+from routing_engine.workbooks import parsing
 
 from .making import LONG, A, B, C, locations, refused, rows_with, texts, write_csv, write_xlsx
 
@@ -407,23 +408,25 @@ def test_panic_of_the_parser_is_a_sheet_error_and_an_interrupt_is_not(tmp_path, 
             raise cls.error
 
     monkeypatch.setattr(python_calamine, "CalamineWorkbook", Book)
-    assert refused(path).errors[0].code == "corrupt"
+    with pytest.raises(parsing.UnreadableError) as caught:
+        parsing.open_book(path)
+    assert caught.value.code == "corrupt"
     Book.error = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        read_sheet(path)
+        parsing.open_book(path)
 
 
 def test_cells_are_seen_whole_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(workbooks, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(parsing, "BLOCK_BYTES", 64)
 
     def change(sheet):
         sheet["E3"].value = "#N/A"
         sheet["E3"].data_type = "e"
 
-    errors = refused(_save(tmp_path, change)).errors
-    assert [(e.row, e.column) for e in errors if e.code == "lost_value"] == [(3, "destination")]
+    (sheet,) = parsing.open_book(_save(tmp_path, change)).sheets
+    assert (3, 4, "#N/A") in sheet.facts[4]
 
 
 def test_values_of_other_types_become_text():
-    assert workbooks._workbook_value(io) == str(io)
-    assert workbooks._workbook_value(3) == 3.0
+    assert parsing.plain_value(io) == str(io)
+    assert parsing.plain_value(3) == 3.0

@@ -299,7 +299,7 @@ def test_there_are_no_relations_to_follow():
 def test_a_session_needs_an_organisation(store):
     for nobody in ("", None):
         with pytest.raises(UnownedError):
-            ScopedSession(store._database._writing, nobody, writing=True)
+            ScopedSession(store._database.engine(writing=True), nobody, writing=True)
 
 
 def test_only_the_store_itself_sees_all():

@@ -317,7 +317,7 @@ class TestVersions:
         publish(store, organisation_id, agent_id)
         with (
             pytest.raises(DBAPIError, match="versions never change"),
-            store._database._writing.begin() as connection,
+            store._database.engine(writing=True).begin() as connection,
         ):
             connection.execute(sqlalchemy.text(statement))
 
