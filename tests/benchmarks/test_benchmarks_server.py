@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from dataclasses import replace
 
@@ -143,7 +144,9 @@ class TestWriters:
             while True:
                 writer.step(crashed.client)
         # This server was not killed: an import that it took is finished.
-        crashed.plane.importing.submit(int).result()
+        finished = threading.Event()
+        crashed.plane.importing.put("nobody", lambda job: job.set(), finished)
+        assert finished.wait(60)
         assert crashed.breaches(writer) == []
         assert sum(writer.interrupted.values()) == 1
         assert {key for key, _ in writer.interrupted} == {what}
