@@ -18,8 +18,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -36,6 +35,7 @@ from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.children import end_with_parent, give_way
 from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import examine_compiled
+from routing_engine.server.jobs import FOLDER, INTERRUPTED, STALE, ImportJob, interrupt
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import ProblemError, wrong_field
 from routing_engine.server.queueing import MAX_QUEUED
@@ -54,7 +54,7 @@ from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeErro
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
 
-__all__ = ["ImportJob", "beat", "config_of", "imports", "interrupt", "interrupt_stale", "sweep"]
+__all__ = ["config_of", "imports"]
 
 _logger = logging.getLogger(__name__)
 
@@ -64,11 +64,6 @@ MAX_ISSUES = 200
 MAX_NAMED = 1000
 """Most issues of one severity, and locations of one kind, that a report lists."""
 
-STALE = timedelta(minutes=3)
-"""Time without a sign of life after which an import counts as interrupted by a crash."""
-
-INTERRUPTED = "the import was interrupted, and nothing was changed; send it again"
-FOLDER = "routing-import-"
 LOOK_S = 0.2
 
 NOTED_EVERY_S = 1.0
@@ -106,19 +101,6 @@ def shown(item: ImportRecord) -> dict[str, Any]:
         "createdAt": item.created_at.isoformat(),
         "updatedAt": item.updated_at.isoformat(),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class ImportJob:
-    """An accepted import, waiting or running."""
-
-    import_id: str
-    organisation_id: str
-    actor: str
-    path: Path
-    region: str | None
-    dry_run: bool
-    publish: bool
 
 
 async def _sent_fields(request: Request) -> list[str]:
@@ -291,47 +273,6 @@ def _run_apart(plane: ControlPlane, job: ImportJob) -> None:
         _logger.warning("an import ended with %s", process.exitcode)
         shutil.rmtree(job.path.parent, ignore_errors=True)
         interrupt(plane.store, job.organisation_id, job.import_id, _why(process.exitcode))
-
-
-def beat(store: Store, job: ImportJob) -> None:
-    """Say that an import is not dead."""
-    with store.work(job.organisation_id, actor=job.actor) as work:
-        work.imports.update(job.import_id)
-
-
-def interrupt(store: Store, organisation_id: str, import_id: str, why: str = INTERRUPTED) -> None:
-    """Note that an import ended before it was done; sent again with its key, it is tried again."""
-    try:
-        with store.work(organisation_id, actor="server") as work:
-            item = work.imports.get(import_id)
-            if item.status != "running":
-                return
-            report = {**item.report, "report": {"problems": [why]}}
-            work.imports.update(import_id, status="failed", report=report)
-            if (key := item.report.get("key")) is not None:
-                work.answers.forget(key)
-    except RoutingError as error:
-        _logger.warning("the end of an import is not noted: %s", type(error).__name__)
-
-
-def interrupt_stale(store: Store) -> None:
-    """Note the end of imports whose server is gone."""
-    for organisation_id, import_id in store.imports_without_life(datetime.now(UTC) - STALE):
-        interrupt(store, organisation_id, import_id)
-
-
-def sweep() -> None:
-    """Delete what servers that are gone left of the sheets that were sent to them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER}*-*"):
-        number = folder.name.removeprefix(FOLDER).partition("-")[0]
-        if not number.isdigit():
-            continue
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # another user's, who is there
-            continue
 
 
 def _why(exitcode: int | None) -> str:

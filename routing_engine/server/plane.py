@@ -22,7 +22,7 @@ from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.drafts import call_policy
-from routing_engine.server.imports import (
+from routing_engine.server.jobs import (
     ImportJob,
     beat,
     interrupt,

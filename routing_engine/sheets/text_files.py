@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self, TextIO
 
+from routing_engine.errors import RoutingError
 from routing_engine.sheets.cells import Value, text_of
 from routing_engine.sheets.encodings import detected_encoding
 from routing_engine.sheets.headers import field_of
@@ -70,7 +71,7 @@ def open_text(
     )
 
 
-class _RowTooLongError(Exception):
+class _RowTooLongError(RoutingError):
     """A row does not end."""
 
 

@@ -25,7 +25,7 @@ from routing_engine.sheets.headers import (
     field_of,
     header_key,
 )
-from routing_engine.sheets.text_files import MAX_CELL_LENGTH
+from routing_engine.workbooks.extents import MAX_CELL_LENGTH
 
 __all__ = ["long_rows", "write_sheet"]
 

@@ -20,8 +20,8 @@ __all__ = [
     "SPARSE_RATIO",
 ]
 
-MAX_CELL_LENGTH: Final = 1 << 18
-"""Characters: more than all examples that a rule may have."""
+MAX_CELL_LENGTH: Final = 1 << 20
+"""Characters: room for thousands of examples of one rule."""
 
 MAX_COLUMNS: Final = 4096
 MAX_WORKBOOK_CELLS: Final = 25_000_000

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.parsers import expat
 
+from routing_engine.errors import RoutingError
 from routing_engine.reports import shown
 from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 from routing_engine.workbooks.extents import (
@@ -41,14 +42,14 @@ BLOCK_BYTES = 1 << 20
 ARCHIVE_LIMITS = ArchiveLimits(
     max_bytes=1 << 30, max_ratio=500, free_bytes=1 << 24, max_members=10_000
 )
-MAX_MARKED_UP = 8 * MAX_CELL_LENGTH
+MAX_MARKED_UP = 4 * MAX_CELL_LENGTH
 """Of a text with what marks up its parts, and characters written as references."""
 
 CHUNK_CHARACTERS = 1 << 23
 """Of the rows that are handed out at a time."""
 
 
-class UnreadableError(Exception):
+class UnreadableError(RoutingError):
     """A workbook that is not read.
 
     Attributes:

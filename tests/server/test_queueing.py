@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from routing_engine.server import imports, queueing
-from routing_engine.server.imports import interrupt_stale, sweep
+from routing_engine.server.jobs import interrupt_stale, sweep
 from routing_engine.server.queueing import ImportQueue
 from tests.support.planes import served
 

@@ -90,7 +90,7 @@ def test_a_text_longer_than_a_cell_is_refused(tmp_path):
         source, tmp_path / "g.xlsx", shared=shared_texts(long), sheet1=with_rows(cells(1))
     )
     (error,) = refused(path).errors
-    assert (error.code, "262,144 characters" in error.message) == ("too_large", True)
+    assert (error.code, "1,048,576 characters" in error.message) == ("too_large", True)
 
 
 def test_few_cells_far_apart_are_refused(tmp_path):
