@@ -48,7 +48,6 @@ from routing_engine.server.writes import IdempotencyKey, WriteResult, idempotent
 from routing_engine.sheets import SheetDiff, diff, read_sheet
 from routing_engine.store import Import as ImportRecord
 from routing_engine.store import ImportedDraft, Store, UnitOfWork
-from routing_engine.store.patience import LONG
 from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 
 if TYPE_CHECKING:
@@ -365,7 +364,7 @@ class _Importing:
                 return "checked", report, compared
             try:
                 with self._plane.store.work(
-                    job.organisation_id, actor=job.actor, patience=LONG
+                    job.organisation_id, actor=job.actor, patient=True
                 ) as work:
                     item = work.imports.get(job.import_id)
                     if item.status != "running" or datetime.now(UTC) - item.updated_at > STALE:

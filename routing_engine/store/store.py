@@ -121,20 +121,20 @@ class Store:
 
     @contextmanager
     def work(
-        self, organisation_id: str, *, actor: str = "", patience: Patience = SHORT
+        self, organisation_id: str, *, actor: str = "", patient: bool = False
     ) -> Iterator[UnitOfWork]:
         """Open a write transaction: committed at the end, rolled back on any exception.
 
         Args:
             actor: who does it, for the audit: the id of a key.
-            patience: how long it waits for the database.
+            patient: whether it may take minutes, as the import of a large sheet.
 
         Raises:
             StoreUnavailableError: the database does not answer, or is too busy.
             InvalidValueError: a value that the database cannot hold.
         """
         with (
-            self._transaction(organisation_id, actor, patience) as transaction,
+            self._transaction(organisation_id, actor, LONG if patient else SHORT) as transaction,
             _finished(transaction) as work,
         ):
             yield work
