@@ -25,10 +25,28 @@ from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.cases import CaseFile, read_cases
 from benchmarks.encoders import RememberingEncoder, make_encoder
 from benchmarks.report import ROOT, Document, Table, machine, number, setting
-from routing_engine import Encoder, Location, Outcome, RoutingEngine
+from routing_engine import (
+    CallPolicy,
+    Decision,
+    Encoder,
+    Location,
+    Outcome,
+    RoutingEngine,
+)
 from routing_engine.training.corpus import Business, Conversation, read_corpus
 
-__all__ = ["BENCHMARK", "STYLES", "case_of", "main", "measure_calls"]
+__all__ = [
+    "BENCHMARK",
+    "STYLES",
+    "case_of",
+    "engines_of",
+    "is_same",
+    "locations_of",
+    "main",
+    "measure_calls",
+    "measure_partial",
+    "partial_decisions",
+]
 
 CORPUS = ROOT / "data" / "callers"
 FROZEN = "all-MiniLM-L6-v2"
@@ -88,10 +106,14 @@ def _write(path: Path, businesses: Sequence[Business], styles: Sequence[int]) ->
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[Location]:
-    """Build one location per business; each rule and each default has its own URI."""
+def locations_of(businesses: Sequence[Business], *, with_examples: bool) -> list[Location]:
+    """Build one location per business; each rule and each default has its own URI.
+
+    Rules of situations in which waiting does harm are urgent.
+    """
 
     def location(business: Business) -> Location:
+        urgent = _urgent(business)
         host = f"{business.name.replace('_', '-')}.example"  # a host name has no underscores
         case = case_of(business, STYLES.index("full"))
         return Location.model_validate(
@@ -102,6 +124,7 @@ def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[L
                     {
                         **rule,
                         "examples": rule["examples"] if with_examples else (),
+                        "urgent": rule["label"] in urgent,
                         "destination": f"sip:{i}@{host}",
                     }
                     for i, rule in enumerate(case["rules"])
@@ -112,11 +135,19 @@ def _locations(businesses: Sequence[Business], *, with_examples: bool) -> list[L
     return [location(business) for business in businesses]
 
 
+def _urgent(business: Business) -> frozenset[str]:
+    """Labels of situations in which waiting does harm."""
+    return frozenset(situation.label for situation in business.situations if situation.urgent)
+
+
 def _moves(
-    engine: RoutingEngine, business: Business, conversation: Conversation
+    engine: RoutingEngine,
+    business: Business,
+    conversation: Conversation,
+    policy: CallPolicy | None = None,
 ) -> Iterator[tuple[int, str | None]]:
     """Return the turn, from 1, at which a call is transferred, and the rule's label or None."""
-    call = engine.open_call(business.name, now=OPEN)
+    call = engine.open_call(business.name, policy=policy, now=OPEN)
     turn = 0
     for speaker, text in conversation.turns:
         if speaker == "agent":
@@ -129,26 +160,38 @@ def _moves(
             return
 
 
-def measure_calls(engine: RoutingEngine, businesses: Sequence[Business]) -> dict[str, int]:
+def measure_calls(
+    engine: RoutingEngine, businesses: Sequence[Business], policy: CallPolicy | None = None
+) -> dict[str, int]:
     """Count how conversations end.
+
+    Args:
+        engine: of the businesses.
+        businesses: of the corpus.
+        policy: of the calls; None for the shipped one.
 
     Returns:
         ``rule``: those that must reach a rule; of these ``in_time`` reach it by the turn at which
         a careful human knows, or the next; ``rule_at_all``; ``elsewhere``. ``person``: those who
         ask for one, of these ``person_in_time``. ``contained``: routine, of these ``stayed``.
         ``early``: moved anywhere before a human would know. ``urgent``: urgent situations stated
-        in the first turn, of these ``urgent_first`` are moved to their rule on it.
+        in the first turn, of these ``urgent_first`` are moved to their rule on it. ``other``:
+        calls about nothing urgent, of these ``taken_for_urgent`` are moved to an urgent rule.
     """
     names = (
         *("rule", "in_time", "rule_at_all", "elsewhere", "person", "person_in_time"),
         *("contained", "stayed", "early", "urgent", "urgent_first"),
+        *("other", "taken_for_urgent"),
     )
     found = dict.fromkeys(names, 0)
     for business in businesses:
-        urgent = {situation.label for situation in business.situations if situation.urgent}
+        urgent = _urgent(business)
         for conversation in business.conversations:
-            turn, label = next(_moves(engine, business, conversation), (0, None))
+            turn, label = next(_moves(engine, business, conversation, policy), (0, None))
             known = conversation.known_at
+            if conversation.rule not in urgent:
+                found["other"] += 1
+                found["taken_for_urgent"] += label in urgent
             if known is None:
                 found["contained"] += 1
                 found["stayed"] += not turn
@@ -170,6 +213,73 @@ def measure_calls(engine: RoutingEngine, businesses: Sequence[Business]) -> dict
     return found
 
 
+def partial_decisions(
+    engine: RoutingEngine, businesses: Sequence[Business], policy: CallPolicy | None = None
+) -> Iterator[tuple[list[Decision], Decision]]:
+    """Hear conversations word by word, until they are moved.
+
+    Yields:
+        For each turn of a caller the decisions on its first words, from one word to all but the
+        last, and the decision on the whole turn.
+    """
+    for business in businesses:
+        for conversation in business.conversations:
+            call = engine.open_call(business.name, policy=policy, now=OPEN)
+            for speaker, text in conversation.turns:
+                if speaker == "agent":
+                    call.agent_said(text, now=OPEN)
+                    continue
+                words = text.split()
+                growing = [
+                    call.hear(" ".join(words[:n]), final=False, now=OPEN)
+                    for n in range(1, len(words))
+                ]
+                decision = call.hear(text, now=OPEN)
+                yield growing, decision
+                if decision.outcome in _MOVES:
+                    break
+
+
+def measure_partial(
+    engine: RoutingEngine, businesses: Sequence[Business], policy: CallPolicy | None = None
+) -> dict[str, int]:
+    """Count what the first stable decision on a growing turn is worth.
+
+    Returns:
+        ``turns``: turns of callers; of these ``moved`` are sent to a rule. ``stable``: turns of
+        which a decision is called stable before the last word; of these ``stood`` decide the same
+        in the end, ``words_left`` words later all together.
+    """
+    found = dict.fromkeys(("turns", "moved", "stable", "stood", "words_left"), 0)
+    for growing, decision in partial_decisions(engine, businesses, policy):
+        found["turns"] += 1
+        found["moved"] += decision.outcome in _MOVES and decision.rule is not None
+        first = next((n for n, one in enumerate(growing) if one.stable), None)
+        if first is not None:
+            found["stable"] += 1
+            found["stood"] += is_same(growing[first], decision)
+            found["words_left"] += len(growing) - first
+    return found
+
+
+def is_same(one: Decision, other: Decision) -> bool:
+    """Whether two decisions do the same with a caller."""
+    return (one.outcome, one.destination, one.rule) == (
+        other.outcome,
+        other.destination,
+        other.rule,
+    )
+
+
+def engines_of(
+    encoder: Encoder, businesses: Sequence[Business]
+) -> Iterator[tuple[str, RoutingEngine]]:
+    """An engine of the businesses by ``when`` only, and one with examples; each with its name."""
+    for name, with_examples in (("when", False), ("when+5", True)):
+        locations = locations_of(businesses, with_examples=with_examples)
+        yield name, RoutingEngine(locations, encoder=encoder)
+
+
 def _measure(encoder: Encoder, businesses: Sequence[Business], split: str) -> dict[str, Any]:
     memory = RememberingEncoder(encoder)
     (sentences,) = accuracy.measure([cases_of(businesses, split)], memory, n_timed=0, seed=0)
@@ -179,11 +289,8 @@ def _measure(encoder: Encoder, businesses: Sequence[Business], split: str) -> di
             for name, metrics in sentences["conditions"].items()
         },
         "calls": {
-            name: measure_calls(
-                RoutingEngine(_locations(businesses, with_examples=with_examples), encoder=memory),
-                businesses,
-            )
-            for name, with_examples in (("when", False), ("when+5", True))
+            name: measure_calls(engine, businesses)
+            for name, engine in engines_of(memory, businesses)
         },
     }
 
@@ -214,6 +321,10 @@ def _run(options: Namespace) -> Document:
             name: _measure(one, businesses, options.split) for name, one in encoders.items()
         },
     }
+    results["partial"] = {
+        name: measure_partial(engine, businesses)
+        for name, engine in engines_of(RememberingEncoder(encoder), businesses)
+    }
     meta = machine(seed=options.seed, encoder=encoder.fingerprint)
     return Document("callers", meta, {"quick": options.quick, "split": options.split}, results)
 
@@ -243,6 +354,8 @@ def _share(found: dict[str, int], part: str, whole: str) -> str:
 
 
 def _calls(document: Document) -> Table:
+    # A result that was measured before rules could be urgent does not know who is taken for one.
+    knows_taken = "partial" in document.results
     rows = []
     for name, by_condition in document.results["encoders"].items():
         for condition, found in by_condition["calls"].items():
@@ -257,19 +370,47 @@ def _calls(document: Document) -> Table:
                     _share(found, "stayed", "contained"),
                     _share({**found, "moved": total}, "early", "moved"),
                     _share(found, "urgent_first", "urgent"),
+                    *([_share(found, "taken_for_urgent", "other")] if knows_taken else []),
                 ]
             )
     note = (
         "Whole conversations through `Call.hear`, percent. in time: sent to the right rule by the "
         "caller's turn at which a careful human knows, or the next; elsewhere: first sent to "
         "another; early: sent anywhere before. urgent: stated in the first turn and sent on it. "
-        f"{setting(document.meta)}."
+        f"{_TAKEN if knows_taken else ''}{setting(document.meta)}."
     )
     columns = (
         *("encoder", "rules", "right rule in time", "elsewhere", "person in time"),
         *("routine contained", "early", "urgent at once"),
+        *(("taken for urgent",) if knows_taken else ()),
     )
     return Table("Callers' conversations", columns, rows, note)
+
+
+_TAKEN = "taken for urgent: of the calls about nothing urgent, sent to an urgent rule. "
+
+WORDS_PER_S = 2.5
+"""Of a caller who speaks 150 words a minute."""
+
+
+def _partial(document: Document) -> Table:
+    rows = [
+        [
+            condition,
+            _share(found, "stable", "moved"),
+            _share(found, "stood", "stable"),
+            number(found["words_left"] / max(1, found["stable"])),
+            number(found["words_left"] / max(1, found["stable"]) / WORDS_PER_S),
+        ]
+        for condition, found in document.results.get("partial", {}).items()
+    ]
+    note = (
+        "The same conversations word by word. stable: turns of which a decision is called stable "
+        "before the last word, beside those that a rule takes in the end; stood: of these, decided "
+        f"the same in the end. seconds: at 150 words a minute. {setting(document.meta)}."
+    )
+    columns = ("rules", "stable", "stood", "words earlier", "seconds earlier")
+    return Table("Callers' growing words", columns, rows, note)
 
 
 def _plot(document: Document, path: Path) -> None:
@@ -291,7 +432,7 @@ BENCHMARK = Benchmark(
     summary="sentences and conversations of businesses that the encoder was not tuned on",
     add_options=_add_options,
     run=_run,
-    tables={"callers": _sentences, "callers-calls": _calls},
+    tables={"callers": _sentences, "callers-calls": _calls, "callers-partial": _partial},
     plot=_plot,
 )
 

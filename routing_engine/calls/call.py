@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from routing_engine.calls.endings import read_report
+from routing_engine.calls.growing import Growing, Place
 from routing_engine.calls.handoff import MAX_NAME, Event, Handoff
 from routing_engine.calls.kept import KeptDecision
 from routing_engine.calls.policy import CallPolicy, TransferOutcome
@@ -55,12 +56,14 @@ class _Hearing(NamedTuple):
 
     Attributes:
         answer: yes or no, where the caller was asked whether to be transferred and says so.
+        place: where in the call the turn began.
     """
 
     utterance: str
     moment: datetime
     turn: Turn
     answer: bool | None
+    place: Place
 
 
 class Call:
@@ -77,6 +80,8 @@ class Call:
         self._turns = record.turns()
         self._scored: Scored | None = None
         """Of the caller's last turn; of the one before, where the last only answers a question."""
+        self.growing: Growing | None = None
+        """Words that still go on; whoever resumes the call for each of them keeps these."""
         self._known = record.known_details()
         self._decision: Decision | None = None
         self._hearing = asyncio.Lock()
@@ -213,8 +218,9 @@ class Call:
 
         Args:
             utterance: the caller's words.
-            final: False for a transcript that may still change: the decision is provisional and
-                nothing is kept of it.
+            final: False for a transcript that may still grow: the decision is provisional, and no
+                turn of the call. ``decision.stable`` says whether it will stand. The same words
+                are not encoded again where they turn out to be final.
             now: when; None for the present moment.
 
         Returns:
@@ -268,9 +274,11 @@ class Call:
         if self.is_over:
             return self._ignored(Reason.CALL_OVER)
         if hearing.answer is None and turn.settled is None and turn.choice is None:
-            scored = await self._router.ascore(
-                self.location_id, utterance, list(self._turns), deadline_s=deadline_s
-            )
+            scored = self._known_scores(hearing)
+            if scored is None:
+                scored = await self._router.ascore(
+                    self.location_id, utterance, list(self._turns), deadline_s=deadline_s
+                )
         elif turn.settled is None:
             await self._aready()
         if self.is_over:  # since then
@@ -289,20 +297,35 @@ class Call:
         record = self._record
         turn = read_turn(record, self._turns, utterance)
         answer = None if record.confirming is None else read_answer(utterance)
-        return _Hearing(utterance, moment, turn, answer)
+        events = record.events
+        place = len(events), events[-1].at if events else None
+        return _Hearing(utterance, moment, turn, answer, place)
 
     def _scores_for(self, hearing: _Hearing) -> Scored | None:
         """Return the scores that a turn is decided by; None where none are needed."""
         turn = hearing.turn
         if turn.settled is not None:
             return None
-        if turn.choice is None:
-            return self._router.score(self.location_id, hearing.utterance, self._turns)
-        return self._scored_turn(n_answers=self._record.n_answers)
+        if turn.choice is not None:
+            return self._scored_turn(n_answers=self._record.n_answers)
+        known = self._known_scores(hearing)
+        if known is not None:
+            return known
+        return self._router.score(self.location_id, hearing.utterance, self._turns)
+
+    def _known_scores(self, hearing: _Hearing) -> Scored | None:
+        """Return the scores of words that were heard before, while they could still go on."""
+        growing = self.growing
+        if growing is None or (growing.place, growing.words) != (hearing.place, hearing.utterance):
+            return None
+        scored = growing.scored
+        if scored is None or scored.reason is not None or not self._router.is_current(scored):
+            return None
+        return scored
 
     def _end(self, hearing: _Hearing, scored: Scored | None, *, final: bool) -> Decision:
         """Decide on a turn of the caller, and keep it."""
-        record, (utterance, moment, turn, _) = self._record, hearing
+        record, (utterance, moment, turn, _, place) = self._record, hearing
         if scored is None:
             assert turn.settled is not None
             terms = terms_of(record, turn, self._facts(is_final=final), self._next_id(final))
@@ -312,7 +335,13 @@ class Call:
                 turn = with_meaning(turn, scored, utterance)
             decision = self._gated(scored, turn, moment, is_final=final)
         if not final:
-            return decision
+            of_words = scored if turn.choice is None else None
+            before = self.growing
+            if before is not None and before.place != place:
+                before = None
+            self.growing = Growing.of(before, place, utterance, of_words, decision)
+            return replace(decision, stable=self.growing.is_stable(decision, record.policy))
+        self.growing = None
         self._keep(scored if turn.settled is None else None)
         # Setting what does not change takes as long as what does.
         if turn.choice != record.chosen:
@@ -336,7 +365,8 @@ class Call:
         turn = read_again(record, before, words)
         scored = self._scored_turn(n_answers=record.n_answers + (turn.choice is not None))
         answers = {**record.answers, str(record.confirming): bool(hearing.answer)}
-        return self._gated(scored, turn, hearing.moment, is_final=False, answers=answers)
+        decision = self._gated(scored, turn, hearing.moment, is_final=False, answers=answers)
+        return replace(decision, stable=False)  # "yes" may go on as "yes, but"
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
         """Record what the agent said: an answer may make no sense without it."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from routing_engine.calls.redaction import HandoffPolicy
-from routing_engine.model.rules import RingSeconds
+from routing_engine.model.rules import Probability, RingSeconds
 from routing_engine.validation import Value
 
 __all__ = ["CallPolicy", "TransferOutcome"]
@@ -45,6 +45,9 @@ class CallPolicy(Value):
             is.
         patience_urgent: the same for rules that are urgent, over the engine's
             ``urgent_threshold``. They never need more than a rule that is not.
+        stable_at, stable_words: a provisional decision for a rule is taken not to change with what
+            the caller still says (``decision.stable``) from this confidence on, in [0, 1], once
+            so many words have come that did not change it.
         ring_timeout_s: how long a destination rings before the next is tried, 5 to 300, where
             its rule does not say.
         catalog: ``"kept"``, the version that the call began with, while the process lives; or
@@ -59,6 +62,8 @@ class CallPolicy(Value):
     verified_for_s: Annotated[float, Field(gt=0.0)] = 900.0
     patience: tuple[Odds, Odds, Odds] = (4.0, 7.5, 4.0)
     patience_urgent: tuple[Odds, Odds, Odds] = (1.5, 7.5, 4.0)
+    stable_at: Probability = 0.9
+    stable_words: Annotated[int, Field(ge=0)] = 4
     ring_timeout_s: RingSeconds = 25
     catalog: Literal["kept", "newest"] = "kept"
     handoff: HandoffPolicy = HandoffPolicy()

@@ -180,7 +180,9 @@ class Skill:
 
     # ---------------------------------------------------------------- what the model asks
 
-    def __call__(self, arguments: object, *, now: datetime | None = None) -> dict[str, Any]:
+    def __call__(
+        self, arguments: object, *, final: bool = True, now: datetime | None = None
+    ) -> dict[str, Any]:
         """Decide what to do with a caller, from the arguments that the model wrote.
 
         Args:
@@ -189,20 +191,27 @@ class Skill:
                 that must give a reason asks less lightly; the reason decides nothing.
                 ``confirmed`` counts only where the caller was asked, and words that say yes or no
                 count before it; of ``details`` those that a rule asks for are kept.
+            final: False for words that may still go on: the answer is provisional, as of
+                ``call.hear(…, final=False)``, and nothing is kept.
             now: when; None for the present moment.
 
         Returns:
             JSON-able: ``action`` (one of :data:`ACTIONS`), ``say``, ``destination_id`` or None,
             ``rule`` or None, ``missing``; or ``error`` alone, which says what to do about it. Words
-            that the call has just been answered for are not heard twice.
+            that the call has just been answered for are not heard twice. A provisional answer has
+            no ``destination_id``, and says whether it is ``stable``.
 
         Raises:
-            InvalidValueError: ``now`` has no time zone. Never for what the model wrote.
+            InvalidValueError: ``now`` has no time zone, or there is no call that words could go on
+                in. Never for what the model wrote.
         """
         moment = moment_of(now)
         asked = read_arguments(arguments)
         if isinstance(asked, dict):
             return asked
+        if not final:
+            call = self._call_to_go_on_in()
+            return self._provisional(call.hear(asked.words, final=False, now=moment), moment)
         if self._call is not None:
             known = self._known(self._call, asked, moment)
             return (
@@ -218,12 +227,18 @@ class Skill:
             return error(_NO_TRANSFERS)
         return self._without_call(decision, asked, moment)
 
-    async def ahandle(self, arguments: object, *, now: datetime | None = None) -> dict[str, Any]:
+    async def ahandle(
+        self, arguments: object, *, final: bool = True, now: datetime | None = None
+    ) -> dict[str, Any]:
         """As calling the skill, without blocking the event loop."""
         moment = moment_of(now)
         asked = read_arguments(arguments)
         if isinstance(asked, dict):
             return asked
+        if not final:
+            call = self._call_to_go_on_in()
+            heard = await call.ahear(asked.words, final=False, now=moment)
+            return self._provisional(heard, moment)
         if self._call is not None:
             known = self._known(self._call, asked, moment)
             if known is not None:
@@ -287,11 +302,27 @@ class Skill:
         step = self._step()
         if self._call is not None and (self._last is None or step is not self._last[0]):
             self._last = step, self._said(), decision
+        return self._told(decision, moment, destination_id)
+
+    def _call_to_go_on_in(self) -> Call:
+        if self._call is None:
+            raise InvalidValueError("words that may still go on need a call; give the skill one")
+        return self._call
+
+    def _provisional(self, decision: Decision, now: datetime) -> dict[str, Any]:
+        """Answer by a decision on words that may still go on: nobody is dialled yet."""
+        if decision.reason is Reason.CALL_OVER:
+            return error("the call is over")
+        return {**self._told(decision, now, None), "stable": decision.stable}
+
+    def _told(
+        self, decision: Decision, now: datetime, destination_id: str | None
+    ) -> dict[str, Any]:
         label = None if decision.rule is None else decision.rule.label
         rule = None if label is None else plain_name(label, MAX_NAME_LENGTH) or None
         return {
-            "action": action,
-            "say": say(decision, rule, moment),
+            "action": ACTION_OF[decision.outcome],
+            "say": say(decision, rule, now),
             "destination_id": destination_id,
             "rule": rule,
             "missing": names(self._missing(decision)),

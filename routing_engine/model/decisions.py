@@ -143,6 +143,8 @@ class Decision:
             where it is open, or does not open within 400 days.
         decision_id: a name of its own; empty only of a call's provisional decision, which is not
             kept. Drawn when it is first asked for where ``engine.route`` decided.
+        stable: whether no more words will change it, as far as can be told: False of most
+            provisional decisions of a call (``hear(…, final=False)``), True of all others.
     """
 
     outcome: Outcome
@@ -154,6 +156,7 @@ class Decision:
     threshold: float | None = None
     question: str | None = None
     next_opening: datetime | None = None
+    stable: bool = field(default=True, kw_only=True)
     _rule: int | None = field(default=None, repr=False)
     _evidence: Evidence | None = field(default=None, repr=False)
     _closed: bool = field(default=False, repr=False)
@@ -333,6 +336,7 @@ class Decision:
             "confidence": self.confidence,
             "threshold": self.threshold,
             "question": self.question,
+            "stable": self.stable,
             "missing": list(self.missing),
             "verification_methods": list(self.verification_methods),
             "ring_timeout_s": self.ring_timeout_s,
@@ -352,11 +356,12 @@ class Decision:
         }
 
     def __eq__(self, other: object) -> bool:
-        """Whether two decisions are equal, apart from their ids."""
+        """Whether two decisions are equal, apart from their ids and ``stable``."""
         if not isinstance(other, Decision):
             return NotImplemented
         one, another = self.to_dict(), other.to_dict()
-        del one["decision_id"], another["decision_id"]
+        for said in (one, another):
+            del said["decision_id"], said["stable"]
         return one == another and self.rule == other.rule
 
     def __hash__(self) -> int:

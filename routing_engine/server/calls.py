@@ -199,6 +199,7 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
         decision = _EVENTS[turn.event](call, turn)
     except InvalidValueError as error:
         raise ProblemError(409, str(error), code="out_of_turn") from error
+    plane.keep_growing(row.id, None if turn.final else call.growing)
     handoff = None
     if decision is not None and decision.decision_id and decision.outcome.dials:
         handoff = call.handoff(decision).to_json()

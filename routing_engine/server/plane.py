@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from routing_engine.calls.call import Call, CallPolicy
+from routing_engine.calls.growing import Growing
 from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
@@ -50,6 +51,9 @@ CLOSE_S = 2.0
 
 EXPIRE_EVERY_S = 60.0
 MAX_POLICIES = 10_000
+MAX_GROWING, GROWING_S = 10_000, 30.0
+"""Most turns that still go on which are kept, in memory alone, and for how long after their last
+word."""
 MAX_TEXTS = 20_000
 """Most texts of drafts whose vectors are cached: another try embeds only new texts."""
 
@@ -187,6 +191,8 @@ class ControlPlane:
         self.recorder = Recorder(store, settings.flush_s, self.metrics, settings.spool_folder)
         self._policies: LRUCache[tuple[str, int], CallPolicy] = LRUCache(MAX_POLICIES)
         self._policies_lock = threading.Lock()
+        self._growing: TTLCache[str, Growing] = TTLCache(MAX_GROWING, GROWING_S)
+        self._growing_lock = threading.Lock()
         self._is_over = threading.Event()
         self._expiring = threading.Thread(target=self._expire, name="expiry", daemon=True)
         self._expiring.start()
@@ -266,12 +272,26 @@ class ControlPlane:
         return policy
 
     def resumed(self, row: CallRow) -> Call:
-        """Resume a call after its last turn, on the version that is published now."""
+        """Resume a call after its last turn, on the version that is published now.
+
+        With the words that still go on, where this process heard them.
+        """
         assert row.record is not None
         try:
-            return self.engine.resume_call(row.record)
+            call = self.engine.resume_call(row.record)
         except UnknownLocationError as error:
             raise unpublished() from error
+        with self._growing_lock:
+            call.growing = self._growing.get(row.id)
+        return call
+
+    def keep_growing(self, call_id: str, growing: Growing | None) -> None:
+        """Keep the words of a call that still go on; None where its turn has ended."""
+        with self._growing_lock:
+            if growing is None:
+                self._growing.pop(call_id, None)
+            else:
+                self._growing[call_id] = growing
 
     async def problems(self) -> list[str]:
         """List why this process is not ready, or answers from an older catalog."""

@@ -363,6 +363,79 @@ def test_a_partial_transcript_leaves_no_trace(call):
     assert call.to_json() == before
 
 
+def growing(call, words):
+    """Whether the decision is stable at each word of a turn that goes on."""
+    said = words.split()
+    return [
+        call.hear(" ".join(said[:n]), final=False, now=NOON).stable for n in range(1, len(said) + 1)
+    ]
+
+
+def test_a_partial_transcript_says_whether_it_will_stand(engine):
+    # The rule is sure from "charge" on; two more words have to leave it so.
+    policy = CallPolicy(stable_at=0.5, stable_words=2)
+    call = engine.open_call("store-1", policy=policy)
+    said = [call.hear(" ".join(INVOICE.split()[:n]), final=False, now=NOON)
+            for n in range(1, 9)]  # fmt: skip
+    sure = next(i for i, one in enumerate(said) if one.outcome is Outcome.TRANSFER)
+    flags = [one.stable for one in said]
+    call = engine.open_call("store-1", policy=policy)
+    assert growing(call, INVOICE) == flags
+    assert not any(flags[: sure + 2])
+    assert flags[-1] is True  # "invoice"
+    assert flags[INVOICE.split().index("my")] is False  # a sentence does not end with it
+    assert call.hear(INVOICE, now=NOON).stable is True
+    assert engine.route("store-1", "there is").stable is True
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (CallPolicy(stable_at=1.0, stable_words=0), False),
+        (CallPolicy(stable_at=0.5, stable_words=8), False),
+        (CallPolicy(stable_at=0.5, stable_words=0), True),
+    ],
+)
+def test_how_sure_and_for_how_long_is_the_policys(engine, policy, expected):
+    call = engine.open_call("store-1", policy=policy)
+    assert growing(call, INVOICE)[-1] is expected
+
+
+def test_words_that_were_heard_otherwise_begin_anew(engine):
+    policy = CallPolicy(stable_at=0.5, stable_words=2)
+    told = f"{INVOICE} from last week"
+    for before, expected in ((INVOICE, True), (INVOICE.upper() + ".", True), ("my bill", False)):
+        call = engine.open_call("store-1", policy=policy)
+        call.hear(before, final=False, now=NOON)
+        assert call.hear(told, final=False, now=NOON).stable is expected, before
+    call = engine.open_call("store-1", policy=policy)
+    call.hear(INVOICE, final=False, now=NOON)
+    call.agent_said("one moment", now=NOON)
+    assert call.hear(told, final=False, now=NOON).stable is False
+
+
+def test_what_no_rule_takes_is_not_stable(engine):
+    call = engine.open_call("store-1", policy=CallPolicy(stable_at=0.0, stable_words=0))
+    for words in ("there is something odd", "great, thanks", "can I talk to a person please"):
+        assert call.hear(words, final=False, now=NOON).stable is False
+
+
+def test_a_partial_transcript_that_may_mean_two_rules_is_not_stable(engine):
+    location = engine.location("store-1")
+    twins = [
+        a_rule("Refunds", "+14155550171", when="asks for money", examples=("give it back",)),
+        a_rule("Returns", "+14155550172", when="asks to return", examples=("give it back",)),
+    ]
+    other = RoutingEngine(
+        [a_location("store-1", *twins, default_destination=str(location.default_destination))],
+        encoder=HashingEncoder(),
+        policy=RoutingPolicy(threshold=0.0),
+    )
+    call = other.open_call("store-1", policy=CallPolicy(stable_at=0.0, stable_words=0))
+    heard = call.hear("give it back", final=False, now=NOON)
+    assert (heard.outcome, heard.stable) == (Outcome.CLARIFY, False)
+
+
 def test_what_was_said_before_counts(engine):
     told = engine.open_call("store-1", now=NOON)
     told.hear("there is a strange charge", now=NOON)

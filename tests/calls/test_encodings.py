@@ -77,6 +77,24 @@ def test_a_heard_turn_encodes_once(counted, words):
     assert counted.encoder.batches[-1] <= 2  # the conversation, and the turn alone
 
 
+def test_words_that_still_go_on_are_encoded_once_each(counted):
+    counted.hear("hello, one moment please")
+    counted.call.agent_said("I see", now=NOON)
+    counted.n_new()
+    partial = "there is a strange"
+    counted.hear(partial, final=False)
+    counted.hear(partial, final=False)
+    assert counted.n_new() == 1
+    provisional = counted.hear(INVOICE, final=False)
+    assert counted.n_new() == 1
+    assert counted.hear(INVOICE) == provisional  # without being encoded again
+    assert counted.n_new() == 0
+    counted.call.agent_said("what about it", now=NOON)
+    counted.hear(INVOICE, final=False)
+    assert counted.n_new() == 1  # after other words it is another conversation
+    assert max(counted.encoder.batches[-4:]) <= 2
+
+
 @pytest.mark.parametrize("words", ["", "…", "great, thanks a lot"])
 def test_words_that_ask_nothing_encode_nothing(counted, words):
     counted.hear(words)

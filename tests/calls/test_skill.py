@@ -662,6 +662,20 @@ def test_only_the_last_decision_of_the_call_is_answered(engine, call, skill):
         skill.answer(an_engine(a_location("store-2")).route("store-2", INVOICE), now=NOON)
 
 
+def test_words_that_may_still_go_on_are_answered_without_an_id(engine, call, skill):
+    before = call.to_json()
+    given = skill(asked(INVOICE), final=False, now=NOON)
+    assert call.to_json() == before
+    final = skill(asked(INVOICE), now=NOON)
+    assert final["destination_id"]
+    assert given == {**final, "destination_id": None, "stable": given["stable"]}
+    assert "stable" not in final
+    again = asyncio.run(skill.ahandle(asked("hello"), final=False, now=NOON))
+    assert again == skill(asked("hello"), final=False, now=NOON)
+    with pytest.raises(InvalidValueError, match="may still go on need a call"):
+        engine.skill("store-1")(asked(INVOICE), final=False, now=NOON)
+
+
 def test_a_skill_is_made_right_or_not_at_all(engine, call):
     with pytest.raises(UnknownLocationError):
         engine.skill("store-9")

@@ -448,6 +448,7 @@ def test_a_decision_materialises_its_rule_and_candidates():
         "confidence": 0.9,
         "threshold": 0.5,
         "question": None,
+        "stable": True,
         "missing": [],
         "verification_methods": [],
         "ring_timeout_s": None,

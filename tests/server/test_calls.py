@@ -117,6 +117,10 @@ def test_a_provisional_turn_is_not_kept(api: Served, agent_id):
     call_id = opened(api, agent_id)
     heard = turn(api, call_id, text="I was charged twice", final=False)
     assert (heard["decision"]["outcome"], heard["handoff"]) == ("transfer", None)
+    assert heard["decision"]["stable"] is False  # at once: no word has come that left it so
+    longer = turn(api, call_id, text="I was charged twice for one visit today", final=False)
+    assert longer["decision"]["outcome"] == "transfer"
+    assert longer["decision"]["stable"] is (longer["decision"]["confidence"] >= 0.9)
     kept = api.data("GET", f"/calls/{call_id}")
     assert (kept["outcome"], kept["timeline"]) == (None, [])
 

@@ -86,6 +86,7 @@ class Decision(Wire):
         destination: what to dial; null where nothing is to be dialled.
         rule: label of the rule that the decision is about.
         question: what the agent may ask, where the outcome is ``clarify`` or ``confirm``.
+        stable: false of a provisional decision that more words may still change.
         missing: details that the rule asks for and the agent has still to ask for.
         verification_methods: where the outcome is ``verify``, those that count; empty for any.
         ring_timeout_s: how long the destination may ring.
@@ -105,6 +106,7 @@ class Decision(Wire):
     confidence: float
     threshold: float | None
     question: str | None
+    stable: bool
     missing: list[str]
     verification_methods: list[str]
     ring_timeout_s: int | None
