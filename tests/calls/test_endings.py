@@ -249,7 +249,7 @@ class TestTheEnd:
 @given(
     st.lists(st.tuples(st.sampled_from(("busy", "no-answer", 480, "ringing")), st.integers(0, 3)))
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_whatever_order_reports_come_in_each_phone_rings_before_the_next(reports):
     rule = a_rule("Billing", BILLING, when="asks about an invoice", examples=(INVOICE,),
                   fallback=(SECOND,))  # fmt: skip

@@ -14,6 +14,7 @@ from routing_engine import HashingEncoder, InvalidValueError, RoutingEngine, Sna
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.encoders.background import neutral_background
 from routing_engine.matching import scoring
+from routing_engine.matching.profiles import background_for
 from routing_engine.matching.scoring import KINDS, representatives, score_rule
 from routing_engine.model.rules import MAX_COMPARED
 from routing_engine.sheets import read_sheet, write_sheet
@@ -126,6 +127,7 @@ class TestDecisions:
 
     def test_what_is_embedded_once_is_not_embedded_again(self):
         encoder = FakeEncoder(ENCODER.encode, dimension=ENCODER.dimension)
+        encoder.background = background_for(ENCODER)
         engine = RoutingEngine([a_table()], encoder=encoder)
         before = engine.route("store-1", MANY[3]).explain()
         encoder.calls.clear()

@@ -39,7 +39,7 @@ HELP = "hola, necesito ayuda con mi factura"
 ASKS = "do you have anyone who speaks Spanish"
 DEFAULT, BILLING, SPANISH = "+14155550100", "+14155550111", "+14155550119"
 FIVE = ("es", "fr", "pt", "vi", "zh")
-MORE = ("bg", "cs", "da", "el", "fa", "fi", "he", "hu", "id", "nl", "ro", "sv", "th", "tr", "uk")
+MORE = ("el", "nl", "ro", "sv", "tr", "uk")
 
 
 def spanish(**fields):
