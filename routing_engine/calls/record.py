@@ -127,7 +127,9 @@ class CallRecord:
             known = earlier and int(serial) <= self.n_decisions
             return self.tried[earlier[-1]] if known else None
         line = line_of(named)
-        return next((number for number in self.tried if line and line_of(number) == line), None)
+        # Platforms name a number without its extension; the last one dialled is meant.
+        latest = (number for number in reversed(self.tried) if line and line_of(number) == line)
+        return next(latest, None)
 
     def add(self, event: Event) -> Event | None:
         """Add an event; return the one dropped to make room, if any."""

@@ -127,7 +127,7 @@ class Recorder:
                 reason=decision.reason.value,
                 rule=None if rule is None else rule.label,
                 confidence=decision.confidence,
-                transferred=decision.outcome.dials,
+                transferred=decision.outcome.dials and decision.destination is not None,
                 is_alone=call_id is None,
             )
         )

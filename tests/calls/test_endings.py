@@ -159,6 +159,17 @@ class TestTheChain:
         late = call.transfer_failed("busy", attempt=later.decision_id, now=NOON)
         assert late.reason.value == "report_ignored"
 
+    def test_a_number_without_its_extension_is_the_last_that_was_dialled(self):
+        rule = a_rule("Billing", f"{BILLING};ext=12", when="asks about an invoice",
+                      examples=(INVOICE,), fallback=(f"{BILLING};ext=13",))  # fmt: skip
+        location = a_location("store-1", rule, default_destination=DEFAULT)
+        engine = RoutingEngine([location], encoder=HashingEncoder())
+        call = engine.open_call("store-1", now=NOON)
+        call.hear(INVOICE, now=NOON)
+        for dialled in (f"{BILLING};ext=13", DEFAULT):
+            decision = call.transfer_failed("busy", attempt=BILLING, now=NOON)
+            assert str(decision.destination) == dialled
+
     @pytest.mark.parametrize("attempt", ["+14155550199", "nonsense", "", "0-1"])
     def test_a_report_about_another_call_changes_nothing(self, call, attempt):
         call.hear(INVOICE, now=NOON)

@@ -111,6 +111,9 @@ def test_neither_the_line_that_was_called_nor_the_caller_is_dialled(api: Served,
     asked = {"utterance": "I was charged twice", "callerId": CALLER, "called": f"sip:{BILLING}@x"}
     decision = api.data("POST", f"/agents/{agent_id}/route", json=asked)
     assert (decision["reason"], decision["destination"]) == ("loop_avoided", "+14155550112")
+    nobody = {"utterance": "hmm", "called": MAIN}
+    decision = api.data("POST", f"/agents/{agent_id}/route", json=nobody)
+    assert (decision["reason"], decision["destination"]) == ("loop_avoided", None)
 
 
 def test_a_provisional_turn_is_not_kept(api: Served, agent_id):
