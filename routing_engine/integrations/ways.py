@@ -82,6 +82,15 @@ WAYS = (
         "`timeout`",
     ),
     Way(
+        "Kamailio `rtjson`",
+        "kamailio.rtjson",
+        ("uri", "(fr_inv_timer)", "(User-to-User)", "(extension)"),
+        "the caller's own `From`, which is relayed as it is",
+        _SHOWN,
+        "as their own INVITE says; the number is nowhere in the document",
+        "`fr_inv_timer`",
+    ),
+    Way(
         "Twilio `<Dial>`, phone",
         "twilio.dial",
         ("callerId", "(timeout)", "Number", "(sendDigits)", "(url)"),

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from routing_engine.server.agents import agents
+from routing_engine.server.asking import asking
 from routing_engine.server.backtesting import backtesting
 from routing_engine.server.calls import calls
 from routing_engine.server.imports import imports
@@ -54,7 +55,7 @@ def create_app(plane: ControlPlane) -> FastAPI:
     )
     app.state.plane = plane
     # What is asked most stands first: routes are matched one after the other.
-    for part in (routing, calls, agents, skills, publishing, backtesting, imports, keys):
+    for part in (routing, calls, asking, agents, skills, publishing, backtesting, imports, keys):
         app.include_router(part)
     if plane is not None and plane.settings.console:
         from routing_engine.server.console.app import console_app

@@ -202,7 +202,8 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
     plane.keep_growing(row.id, None if turn.final else call.growing)
     handoff = None
     if decision is not None and decision.decision_id and decision.outcome.dials:
-        handoff = call.handoff(decision).to_json()
+        location_id = plane.location_id_of(row.agent_id)
+        handoff = call.handoff(decision).model_copy(update={"location_id": location_id}).to_json()
     changed = row
     if decision is not None and decision.is_ignored:
         return _Taken(row, decision, None, call.is_over)

@@ -135,6 +135,7 @@ class _Compilation:
                 timezone=None if hours is None else hours.timezone,
                 business_hours=schedule,
                 after_hours=after_number,
+                lines=tuple(config.lines or ()),
             )
         except InvalidValueError as error:
             raise InvalidValueError(
@@ -233,6 +234,8 @@ class _Compilation:
             path = ".".join(filter(None, (self.paths[int(number)], _camel(field))))
             return Problem(path, problem.message)
         of = {"name": "name", "location_id": "locationId", "timezone": "businessHours.timezone"}
+        if first == "lines":
+            return problem
         return Problem(of.get(first, "handoffConfig"), problem.message)
 
 

@@ -491,6 +491,8 @@ def config_of(location: Location) -> dict[str, Any]:
         }  # fmt: skip
     if hours:
         config["businessHours"] = hours
+    if location.lines:
+        config["lines"] = list(location.lines)
     return config
 
 

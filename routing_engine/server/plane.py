@@ -21,6 +21,7 @@ from routing_engine.calls.growing import Growing
 from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
+from routing_engine.model.called import called_line
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.drafts import call_policy
 from routing_engine.server.jobs import (
@@ -38,6 +39,7 @@ from routing_engine.server.security import KeyRing
 from routing_engine.server.settings import Settings
 from routing_engine.server.waiting import Threads, is_done
 from routing_engine.store import CallRow, Changes, Feed, Store, UnitOfWork
+from routing_engine.store.reading import scoped_line
 
 __all__ = ["ControlPlane"]
 
@@ -230,6 +232,15 @@ class ControlPlane:
             and found.organisation_id == organisation_id
             and agent_id in self.engine
         )
+
+    def agent_called(self, organisation_id: str, called: str) -> str | None:
+        """Return the agent of an organisation that answers a line, or None."""
+        line = called_line(called, region=self.settings.region)
+        if line is None:
+            return None
+        location = self.engine.location_for(scoped_line(organisation_id, line), region=None)
+        agent_id = None if location is None else location.location_id
+        return agent_id if agent_id and self.answers(agent_id, organisation_id) else None
 
     def forget(self, agent_id: str) -> None:
         """Stop answering for an agent that was deleted."""

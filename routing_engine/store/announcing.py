@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import update
 
+from routing_engine.store.lines import Lines
 from routing_engine.store.tables import AgentRow, FeedCounter, PublishedRow
 from routing_engine.store.transaction import Transaction
 
@@ -18,6 +19,7 @@ class Announcements:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._session = transaction.session
+        self._lines = Lines(transaction)
         self._position: int | None = None
 
     def withdraw(self, agent: AgentRow) -> None:
@@ -25,9 +27,23 @@ class Announcements:
         if agent.version is not None:
             agent.version = None
             self._session.flush()
-            self.announce([agent])
+            self._lines.release([agent.id])
+            self._announce([agent])
 
-    def announce(self, agents: Sequence[AgentRow]) -> None:
+    def announce(self, agents: Sequence[AgentRow], locations: Sequence[str]) -> None:
+        """Announce what is published of agents, and give them their lines.
+
+        Args:
+            agents: with their new versions.
+            locations: of each, as JSON.
+
+        Raises:
+            ConflictError: another agent has a line of one of them.
+        """
+        self._lines.take({row.id: text for row, text in zip(agents, locations, strict=True)})
+        self._announce(agents)
+
+    def _announce(self, agents: Sequence[AgentRow]) -> None:
         """Announce the published versions of agents, at the transaction's position."""
         if self._position is None:
             self._position = self._session.execute(

@@ -67,7 +67,8 @@ class Changes:
 class Feed:
     """The published locations in order of publication, for one reader.
 
-    In the feed of one organisation a location has its own id, in the feed of all its agent's.
+    In the feed of one organisation a location has its own id, in the feed of all its agent's, and
+    its lines are told apart by the organisation.
 
     Args:
         organisation: whose; :data:`~routing_engine.store.scoped_session.ALL` for everybody's.
@@ -119,7 +120,10 @@ class Feed:
             for row in sorted(found, key=lambda row: (row.position, row.version is not None))
         }
         locations, unreadable = read_locations(
-            {name: row.location or "" for name, row in newest.items() if row.version is not None}
+            {name: row.location or "" for name, row in newest.items() if row.version is not None},
+            {name: row.organisation_id for name, row in newest.items()}
+            if self._organisation is ALL
+            else None,
         )
         for name, error in unreadable.items():
             _logger.error(

@@ -165,7 +165,10 @@ class Imports:
         ]
         if published:
             self._insert_versions(published, note, now, actor)
-            self._announcements.announce([agent for agent, _ in published])
+            self._announcements.announce(
+                [agent for agent, _ in published],
+                [draft.location or "" for _, draft in published],
+            )
         self._audits.record_all(
             "agent.import",
             (

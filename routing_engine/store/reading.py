@@ -30,7 +30,7 @@ from routing_engine.model.rules import (
     Location,
 )
 
-__all__ = ["read_locations"]
+__all__ = ["read_locations", "scoped_line"]
 
 # What is right as it stands, wherever it comes from: there is no white space to fold.
 _WORD: Final = r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+"
@@ -40,12 +40,15 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 def read_locations(
     texts: Mapping[str, str],
+    scopes: Mapping[str, str] | None = None,
 ) -> tuple[LocationColumns, dict[str, InvalidValueError]]:
     """Read locations from stored documents, sharing equal rules.
 
     Args:
         texts: location id -> JSON of a :class:`~routing_engine.model.rules.Location`, in which it may
             have another id.
+        scopes: location id -> whose it is, where locations of several are read together: their
+            lines are then ``SCOPE/LINE``, since two may have one line.
 
     Returns:
         Those that can be read, in order; and of the others, why not.
@@ -55,7 +58,7 @@ def read_locations(
     with as_kept():
         for location_id, text in texts.items():
             try:
-                reader.add(location_id, text)
+                reader.add(location_id, text, "" if scopes is None else scopes[location_id])
             except InvalidValueError as error:
                 unreadable[location_id] = error
     return reader.builder.columns(), unreadable
@@ -127,7 +130,7 @@ class _Reader:
         self.builder = ColumnsBuilder()
         self._known: dict[bytes, CompiledLocation] = {}
 
-    def add(self, location_id: str, text: str) -> None:
+    def add(self, location_id: str, text: str, scope: str = "") -> None:
         """Read one more location.
 
         Raises:
@@ -136,14 +139,27 @@ class _Reader:
         parted = _parted(text)
         known = None if parted is None else self._known.get(parted[0])
         if parted is not None and known is not None:
-            self.builder.add(location_id, known._replace(**parted[1]._asdict()))
+            found = known._replace(**parted[1]._asdict())
+            self.builder.add(location_id, _scoped(found, scope))
             return
         location = Location.model_validate_json(text)
         compiled = self.builder.compiled(location)
-        self.builder.add(location_id, compiled)
+        self.builder.add(location_id, _scoped(compiled, scope))
         # Rules for the same callers must not send them to different numbers: these are read whole.
         callers = {(rule.when.casefold(), rule.languages) for rule in location.rules}
         if parted is not None and len(callers) == len(location.rules):
             shared, own = parted
             if compiled._replace(**own._asdict()) == compiled:
                 self._known[shared] = compiled
+
+
+def _scoped(location: CompiledLocation, scope: str) -> CompiledLocation:
+    """Return a location whose lines are those of one scope."""
+    if not scope or not location.lines:
+        return location
+    return location._replace(lines=tuple(scoped_line(scope, line) for line in location.lines))
+
+
+def scoped_line(scope: str, line: str) -> str:
+    """Return a line among those of several scopes."""
+    return f"{scope}/{line}"

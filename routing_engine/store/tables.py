@@ -36,6 +36,7 @@ __all__ = [
     "FeedCounter",
     "ImportRow",
     "KeyRow",
+    "LineRow",
     "Moment",
     "OrganisationRow",
     "Owned",
@@ -253,6 +254,16 @@ class PublishedRow(Owned, Base):
     location_id: Mapped[str]
     version: Mapped[int | None]
     position: Mapped[int]
+
+
+class LineRow(Owned, Base):
+    """A line that callers dial, and the agent that is published with it."""
+
+    __tablename__ = "lines"
+    __table_args__ = (Index("lines_of_an_agent", "organisation_id", "agent_id"),)
+
+    line: Mapped[str] = mapped_column(Text, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(Id)
 
 
 class AnswerRow(Owned, Base):

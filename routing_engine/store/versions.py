@@ -98,7 +98,7 @@ class Versions:
         agent.n_versions = agent.version = row.number
         agent.published_revision = agent.revision
         self._session.flush()
-        self._announcements.announce([agent])
+        self._announcements.announce([agent], [location])
         detail = {"version": row.number} | ({} if forced is None else {"forced": forced})
         self._audits.record("agent.publish", agent_id, detail, actor)
         return _version(row)

@@ -18,6 +18,7 @@ from routing_engine.integrations import (
     Caller,
     Context,
     asterisk,
+    kamailio,
     livekit,
     openai_realtime,
     retell,
@@ -225,6 +226,37 @@ class TestRetell:
         assert option["transfer_ring_duration_ms"] == sent
 
 
+class TestKamailio:
+    def test_the_chain_is_tried_one_after_the_other(self):
+        made = kamailio.rtjson(
+            JANE, [(FRONT, 20), (DESK, None)], domain="gw.example:5062", context=CONTEXT
+        )
+        extra = {"extra": f"User-to-User: {UUI}\r\n"}
+        assert made == {
+            "success": True,
+            "version": "1.0",
+            "routing": "serial",
+            "routes": [
+                {
+                    "uri": "sip:+14155550111@gw.example:5062;user=phone",
+                    "fr_inv_timer": 20_000,
+                    "headers": extra,
+                    "extension": "12",
+                },
+                {"uri": "sip:desk@pbx.example;transport=tls", "headers": extra},
+            ],
+        }
+
+    def test_nobody_is_no_success(self):
+        made = kamailio.rtjson(JANE, [], domain="gw.example")
+        assert (made["success"], made["routes"]) == (False, [])
+
+    @pytest.mark.parametrize("domain", ["", "a b", "x;y", "a@b"])
+    def test_a_domain_is_a_host(self, domain):
+        with pytest.raises(InvalidValueError):
+            kamailio.rtjson(JANE, [(BILLING, 20)], domain=domain)
+
+
 class TestAsterisk:
     def test_a_phone_sees_the_caller_and_the_extension_comes_after_the_answer(self):
         made = asterisk.dial(JANE, FRONT, trunk="out", context=CONTEXT, ring_timeout_s=20)
@@ -325,6 +357,13 @@ def flat(made):
     return {name: value for name, value in made.items() if name != "variables"} | named
 
 
+def routed(made):
+    """The one route that ``kamailio.rtjson`` makes of one destination, headers by their names."""
+    (route,) = made["routes"]
+    headers = route.pop("headers", {"extra": ""})["extra"].splitlines()
+    return route | dict(line.split(": ", 1) for line in headers)
+
+
 def _as_in_the_table(match):
     return match[1] or f"{match[2]} {match[3]}"
 
@@ -339,6 +378,11 @@ BUILT = {
     "SIP REFER": lambda t: sip.refer(t.caller, t.destination, peer=TRUSTED, **t.given(*INVITE)),
     "Asterisk `Dial`": lambda t: flat(
         asterisk.dial(t.caller, t.destination, trunk="out", line=t.line, **t.given(*TOLD))
+    ),
+    "Kamailio `rtjson`": lambda t: routed(
+        kamailio.rtjson(
+            t.caller, [(t.destination, t.ring_timeout_s)], domain="gw.example", context=t.context
+        )
     ),
     "Twilio `<Dial>`, phone": lambda t: twilio.dial(
         t.caller, t.destination, line=LINE, **t.given(*DIAL)

@@ -30,6 +30,9 @@ BODIES = {
     ("post", "/agents/{agentId}/rollback"): {"json": {"version": 1}},
     ("post", "/agents/{agentId}/route"): {"json": {"utterance": "hi"}},
     ("post", "/agents/{agentId}/simulate"): {"json": {"utterance": "hi"}},
+    ("post", "/agents/{agentId}/skill"): {"json": {"arguments": {"words": "hi", "reason": "x"}}},
+    ("post", "/agents/{agentId}/resolve"): {"json": {"destinationId": "a" * 44}},
+    ("post", "/rtjson"): {"json": {"called": "+14155550197", "domain": "gw.example"}},
     ("post", "/calls/{callId}/turns"): {"json": {"text": "hi"}},
     ("post", "/calls/{callId}/outcome"): {"json": {"outcome": "contained"}},
     ("post", "/imports"): {
@@ -111,6 +114,10 @@ def test_the_document_has_every_endpoint_of_the_table():
         ("get", "/calls/{callId}"): "calls:read",
         ("post", "/imports"): "agents:write",
         ("get", "/imports/{importId}"): "agents:write",
+        ("get", "/agents/{agentId}/skill"): "agents:read",
+        ("post", "/agents/{agentId}/skill"): "calls:write",
+        ("post", "/agents/{agentId}/resolve"): "calls:write",
+        ("post", "/rtjson"): "calls:write",
         ("post", "/keys"): "keys:write",
         ("get", "/keys"): "keys:write",
         ("delete", "/keys/{keyId}"): "keys:write",
@@ -131,7 +138,7 @@ def test_a_key_without_the_scope_is_told_which(api: Served, known, method, path,
 def test_another_organisation_finds_nothing(api: Served, known, method, path, scope):
     options = BODIES.get((method, path), {})
     response = api(method.upper(), path.format(**known), token=api.other_token, **options)
-    if "{" in path:
+    if "{" in path or path == "/rtjson":
         assert (response.status_code, response.json()["code"]) == (404, "not_found")
     else:
         assert response.status_code < 300
@@ -152,7 +159,7 @@ def test_nobody_gets_in_without_a_key(api: Served, known, method, path, scope):
 
 @pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
 def test_an_operation_succeeds_with_its_scope_alone(api: Served, method, path, scope):
-    agent_id = api.published()
+    agent_id = api.published(**({"lines": ["+14155550197"]} if path == "/rtjson" else {}))
     made = {"agentId": agent_id, "version": 1}
     if "{skillId}" in path:
         options = BODIES["post", "/agents/{agentId}/skills"]
@@ -167,6 +174,10 @@ def test_an_operation_succeeds_with_its_scope_alone(api: Served, method, path, s
             "id"
         ]
     options = BODIES.get((method, path), {})
+    if path.endswith("/resolve"):
+        asked = BODIES["post", "/agents/{agentId}/skill"]
+        told = api.data("POST", f"/agents/{agent_id}/skill", **asked)["answer"]
+        options = {"json": {"destinationId": told["destination_id"]}}
     response = api(method.upper(), path.format(**made), token=token, **options)
     assert response.status_code < 300, response.text
 

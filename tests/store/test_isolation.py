@@ -33,7 +33,7 @@ def organisations(store):
             agent = work.agents.create(name, "store-0042", {})
             work.skills.create(agent.id, {"of": name})
             work.keys.create(name, [])
-            work.versions.publish(agent.id, snapshot={"of": name}, location="{}")
+            work.versions.publish(agent.id, snapshot={"of": name}, location='{"lines": ["2204"]}')
             work.calls.put(
                 CallRow(id=f"cal_{name}", agent_id=agent.id, version=1, opened_at=present())
             )

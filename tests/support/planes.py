@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from routing_engine.encoders import HashingEncoder
 from routing_engine.server.agents import agents
 from routing_engine.server.app import create_app
+from routing_engine.server.asking import asking
 from routing_engine.server.backtesting import backtesting
 from routing_engine.server.calls import calls
 from routing_engine.server.imports import imports
@@ -54,7 +55,7 @@ CONFIG = {
 }
 
 
-ROUTERS = (agents, backtesting, calls, imports, keys, publishing, routing, skills)
+ROUTERS = (agents, asking, backtesting, calls, imports, keys, publishing, routing, skills)
 
 
 @cache

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, Strict, model_validator
 
-from routing_engine.model.rules import MAX_LISTED, MAX_RULES
+from routing_engine.model.rules import MAX_LINES, MAX_LISTED, MAX_RULES
 from routing_engine.server.wire.common import (
     WHOLE,
     DestinationText,
     Flag,
     LanguageCode,
+    LineText,
     LocationKey,
     Moment,
     Name,
@@ -116,12 +117,18 @@ class RoutingTest(Wire):
 
 
 class Config(Wire):
-    """A draft's configuration: all but its name, skills and guardrails."""
+    """A draft's configuration: all but its name, skills and guardrails.
+
+    Attributes:
+        lines: what callers dial to reach it; of one organisation, a line belongs to one published
+            agent.
+    """
 
     handoff_config: HandoffConfig | None = None
     business_hours: Hours | None = None
     call_control: CallControl | None = None
     routing_tests: Annotated[list[RoutingTest], Field(max_length=MAX_TESTS)] | None = None
+    lines: Annotated[list[LineText], Field(max_length=MAX_LINES)] | None = None
 
 
 EXAMPLE: dict[str, Any] = {

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.model.called import parse_line
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, kept_destination
 from routing_engine.model.rules import Label, Language, Probability, RuleSentence, TimeZone
 
@@ -33,6 +34,7 @@ __all__ = [
     "Envelope",
     "Flag",
     "LanguageCode",
+    "LineText",
     "LocationKey",
     "Moment",
     "Name",
@@ -71,6 +73,10 @@ def _normalised(written: str) -> str:
     if refusal is not None:
         raise InvalidValueError(refusal)
     return str(destination)
+
+
+def _line(written: str) -> str:
+    return parse_line(written, region=_region.get())
 
 
 def _text_only(value: Any) -> Any:
@@ -150,6 +156,16 @@ DestinationText = Annotated[
         "extension (`;ext=12`), or a SIP URI. Kept as E.164.",
     ),
     AfterValidator(_normalised),
+]
+LineText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=300,
+        examples=["+14155550199", "sip:oakland@pbx.example"],
+        description="A number that callers dial, or a SIP user. Kept as E.164, or as the user.",
+    ),
+    AfterValidator(_line),
 ]
 Day = Annotated[
     date,

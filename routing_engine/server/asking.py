@@ -1,0 +1,159 @@
+"""``/rtjson``, ``/agents/{agentId}/skill`` and ``/resolve``: asked by phone systems and agents."""
+
+from __future__ import annotations
+
+import hmac
+import json
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from routing_engine.calls.skill import Skill
+from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.integrations.kamailio import rtjson as build_rtjson
+from routing_engine.model.caller import Caller, Context
+from routing_engine.server.deciding import shown
+from routing_engine.server.plane import ControlPlane
+from routing_engine.server.problems import ProblemError, unpublished
+from routing_engine.server.publishing import until_loaded
+from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.wire.asking import (
+    Resolve,
+    Resolved,
+    Rtjson,
+    RtjsonRequest,
+    SkillAnswer,
+    SkillAsked,
+    Tools,
+)
+from routing_engine.server.wire.common import Envelope
+from routing_engine.server.writes import AgentId, reading
+
+__all__ = ["asking"]
+
+asking = router()
+
+_SKILL_KEY = b"routing-engine skill ids, 1"
+
+
+@asking.post("/rtjson", response_model=Rtjson, openapi_extra=secured("calls:write"), tags=["calls"])
+async def rtjson(request: Request, body: RtjsonRequest) -> Response:
+    """Decide where a call goes that no agent talks with, as Kamailio's module rtjson reads it.
+
+    The answer is the document itself, without an envelope: who is to be tried, one after the other,
+    and for how long; and beside it outcome, reason, rule and ids, which the module passes over.
+    """
+    plane = plane_of(request)
+    organisation_id = principal_of(request).organisation_id
+    agent_id = await run_in_threadpool(_agent_of, request, body) if body.location_id else None
+    if agent_id is None and body.called is not None and body.location_id is None:
+        agent_id = plane.agent_called(organisation_id, body.called)
+    if agent_id is None:
+        raise ProblemError(404, "no published agent has this location or line", code="not_found")
+    caller = Caller.reported(
+        body.caller_id or "", name=body.caller_name or "", privacy=body.privacy,
+        region=plane.settings.region,
+    )  # fmt: skip
+    call = plane.engine.open_call(agent_id, caller_id=caller, called=body.called, agent=False)
+    decision = await call.ahear(body.words)
+    location_id = plane.location_id_of(agent_id)
+    version = plane.version_of(agent_id, decision.catalog_version)
+    rule = decision.concerned
+    context = Context(
+        reason="" if rule is None else rule.label,
+        location_id=location_id,
+        decision_id=decision.decision_id,
+    )
+    data = shown(
+        decision,
+        decision_id=decision.decision_id,
+        agent_id=agent_id,
+        location_id=location_id,
+        version=version,
+    )
+    told = ("outcome", "reason", "rule", "decisionId", "agentId", "locationId")
+    made = build_rtjson(caller, decision.destinations, domain=body.domain, context=context)
+    plane.recorder.add(
+        organisation_id,
+        decision,
+        decision_id=decision.decision_id,
+        agent_id=agent_id,
+        version=version,
+    )
+    made |= {name: data[name] for name in told} | {"publishedVersion": version}
+    return Response(json.dumps(made, ensure_ascii=False), media_type="application/json")
+
+
+def _agent_of(request: Request, body: RtjsonRequest) -> str | None:
+    """Return the published agent that answers a location of the organisation."""
+    with reading(request) as work:
+        found = work.agents.page(1, location_id=body.location_id).items
+    if not found:
+        return None
+    until_loaded(request, found[0].id)
+    agent_id: str = found[0].id
+    return agent_id
+
+
+def _skill(plane: ControlPlane, agent_id: str) -> Skill:
+    """Return the skill of an agent; its ids hold in every worker."""
+    secret = plane.settings.secret_bytes
+    derived = None if secret is None else hmac.digest(secret, _SKILL_KEY, "sha256")
+    try:
+        return plane.engine.skill(agent_id, secret=derived)
+    except UnknownLocationError as error:
+        raise unpublished() from error
+
+
+@asking.get(
+    "/agents/{agentId}/skill",
+    response_model=Envelope[Tools],
+    openapi_extra=secured("agents:read"),
+    tags=["calls"],
+)
+async def get_skill(request: Request, agent_id: AgentId) -> Response:
+    """Return the tool of a language model, in the forms that platforms take."""
+    await run_in_threadpool(until_loaded, request, agent_id)
+    skill = _skill(plane_of(request), agent_id)
+    data = {"openai": skill.openai(), "anthropic": skill.anthropic(), "mcp": skill.mcp()}
+    return answer(data, "the tool")
+
+
+@asking.post(
+    "/agents/{agentId}/skill",
+    response_model=Envelope[SkillAnswer],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+async def ask_skill(request: Request, agent_id: AgentId, body: SkillAsked) -> Response:
+    """Answer a language model by its words alone, without a call."""
+    plane = plane_of(request)
+    if not plane.answers(agent_id, principal_of(request).organisation_id):
+        await run_in_threadpool(until_loaded, request, agent_id)
+    told = await _skill(plane, agent_id).ahandle(body.arguments)
+    return answer({"answer": told}, str(told.get("action", "error")))
+
+
+@asking.post(
+    "/agents/{agentId}/resolve",
+    response_model=Envelope[Resolved],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+async def resolve(request: Request, agent_id: AgentId, body: Resolve) -> Response:
+    """Return what an id of the tool stands for; not for a model's eyes."""
+    plane = plane_of(request)
+    if not plane.answers(agent_id, principal_of(request).organisation_id):
+        await run_in_threadpool(until_loaded, request, agent_id)
+    try:
+        found = _skill(plane, agent_id).resolve(body.destination_id)
+    except InvalidValueError as error:
+        raise ProblemError(409, str(error), code="no_destination") from error
+    data = {
+        "destination": str(found),
+        "number": found.number,
+        "extension": found.extension,
+        "sipUri": found.sip_uri,
+    }
+    return answer(data, "whom to dial")

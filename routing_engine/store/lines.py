@@ -1,0 +1,89 @@
+"""Which published agent answers a line: within an organisation, one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy.exc
+from pydantic_core import from_json
+from sqlalchemy import delete, insert, select
+
+from routing_engine.errors import ConflictError, mask
+from routing_engine.store.tables import AgentRow, LineRow
+from routing_engine.store.transaction import Transaction
+
+__all__ = ["Lines"]
+
+MAX_AT_ONCE = 500
+"""Values in one condition of a query."""
+
+
+class Lines:
+    """The lines of an organisation's published agents, in one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._session = transaction.session
+
+    def release(self, agent_ids: Iterable[str]) -> None:
+        """Give up the lines of agents."""
+        for some in _chunks(list(agent_ids)):
+            self._session.execute(delete(LineRow).where(LineRow.agent_id.in_(some)))
+
+    def take(self, locations: Mapping[str, str]) -> None:
+        """Give agents the lines of the locations that are published of them, and no others.
+
+        Args:
+            locations: agent id -> the location, as JSON.
+
+        Raises:
+            ConflictError: another agent has one of the lines.
+        """
+        self.release(locations)
+        owner: dict[str, str] = {}
+        for agent_id, text in locations.items():
+            for line in from_json(text).get("lines", ()):
+                other = owner.setdefault(line, agent_id)
+                if other != agent_id:
+                    raise _conflict(line, self._location_id(other), self._location_id(agent_id))
+        if not owner:
+            return
+        for some in _chunks(list(owner)):
+            taken = self._session.execute(
+                select(LineRow.line, LineRow.agent_id).where(LineRow.line.in_(some))
+            ).first()
+            if taken is not None:
+                line, other = taken
+                raise _conflict(line, self._location_id(other), self._location_id(owner[line]))
+        try:
+            self._session.execute(
+                insert(LineRow),
+                [
+                    {
+                        "organisation_id": self._transaction.organisation_id,
+                        "line": line,
+                        "agent_id": agent_id,
+                    }
+                    for line, agent_id in owner.items()
+                ],
+            )
+        except sqlalchemy.exc.IntegrityError:
+            raise ConflictError(
+                "another location was published meanwhile with one of the lines"
+            ) from None
+
+    def _location_id(self, agent_id: str) -> str:
+        found = self._session.scalar(select(AgentRow.location_id).where(AgentRow.id == agent_id))
+        return agent_id if found is None else found
+
+
+def _conflict(line: str, one: str, other: str) -> ConflictError:
+    return ConflictError(
+        f"line {mask(line)!r} belongs to location {one!r}, and cannot be {other!r}'s too; take it "
+        "from one of them and publish that first"
+    )
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[i : i + MAX_AT_ONCE] for i in range(0, len(values), MAX_AT_ONCE))
