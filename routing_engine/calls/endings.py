@@ -11,7 +11,7 @@ own leg to say. Asterisk's ``CANCEL`` is said only where the caller hung up.
 
 Sources: Twilio's pages on ``<Dial>`` and answering machine detection, Asterisk's on ``Dial``,
 ITU-T Q.850 and RFC 3398, RFC 3261 and RFC 8197, LiveKit's protocol, Vapi's page on ended reasons,
-Retell's on disconnection reasons.
+Retell's on disconnection reasons; and those of the other platforms on call statuses.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ _CAUSE = "Q.850, by name (Asterisk, FreeSWITCH)"
 _LIVEKIT = "LiveKit `DisconnectReason`, transfer status"
 _VAPI = "Vapi `endedReason`"
 _RETELL = "Retell `disconnection_reason`"
+_OTHERS = "Bandwidth, Plivo, SignalWire, Telnyx, Vonage"
 
 ENDINGS = (
     *(Row(_HERE, (outcome.value,), outcome) for outcome in TransferOutcome),
@@ -181,6 +182,13 @@ ENDINGS = (
     ),
     Row(_RETELL, ("voicemail_reached", "machine_detected", "ivr_reached"), _VOICEMAIL),
     Row(_RETELL, ("user_hangup",), _LEFT),
+    Row(_OTHERS, ("user_busy",), _BUSY),
+    Row(_OTHERS, ("unanswered", "not_answered", "timeout", "missed", "cancelled"), _NO_ANSWER),
+    Row(_OTHERS, ("rejected", "decline"), _DECLINED),
+    Row(_OTHERS, ("error", "not_found", "unavailable"), _UNREACHABLE),
+    Row(_OTHERS, ("machine",), _VOICEMAIL),
+    Row(_OTHERS, ("cancel", "abandoned", "originator_cancel"), _LEFT),
+    Row(_OTHERS, ("started",), _NOT_OVER),
 )  # fmt: skip
 """What platforms say, by word. A word that two of them have means the same for both."""
 

@@ -73,6 +73,11 @@ def said(decision):
         ("call.in-progress.error-vapifault-something-new", "unreachable"),
         ("customer-ended-call-during-transfer", "caller_hung_up"),
         ("assistant-forwarded-call", "answered"),
+        # Others
+        ("noAnswer", "no_answer"), ("unanswered", "no_answer"), ("timeout", "no_answer"),
+        ("rejected", "declined"), ("decline", "declined"), ("error", "unreachable"),
+        ("not_found", "unreachable"), ("machine", "voicemail"), ("cancel", "caller_hung_up"),
+        ("originator_cancel", "caller_hung_up"), ("started", "not over"),
         # Retell
         ("dial_busy", "busy"), ("dial_no_answer", "no_answer"), ("dial_failed", "unreachable"),
         ("user_declined", "declined"), ("voicemail_reached", "voicemail"),
