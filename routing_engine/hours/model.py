@@ -45,7 +45,14 @@ from typing import Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from routing_engine.errors import InvalidValueError
-from routing_engine.hours.ranges import ALL_DAY, Ranges, plain_text, read_range, shows_24_hour
+from routing_engine.hours.ranges import (
+    ALL_DAY,
+    MAX_TEXT_LENGTH,
+    Ranges,
+    plain_text,
+    read_range,
+    shows_24_hour,
+)
 from routing_engine.hours.weekly import WeeklyText, format_weekly, parse_weekly, tokens_of
 from routing_engine.hours.zones import is_zone, meant_zone
 from routing_engine.validation import Value, shown
@@ -217,12 +224,9 @@ _CALENDAR: Final = re.compile(
 )
 _PUBLIC: Final = re.compile(r"\bPH\b", re.ASCII | re.IGNORECASE)
 _SCHOOL: Final = re.compile(r"\bSH\b", re.ASCII | re.IGNORECASE)
-_PUBLIC_OFF: Final = re.compile(
-    r"(?:(?P<rest>.*\d.*?)\s*,?\s*)?\bPH\s*:?\s*(?:off|closed)",
-    re.ASCII | re.IGNORECASE | re.DOTALL,
-)
+_PUBLIC_OFF: Final = re.compile(r"\bPH\s{0,9}:?\s{0,9}(?:off|closed)\Z", re.ASCII | re.IGNORECASE)
 _PUBLIC_LISTED: Final = re.compile(
-    r"\s*,?\s*\bPH\b\s*(?=[, ])|\bPH\b\s*,\s*", re.ASCII | re.IGNORECASE
+    r"\s{0,9},?\s{0,9}\bPH\b\s{0,9}(?=[, ])|\bPH\b\s{0,9},\s{0,9}", re.ASCII | re.IGNORECASE
 )
 _DATES: Final = re.compile(
     r"(?P<once>except(?:ion)?:?\s+)?(?P<first>\d{4}-\d\d-\d\d)(?:-(?P<last>\d{4}-\d\d-\d\d))?"
@@ -241,6 +245,10 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
     is_closed_on_holidays = False
     fields: dict[str, Any] = {"holidays": [], "exceptions": []}
     for piece in filter(None, map(str.strip, _PIECE.findall(text))):
+        if len(piece) > MAX_TEXT_LENGTH:
+            raise InvalidValueError(
+                f"business hours {shown(piece)}: longer than {MAX_TEXT_LENGTH} characters"
+            )
         calendar = _CALENDAR.fullmatch(piece)
         if calendar is not None:
             if "country" in fields:
@@ -293,9 +301,11 @@ def _without_holidays(piece: str) -> tuple[str | None, bool]:
         )
     if not _PUBLIC.search(piece):
         return piece, False
-    alone = _PUBLIC_OFF.fullmatch(piece)
+    alone = _PUBLIC_OFF.search(piece)
     if alone is not None:
-        return alone["rest"] or None, True
+        rest = piece[: alone.start()].rstrip().removesuffix(",").rstrip()
+        if not rest or any(map(str.isdigit, rest)):
+            return rest or None, True
     listed = _PUBLIC_LISTED.sub("", piece).strip(" ,")
     if re.search(r"\b(?:off|closed)\W*$", listed, re.IGNORECASE) and listed != piece:
         return listed, True

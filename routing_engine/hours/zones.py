@@ -37,6 +37,9 @@ _PLACES: Final = {
     "new zealand": "Pacific/Auckland", "china": "Asia/Shanghai", "tokyo": "Asia/Tokyo",
     "arizona": "America/Phoenix", "hawaii": "Pacific/Honolulu", "alaska": "America/Anchorage",
 }  # fmt: skip
+MAX_NAME: Final = 200
+"""Characters of a name that are looked at for what was meant."""
+
 _OFFSET: Final = re.compile(r"(?:utc|gmt)?\s*[+\-\u2212]\s*(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _COMMON_WORDS: Final = re.compile(
     r"\b(?:standard|daylight|summer)?\s*time\b|\(.*?\)|\bus &.*", re.I
@@ -67,7 +70,7 @@ def meant_zone(name: str) -> str | None:
     """
     if is_zone(name) and name not in _FIXED:
         return None
-    folded = " ".join(name.casefold().split())
+    folded = " ".join(name[:MAX_NAME].casefold().split())
     offset = _OFFSET.fullmatch(folded)
     if offset is not None:
         sign = "-" if "+" in folded else "+"  # Etc/GMT-1 is one hour ahead

@@ -26,10 +26,12 @@ def end_with_parent(by: signal.Signals) -> None:
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
 
 
-def give_way(*, n_bytes: int, cpu_s: int) -> None:
-    """Have this process, a child, take a share that callers do not miss; limits not on Windows.
+def give_way(*, n_bytes: int, cpu_s: int, niceness: int) -> None:
+    """Have this process, a child, take a share that callers do not miss; not on Windows.
 
     Args:
+        niceness: 0 for one that holds what callers wait for, such as the one lock of SQLite: it
+            must not be held up.
         n_bytes: of memory, after which it ends.
         cpu_s: seconds of processor time, after which it ends.
     """
@@ -37,7 +39,7 @@ def give_way(*, n_bytes: int, cpu_s: int) -> None:
         import resource
     except ImportError:
         return
-    os.nice(10)
+    os.nice(niceness)
     for kind, limit in ((resource.RLIMIT_DATA, n_bytes), (resource.RLIMIT_CPU, cpu_s)):
         _, hard = resource.getrlimit(kind)
         soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

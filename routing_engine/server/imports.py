@@ -284,7 +284,11 @@ def _why(exitcode: int | None) -> str:
 def _import_apart(settings: Settings, job: ImportJob) -> None:
     """Entry point of the process that runs one import."""
     end_with_parent(signal.SIGKILL)
-    give_way(n_bytes=settings.import_bytes, cpu_s=settings.import_cpu_s)
+    give_way(
+        n_bytes=settings.import_bytes,
+        cpu_s=settings.import_cpu_s,
+        niceness=0 if settings.database.startswith("sqlite") else 10,
+    )
     gc.disable()  # it took a third of the time and found nothing: locations contain no reference cycles
     desk = _Apart(settings)
     try:

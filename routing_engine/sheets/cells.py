@@ -31,7 +31,7 @@ Value = str | float | dt.date | dt.time | dt.timedelta
 _DANGEROUS = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 _GUARDED = re.compile("'+[=+\\-@\t\r\n＝＋－＠]")
 _BETWEEN_CODES = re.compile(r"[|,;]")
-_PIPE = re.compile(r"(\\*)\|")
+_PIPE = re.compile(r"(?<!\\)(\\*)\|")  # looks at each run of backslashes once
 
 
 def guard(text: str) -> str:
@@ -113,7 +113,9 @@ def read_flag(text: str) -> bool:
     return flag
 
 
-_FRACTION = re.compile(r"[0-9]*[.,]?[0-9]+(?:[eE]-?[0-9]{1,3}|\s*%)?|[0-9]+[.,]", re.ASCII)
+_FRACTION = re.compile(
+    r"(?:[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)(?:[eE]-?[0-9]{1,3}|\s*%)?|[0-9]+[.,]", re.ASCII
+)
 
 
 def read_fraction(text: str) -> tuple[float, str | None]:

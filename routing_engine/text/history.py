@@ -45,17 +45,22 @@ MOST_TELLING = 3
 """Score of a turn that tells why the caller calls, whatever was said before."""
 
 MAX_PIECES = 6
+MAX_TURN = 2000
+"""Characters that are read of a turn, as of what the caller says now."""
+
 MAX_LENGTH = 800
 """Most characters of a summary; the default encoder reads about a thousand."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
 _CLAUSE = re.compile(
-    r"[,;.]\s+|\s+but\s+"
-    r"|(?<!that)(?<!when)(?<!if)\s+"
+    r"[,;.] | but "
+    r"|(?<!that)(?<!when)(?<!if) "
     r"(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
-    r"|\s+(?=i'd like\b)|\s+(?=it's (?:about|for|that)\b)",
+    r"| (?=i'd like\b)| (?=it's (?:about|for|that)\b)",
     re.IGNORECASE,
 )
+"""Between clauses of a text whose words have one space between them."""
+
 _DENIAL = re.compile(
     r"(?:(?:no|nope|nah|and|so|well|uh|um)[, ]+)*(?:"
     r"(?:i|we) (?:don't|do not) (?:want|need|mean|have an?)\b|(?:i|we) never said\b|don't send\b"
@@ -71,8 +76,8 @@ SHORTEST_CLAUSE = 3
 """Fewest words of a clause that says what it is about."""
 
 _QUESTION = re.compile(
-    r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s*"
-    r"(?:and |so |just )*(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
+    r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s{0,3}"
+    r"(?:and |so |just ){0,3}(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
     r"should|may|what|what's|which|when|where|who|whose|why|how|how's|any|isn't|aren't|don't|"
     r"doesn't|didn't|tell me|is this|would you like)\b",
     re.IGNORECASE,
@@ -104,7 +109,8 @@ def summarise_history(history: Iterable[tuple[str, str]], utterance: str) -> str
     Raises:
         InvalidValueError: a turn is not such a pair.
     """
-    turns = [*map(_checked, history), ("caller", utterance)]
+    turns = [(speaker, text[:MAX_TURN]) for speaker, text in map(_checked, history)]
+    turns.append(("caller", utterance))
     kept: list[str] = []
     last: list[str] = []
     room = MAX_LENGTH
@@ -216,7 +222,8 @@ def drop_denials(text: str) -> str:
         or "rather than" in said
     ):
         return text
-    clauses = [clause for clause in _CLAUSE.split(text.replace("’", "'")) if clause.strip()]
+    spaced = " ".join(text.replace("’", "'").split())
+    clauses = [clause for clause in _CLAUSE.split(spaced) if clause.strip()]
     kept = [clause for clause in clauses if not _DENIAL.match(clause)]
     longest = max((len(clause.split()) for clause in kept), default=0)
     if len(kept) == len(clauses) or longest < SHORTEST_CLAUSE:

@@ -14,7 +14,7 @@ from routing_engine.sheets import read_sheet
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.reading import open_tables
 from routing_engine.workbooks import extents, worker
-from tests.sheets.making import LONG, A, B, locations, refused, rows_with, write_xlsx
+from tests.sheets.making import LONG, A, B, locations, refused, rows_with, write_csv, write_xlsx
 
 ROWS = rows_with("label", "Billing")
 
@@ -200,3 +200,20 @@ def test_short_rows_below_a_wide_header_are_read_in_small_portions(tmp_path):
     portions = [len(rows) for _, rows in table.rows()]
     assert sum(portions) == 20_000
     assert max(portions) * len(table.header) <= 1 << 22
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("examples", "\\" * 200_000),
+        ("threshold", "1" * 200_000 + "x"),
+        ("business_hours", "1PH" * 10_000),
+        ("business_hours", "PH" + " " * 30_000 + "x"),
+        ("timezone", "(" * 200_000),
+    ],
+)
+def test_a_long_cell_takes_no_longer_than_it_is(tmp_path, field, value):
+    path = write_csv(tmp_path / "f.csv", rows_with(field, value))
+    began_s = time.process_time()
+    assert refused(path).errors
+    assert time.process_time() - began_s < 3
