@@ -763,6 +763,12 @@ class TestCommands:
             assert sum(run["acknowledged"].values()) > 0
             assert run["breaches"] == 0
 
+    def test_siege(self, folder):
+        (run,) = self.document(folder, "siege").results["runs"].values()
+        for seen in run["experiments"].values():
+            assert seen["answered"] > 0
+            assert (seen["lost"], seen["wrong"]) == (0, 0)
+
     def test_fuzz_headers(self, folder):
         document = Document.read(folder / "fuzz-headers.json")
         assert document.meta["versions"]["sipmessage"]

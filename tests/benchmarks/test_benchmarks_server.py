@@ -23,9 +23,11 @@ from benchmarks.publishing_child import (
     longest_silence_s,
     waited_for,
 )
+from benchmarks.report import Document, machine
 from benchmarks.served import Client, LostError, agents_in_order, import_sheet
 from benchmarks.serving import broken
 from benchmarks.serving_child import Answered, Load, numbers_of, outdated, wrong
+from benchmarks.stress import siege
 from benchmarks.stress.crash import check_file
 from benchmarks.stress.crash_writers import (
     Calls,
@@ -415,3 +417,41 @@ class TestPublishing:
             "3 agents do not answer by the last import",
             "another engine had catalogs of [1, None, 2], not of [1, 2]",
         ]
+
+
+SEEN = {
+    "asked": 1000, "answered": 1000, "in_time": 1000, "wrong": 0, "statuses": {"200": 1000},
+    "longest_s": 0.4, "p99_s": 0.1, "lost": 0, "peak_mb": 300.0, "log_mb_a_minute": 0.1,
+}  # fmt: skip
+ENDED = {"code": 0, "exit_s": 4.0, "answered": 100, "lost": 0, "wrong": 0}
+
+
+class TestSiege:
+    """What is claimed of a server to which things happen, and what is shown of it."""
+
+    def document(self, **changed):
+        seen = dict.fromkeys(siege.EXPERIMENTS, SEEN) | {"hang": {**SEEN, **changed}}
+        runs = {"sqlite": {"database": "SQLite 3", "experiments": {**seen, "exit": ENDED}}}
+        results = {"runs": runs, "left_out": None}
+        return Document("siege", machine(seed=1), {"callers": 50, "seconds": 20.0}, results)
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({}, []),
+            ({"lost": 1}, ["SQLite, hang: 1 lost, 0 wrong"]),
+            ({"in_time": 998}, ["SQLite, hang: 99.80% within 1 s {'200': 1000}"]),
+            ({"peak_mb": 1600.0}, ["SQLite, hang: 1600 MB"]),
+            ({"log_mb_a_minute": 1.5}, ["SQLite, hang: 1.5 MB of log a minute"]),
+        ],
+    )
+    def test_what_does_not_hold_is_named(self, changed, says):
+        assert siege.broken(self.document(**changed).results) == says
+
+    def test_a_row_shows_each_experiment(self, tmp_path):
+        document = self.document(longest_s=0.94)
+        rows = siege.BENCHMARK.tables["siege"](document).rows
+        assert [row[1] for row in rows] == [what for what, _ in siege.EXPERIMENTS.values()]
+        assert rows[2][2:5] == ["1,000", "100.00 %", "0.94"]
+        siege.BENCHMARK.plot(document, tmp_path / "siege.png")
+        assert (tmp_path / "siege.png").stat().st_size > 1000
