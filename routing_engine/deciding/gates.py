@@ -14,7 +14,7 @@ from routing_engine.deciding.scored import Scored
 from routing_engine.deciding.state import OPEN, CatalogEntry, Opening
 from routing_engine.model.decisions import CallFacts, Decision
 from routing_engine.model.destinations import Destination
-from routing_engine.model.explanation import Heard, Reads
+from routing_engine.model.explanation import Heard, Reads, times
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, RoutingPolicy, RuleText
@@ -87,17 +87,10 @@ class Bar(NamedTuple):
             return rule.threshold
         least = self.threshold
         if rule.action == "transfer":
-            least = _times(self.odds_factor, least)
+            least = times(self.odds_factor, least)
         if rule.urgent:
-            least = min(least, _times(self.odds_urgent, self.policy.urgent_threshold))
+            least = min(least, times(self.odds_urgent, self.policy.urgent_threshold))
         return least
-
-
-def _times(factor: float, probability: float) -> float:
-    """The probability of odds that are multiplied by a factor."""
-    if factor == 1.0:
-        return probability
-    return factor * probability / (1.0 + (factor - 1.0) * probability)
 
 
 class CallTerms(NamedTuple):
@@ -328,7 +321,9 @@ def gate(
         rival,
         facts,
         _id=serial if terms is None else terms.decision_id,
-        _heard=_heard(scored, terms, reads) if has_scores else None,
+        _heard=Heard(reads, terms.told, terms.odds_factor, terms.odds_urgent)
+        if has_scores and terms is not None and terms.has_agent
+        else None,
     )
 
 
@@ -582,15 +577,6 @@ def _bar(entry: CatalogEntry, terms: CallTerms | None) -> Bar:
     return Bar(settings.policy, own, 1.0, terms.odds_urgent)
 
 
-def _heard(scored: Scored, terms: CallTerms | None, reads: Reads) -> Heard | None:
-    """What of the call was read, and what a rule would have needed; None without an agent."""
-    if terms is None or not terms.has_agent:
-        return None
-    bar = _bar(scored.entry, terms)
-    urgent = _times(bar.odds_urgent, bar.policy.urgent_threshold)
-    return Heard(reads, terms.told, bar.threshold, bar.odds_factor, urgent)
-
-
 def _urgent(
     confidences: Sequence[float],
     rules: Sequence[RuleText],
@@ -600,19 +586,20 @@ def _urgent(
     open_now: bool,
 ) -> int | None:
     """The urgent rule that a caller goes to: sure enough, and nearly as sure as the best rule."""
-    margin = bar.policy.margin
-    found = [
-        i
-        for i, confidence in enumerate(confidences)
-        if (top - confidence < margin or confidence == top)
-        and (rule := rules[i]).urgent
-        and rule.enabled
-        and confidence >= bar.of(rule)
-        and _applies(rule, open_now=open_now)
-    ]
-    if not found:
-        return None
-    return min(found, key=lambda i: (-confidences[i], rules[i].model_dump_json()))
+    found = None
+    for i, rule in enumerate(rules):
+        if not rule.urgent:  # of most tables none is, and every decision comes by here
+            continue
+        confidence = confidences[i]
+        is_close = top - confidence < bar.policy.margin or confidence == top
+        if not is_close or not rule.enabled or not confidence >= bar.of(rule):
+            continue
+        if not _applies(rule, open_now=open_now):
+            continue
+        key = -confidence, rule.model_dump_json()
+        if found is None or key < found[0]:
+            found = key, i
+    return None if found is None else found[1]
 
 
 def _is_surer(

@@ -203,6 +203,9 @@ class Scored:
             ),
             "rule" if rules[best].threshold is not None
             else "engine" if own is None else "location",
+            self.entry.settings.threshold if own is None else own,
+            own is not None,
+            self.entry.settings.policy.urgent_threshold,
         )  # fmt: skip
 
     def _nearest(self) -> list[float]:

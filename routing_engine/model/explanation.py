@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
 
-__all__ = ["Explained", "Grounds", "Heard", "Match", "Reads", "explain"]
+__all__ = ["Explained", "Grounds", "Heard", "Match", "Reads", "explain", "times"]
 
 MAX_QUOTED = 100
 MAX_DIGITS = 6
@@ -52,27 +52,19 @@ class Reads(Enum):
 
 
 class Heard(NamedTuple):
-    """What of a live call a decision was made from, and how sure a rule had to be.
+    """What of a live call a decision was made from, and how patient the call was.
 
     Attributes:
         reads: what was read.
         told: turns of the caller that said something, the last one included.
-        threshold: of the location or the engine.
-        odds_factor: what its odds were multiplied by.
-        urgent: least confidence of an urgent rule, where the threshold is not lower still.
+        odds_factor: multiplies the odds of the engine's threshold.
+        odds_urgent: multiplies those of the threshold of urgent rules.
     """
 
     reads: Reads
     told: int
-    threshold: float
     odds_factor: float
-    urgent: float
-
-    @property
-    def bar(self) -> float:
-        """Least confidence of a rule that is not urgent and has no threshold of its own."""
-        factor, threshold = self.odds_factor, self.threshold
-        return factor * threshold / (1.0 + (factor - 1.0) * threshold)
+    odds_urgent: float
 
 
 class Match(NamedTuple):
@@ -106,10 +98,16 @@ class Grounds(NamedTuple):
         matches: every rule of the location, the one that the decision is about first, then the
             most confident.
         asked_by: whose threshold the first of them had to reach.
+        threshold: of the location, or else of the engine.
+        of_location: whether it is the location's, which no call raises.
+        urgent_threshold: of the engine, for urgent rules.
     """
 
     matches: tuple[Match, ...]
     asked_by: Literal["rule", "location", "engine"]
+    threshold: float = 0.0
+    of_location: bool = False
+    urgent_threshold: float = 0.0
 
 
 class Explained(NamedTuple):
@@ -225,23 +223,33 @@ def _ranking(decision: Explained, grounds: Grounds) -> list[str]:
 def _of_the_call(decision: Explained, heard: Heard, grounds: Grounds | None) -> Iterator[str]:
     """What of a live call was read, what moved the bar, and what would have been enough."""
     yield f"The decision reads {heard.reads.value}."
-    matches = () if grounds is None else grounds.matches
-    has_urgent = heard.urgent < heard.bar and any(match.is_urgent for match in matches)
-    asked_by = "engine" if grounds is None else grounds.asked_by
-    if has_urgent and matches[0].is_urgent and asked_by != "rule":
-        yield f"It is urgent; a rule that is not needs {heard.bar:.2f}."
-    elif asked_by == "engine" and heard.odds_factor != 1.0:
-        verb = "raises" if heard.odds_factor > 1.0 else "lowers"
+    if grounds is None or not grounds.matches:
+        return
+    usual, asked_by = grounds.threshold, grounds.asked_by
+    bar = usual if grounds.of_location else times(heard.odds_factor, usual)
+    urgent = times(heard.odds_urgent, grounds.urgent_threshold)
+    has_urgent = urgent < bar and any(match.is_urgent for match in grounds.matches)
+    if has_urgent and grounds.matches[0].is_urgent and asked_by != "rule":
+        yield f"It is urgent; a rule that is not needs {bar:.2f}."
+    elif asked_by == "engine" and bar != usual:
+        verb = "raises" if bar > usual else "lowers"
         yield (
-            f"The call {verb} the engine's {heard.threshold:.2f} to {heard.bar:.2f}: the caller has "
-            f"told something in {heard.told} turn{'' if heard.told == 1 else 's'}."
+            f"The call {verb} the engine's {usual:.2f} to {bar:.2f}: the caller has told something "
+            f"in {heard.told} turn{'' if heard.told == 1 else 's'}."
         )
     elif asked_by == "engine":
-        yield f"The call leaves the engine's {heard.threshold:.2f} as it is."
+        yield f"The call leaves the engine's {usual:.2f} as it is."
     least = decision.threshold
     if least is not None and decision.confidence < least and decision.outcome != "clarify":
-        urgent = f", or an urgent one from {heard.urgent:.2f} on," if has_urgent else ""
-        yield f"A rule from {heard.bar:.2f} on{urgent} would have taken the call."
+        also = f", or an urgent one from {urgent:.2f} on," if has_urgent else ""
+        yield f"A rule from {bar:.2f} on{also} would have taken the call."
+
+
+def times(factor: float, probability: float) -> float:
+    """Return the probability of odds that are multiplied by a factor."""
+    if factor == 1.0:
+        return probability
+    return factor * probability / (1.0 + (factor - 1.0) * probability)
 
 
 def _nearest(match: Match) -> str:
