@@ -339,10 +339,11 @@ class Skill:
     def decision(self) -> Decision | None:
         """The call's last answered decision, with its rule and ring time.
 
-        A silence that is waited out leaves it as it is. None without a call, and before the first
-        answer in this process.
+        A silence that is waited out leaves it as it is. None without a call, and before its first
+        decision.
         """
-        return None if self._last is None else self._last[2]
+        latest = self._latest()
+        return None if latest is None else latest[2]
 
     def resolve(self, destination_id: object, *, now: datetime | None = None) -> Destination:
         """Return the destination of an id that this skill, or one with the same secret, gave.
@@ -384,15 +385,23 @@ class Skill:
         if call.is_over:
             return error("the call is over")
         is_about_missing = self._note(call, asked.details)
-        if self._last is None:
+        latest = self._latest()
+        if latest is None:
             return None
-        step, said, decision = self._last
+        step, said, decision = latest
         is_last = _dialled(step) is not None and step is self._step()
         # Models repeat a call of a tool. Heard anew, the number that is being dialled would
         # count as tried, and the next in line would be dialled beside it.
         if is_last and (said == asked.words or is_about_missing):
             return self.answer(decision, now=now)
         return None
+
+    def _latest(self) -> tuple[Event | None, str, Decision] | None:
+        """Return what the call goes by: also what another process decided, before a resume."""
+        call = self._call
+        if self._last is not None or call is None or call.decision is None:
+            return self._last
+        return self._step(), self._said(), call.decision
 
     def _note(self, call: Call, details: Mapping[str, str]) -> bool:
         """Keep details that a rule of the location asks for; whether one was missing."""

@@ -13,7 +13,6 @@ from routing_engine.calls.skill import Skill
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.integrations.kamailio import rtjson as build_rtjson
 from routing_engine.model.caller import Caller, Context
-from routing_engine.server.deciding import shown
 from routing_engine.server.plane import ControlPlane
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.publishing import until_loaded
@@ -65,14 +64,6 @@ async def rtjson(request: Request, body: RtjsonRequest) -> Response:
         location_id=location_id,
         decision_id=decision.decision_id,
     )
-    data = shown(
-        decision,
-        decision_id=decision.decision_id,
-        agent_id=agent_id,
-        location_id=location_id,
-        version=version,
-    )
-    told = ("outcome", "reason", "rule", "decisionId", "agentId", "locationId")
     made = build_rtjson(caller, decision.destinations, domain=body.domain, context=context)
     plane.recorder.add(
         organisation_id,
@@ -81,7 +72,15 @@ async def rtjson(request: Request, body: RtjsonRequest) -> Response:
         agent_id=agent_id,
         version=version,
     )
-    made |= {name: data[name] for name in told} | {"publishedVersion": version}
+    made |= {
+        "outcome": decision.outcome.value,
+        "reason": decision.reason.value,
+        "rule": None if decision.rule is None else decision.rule.label,
+        "decisionId": decision.decision_id,
+        "agentId": agent_id,
+        "locationId": location_id,
+        "publishedVersion": version,
+    }
     return Response(json.dumps(made, ensure_ascii=False), media_type="application/json")
 
 

@@ -325,7 +325,7 @@ def test_it_can_be_awaited(engine, with_call):
         ("[]", "the arguments are not an object; give words and reason"),
         (
             {**asked(INVOICE), "number": BILLING},
-            "give words and reason, and nothing else; a number is not an argument",
+            "give words, reason, confirmed and details, and nothing else; a number is not an argument",
         ),
     ],
 )

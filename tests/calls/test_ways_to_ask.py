@@ -307,6 +307,18 @@ class TestTheSkill:
         answer = self.ask(engine.skill("a"), CHARGE, **more)
         assert list(answer) == ["error"]
 
+    def test_a_call_of_the_tool_that_is_repeated_elsewhere_dials_nobody_beside(self, engine):
+        call = engine.open_call("a")
+        secret = b"sixteen bytes or more"
+        first = self.ask(engine.skill("a", call=call, secret=secret), CHARGE)
+        resumed = engine.resume_call(call.to_json())
+        skill = engine.skill("a", call=resumed, secret=secret)
+        assert skill.decision == call.decision
+        again = self.ask(skill, CHARGE)
+        assert (again["action"], len(resumed.turns)) == ("transfer", 1)
+        for answer in (first, again):
+            assert str(skill.resolve(answer["destination_id"])) == BILLING
+
     def test_the_loop_does_not_block(self, engine):
         async def play():
             skill = engine.skill("a", call=engine.open_call("a"))

@@ -181,7 +181,7 @@ class FarEnd:
 
     def _reply(self, request, source, status):
         lines = [line for line in request.split("\r\n") if line.split(":")[0] in (
-            "Via", "From", "To", "Call-ID", "CSeq",
+            "Via", "From", "To", "Call-ID", "CSeq", "Record-Route",
         )]  # fmt: skip
         lines = [f"{x};tag=far" if x.startswith("To:") and "tag=" not in x else x for x in lines]
         body = ""

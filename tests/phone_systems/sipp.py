@@ -41,14 +41,16 @@ _EARLY = """<recv response="100" optional="true"/><recv response="180" optional=
 <recv response="183" optional="true"/>"""
 TALKED = (
     _EARLY
-    + """<recv response="200" timeout="40000"/><send><![CDATA[
+    + """<recv response="200" rrs="true" timeout="40000"/><send><![CDATA[
 ACK [next_url] SIP/2.0
+[routes]
 CSeq: 1 ACK
 """
     + _SAME
     + """
 ]]></send><pause milliseconds="{talk_ms}"/><send retrans="500"><![CDATA[
 BYE [next_url] SIP/2.0
+[routes]
 CSeq: 2 BYE
 """
     + _SAME
