@@ -40,7 +40,7 @@ from routing_engine.matching.index import ProfileIndex
 from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.profiles import ARRAYS, FOLDED, Profiles
 from routing_engine.matching.scoring import SCORING
-from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.destinations import Destination, DialPolicy, as_kept
 from routing_engine.model.rules import RuleText
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "load_snapshot", "save_snapshot"]
@@ -361,7 +361,8 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
         }
         interned = json.loads(_verified(folder, files["tables"]).read_bytes())
         passed = manifest.get("dial_policy")
-        hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
+        with as_kept():
+            hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
         columns = LocationColumns(
             ids=StringColumn(arrays["ids_blob"], arrays["ids_offsets"]),
             names=StringColumn(arrays["names_blob"], arrays["names_offsets"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from routing_engine.cli.terminal import ExitCode, fail, note, plain, stderr, working
 from routing_engine.errors import SnapshotError
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
 
 if TYPE_CHECKING:
     from routing_engine.catalog.columns import LocationColumns
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from routing_engine.cli.profile import SheetSettings
     from routing_engine.encoders import CompiledEncoder, Encoder
     from routing_engine.engine import RoutingEngine
+    from routing_engine.model.destinations import DialPolicy
     from routing_engine.quality.lint import LintReport
     from routing_engine.sheets import Sheet
 
@@ -117,7 +119,11 @@ def compiled_encoder(name: str) -> CompiledEncoder:
 
 
 def built(
-    columns: LocationColumns, directory: Path, encoder: Encoder, max_removed: float = 1.0
+    columns: LocationColumns,
+    directory: Path,
+    encoder: Encoder,
+    dial_policy: DialPolicy,
+    max_removed: float = 1.0,
 ) -> tuple[RoutingEngine, bool]:
     """Build an engine, reusing a snapshot; also return whether anything changed.
 
@@ -130,7 +136,7 @@ def built(
     progress = stderr().is_terminal
     if (directory / MANIFEST).exists():
         try:
-            engine = RoutingEngine.load(directory, encoder=encoder)
+            engine = RoutingEngine.load(directory, encoder=encoder, dial_policy=dial_policy)
         except SnapshotError as error:
             note(f"{plain(str(error))}: starting again at catalog version 1")
         else:
@@ -139,7 +145,8 @@ def built(
                 return engine, False
             engine.replace(columns, progress=progress)
             return engine, True
-    return RoutingEngine(columns, encoder=encoder, progress=progress), True
+    engine = RoutingEngine(columns, encoder=encoder, dial_policy=dial_policy, progress=progress)
+    return engine, True
 
 
 def _check_removed(
@@ -193,6 +200,7 @@ def open_source(
     region: str,
     template: Path | None,
     encoder: str | Encoder,
+    settings: SheetSettings | None = None,
     *,
     reembed: bool = False,
 ) -> RoutingEngine:
@@ -200,7 +208,7 @@ def open_source(
 
     Args:
         source: a snapshot's directory, or a sheet.
-        region, template: of the sheet.
+        region, template, settings: of the sheet.
         encoder: by its name, or loaded already.
         reembed: where another encoder made the snapshot, embed its rules again and save it.
 
@@ -212,8 +220,13 @@ def open_source(
     from routing_engine.engine import RoutingEngine
 
     if not source.is_dir():
-        columns = open_sheet(source, region, template, skip_errors=False).columns
-        return RoutingEngine(columns, encoder=_model(encoder), progress=stderr().is_terminal)
+        columns = open_sheet(source, region, template, False, settings).columns
+        return RoutingEngine(
+            columns,
+            encoder=_model(encoder),
+            dial_policy=DEFAULT_DIAL_POLICY if settings is None else settings.dial_policy,
+            progress=stderr().is_terminal,
+        )
     snapshot = load_snapshot(source)
     return _opened(source, snapshot, encoder, reembed)
 
@@ -233,8 +246,10 @@ def _opened(
     from routing_engine.engine import RoutingEngine
 
     model = _model(encoder)
+    # What was allowed when the sheet was imported is allowed when it answers.
+    policy = snapshot.catalog.columns.dial_policy or DEFAULT_DIAL_POLICY
     if model.fingerprint == snapshot.encoder_fingerprint:
-        return RoutingEngine.load(directory, encoder=model)
+        return RoutingEngine.load(directory, encoder=model, dial_policy=policy)
     if not reembed:
         raise SnapshotError(
             f"{directory} was imported with another encoder ({snapshot.encoder_fingerprint}, this "
@@ -242,7 +257,7 @@ def _opened(
             "again with this one and save it"
         )
     with working("embedding rules"):
-        engine = RoutingEngine.load(directory, encoder=model, reembed=True)
+        engine = RoutingEngine.load(directory, encoder=model, dial_policy=policy, reembed=True)
         engine.save(directory)
     note(f"{plain(str(directory))}: embedded again with {model.fingerprint}, and saved")
     return engine

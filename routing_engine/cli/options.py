@@ -27,8 +27,10 @@ __all__ = [
     "PlotOption",
     "ProfileOption",
     "ReembedOption",
+    "RefuseOption",
     "RegionOption",
     "SheetArgument",
+    "SipHostOption",
     "SkipOption",
     "SnapshotArgument",
     "SourceArgument",
@@ -139,7 +141,8 @@ ProfileOption = Annotated[
         "--profile",
         metavar="FILE",
         dir_okay=False,
-        help="JSON file that remembers --map, --pbx, --timezone, --allow and --countries.",
+        help="JSON file that remembers --map, --pbx, --timezone, --allow, --refuse, --countries "
+        "and --sip-host.",
     ),
 ]
 PbxOption = Annotated[
@@ -154,6 +157,22 @@ AllowOption = Annotated[
     typer.Option(
         metavar="TYPE|NUMBER",
         help="A type of numbers that may be dialled, such as shared_cost, or one number or SIP URI. "
+        "May be given several times.",
+    ),
+]
+RefuseOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPE",
+        help="A type of numbers that may not be dialled, such as mobile, or sip for SIP URIs. "
+        "May be given several times.",
+    ),
+]
+SipHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST",
+        help="A host that SIP URIs may name, such as sip.example.com, or *.example.com; else all. "
         "May be given several times.",
     ),
 ]

@@ -13,7 +13,10 @@ from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, NUMBER_TYPES,
 
 __all__ = ["SheetSettings", "settings_of"]
 
-_NAMES = frozenset(("map", "pbx", "timezone", "allow", "countries"))
+_LISTS = ("allow", "countries", "refuse", "sip_hosts")
+_NAMES = frozenset(("map", "pbx", "timezone", *_LISTS))
+
+_SIP = "sip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,23 @@ def settings_of(
     pbx: str | None = None,
     timezone: str | None = None,
     allow: Sequence[str] = (),
+    refuse: Sequence[str] = (),
     countries: str | None = None,
+    sip_hosts: Sequence[str] = (),
 ) -> SheetSettings:
     """Merge options into a profile; an option wins, and is stored in the profile.
 
     Args:
-        profile: a JSON file with the keys map, pbx, timezone, allow and countries. It is written
-            where options are given that it does not hold.
+        profile: a JSON file whose keys are the names of the other arguments, ``map`` that of
+            ``mapped``. It is written where options are given that it does not hold.
         mapped: ``"Their header=location_id"`` each.
         pbx: SIP host of a PBX.
         timezone: for locations that name none.
         allow: types of numbers, or single numbers or SIP URIs, that may be dialled.
+        refuse: types of numbers that may not be dialled, beside premium-rate and the like;
+            ``sip`` for SIP URIs.
         countries: codes with commas between them; none for all.
+        sip_hosts: hosts that SIP URIs may name; none for all.
 
     Raises:
         InvalidValueError: an option or the profile is wrong.
@@ -55,10 +63,12 @@ def settings_of(
         "pbx": pbx or kept.get("pbx"),
         "timezone": timezone or kept.get("timezone"),
         "allow": sorted({*kept.get("allow", ()), *allow}),
+        "refuse": sorted({*kept.get("refuse", ()), *refuse}),
         "countries": _codes(countries) or kept.get("countries"),
+        "sip_hosts": sorted({*kept.get("sip_hosts", ()), *sip_hosts}),
     }
     given = {name: value for name, value in given.items() if value}
-    policy = _policy(given.get("allow", ()), given.get("countries"))
+    policy = _policy(**{name: given.get(name, ()) for name in _LISTS})
     if profile is not None and given != kept:
         text = json.dumps(given, ensure_ascii=False, indent=2, sort_keys=True)
         profile.write_text(text + "\n", encoding="utf-8")
@@ -74,7 +84,7 @@ def _read(profile: Path) -> dict[str, Any]:
         raise InvalidValueError(
             f"{profile} is no profile: its keys are {', '.join(sorted(_NAMES))}"
         )
-    mapping, lists = kept.get("map", {}), [kept.get("allow", []), kept.get("countries") or []]
+    mapping, lists = kept.get("map", {}), [kept.get(name) or [] for name in _LISTS]
     texts = [kept.get("pbx") or "", kept.get("timezone") or "", *map(str, mapping)]
     is_right = isinstance(mapping, dict) and all(isinstance(items, list) for items in lists)
     if not is_right or not all(
@@ -82,7 +92,7 @@ def _read(profile: Path) -> dict[str, Any]:
         for item in (*texts, *mapping.values(), *(item for items in lists for item in items))
     ):
         raise InvalidValueError(
-            f"{profile} is no profile: map is an object of texts, allow and countries are lists"
+            f"{profile} is no profile: map is an object of texts, {', '.join(_LISTS)} are lists"
         )
     return kept
 
@@ -100,7 +110,9 @@ def _codes(countries: str | None) -> list[str]:
     return [code.strip().upper() for code in countries.split(",") if code.strip()]
 
 
-def _policy(allow: Sequence[str], countries: Sequence[str] | None) -> DialPolicy:
+def _policy(
+    allow: Sequence[str], refuse: Sequence[str], countries: Sequence[str], sip_hosts: Sequence[str]
+) -> DialPolicy:
     types = {item for item in allow if item in NUMBER_TYPES}
     others = frozenset(item for item in allow if item not in types)
     wrong = sorted(item for item in others if not item.startswith(("+", "sip:", "sips:")))
@@ -109,8 +121,18 @@ def _policy(allow: Sequence[str], countries: Sequence[str] | None) -> DialPolicy
             f"--allow {wrong[0]!r}: give a type ({', '.join(sorted(NUMBER_TYPES))}), a number with "
             "+ or a SIP URI"
         )
+    unknown = sorted(set(refuse) - NUMBER_TYPES - {_SIP})
+    if unknown:
+        raise InvalidValueError(
+            f"--refuse {unknown[0]!r}: give a type ({', '.join(sorted(NUMBER_TYPES))}), or {_SIP}"
+        )
+    both = sorted(types & set(refuse))
+    if both:
+        raise InvalidValueError(f"{both[0]} is both allowed and refused: leave one of them out")
     return DialPolicy(
         countries=frozenset(countries) if countries else None,
-        refused_types=DEFAULT_DIAL_POLICY.refused_types - types,
+        refused_types=DEFAULT_DIAL_POLICY.refused_types - types | set(refuse) - {_SIP},
+        allow_sip=_SIP not in refuse,
         allow=others or None,
+        sip_hosts=frozenset(sip_hosts) if sip_hosts else None,
     )

@@ -13,18 +13,27 @@ from routing_engine.cli.opening import (
     timed_encoder,
 )
 from routing_engine.cli.options import (
+    AllowOption,
     CasesArgument,
+    CountriesOption,
     EncoderOption,
     HtmlOption,
     JsonOption,
+    MapOption,
+    PbxOption,
     PlotOption,
+    ProfileOption,
     ReembedOption,
+    RefuseOption,
     RegionOption,
+    SipHostOption,
     SourceArgument,
     TemplateOption,
+    TimezoneOption,
     app,
     examples,
 )
+from routing_engine.cli.profile import settings_of
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -57,6 +66,14 @@ def evaluate(
     html: HtmlOption = None,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    refuse: RefuseOption = None,
+    countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -67,7 +84,11 @@ def evaluate(
     callers said.
     """
     _check_plot(plot)
-    engine = open_source(source, region, template, encoder, reembed=reembed)
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
+    )  # fmt: skip
+    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
     with working("answering"):
         found = engine.evaluate(cases)
     if plot is not None:
@@ -102,6 +123,14 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    refuse: RefuseOption = None,
+    countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -113,7 +142,11 @@ def fit(
     """
     check_target(out)
     _check_plot(plot)
-    engine = open_source(source, region, template, encoder, reembed=reembed)
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
+    )  # fmt: skip
+    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
     with working("fitting"):
         fitting = engine.fit(cases, seed=seed)
     if fitting.accepted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,8 +26,10 @@ from routing_engine.cli.options import (
     MapOption,
     PbxOption,
     ProfileOption,
+    RefuseOption,
     RegionOption,
     SheetArgument,
+    SipHostOption,
     SkipOption,
     SnapshotArgument,
     TemplateOption,
@@ -53,9 +55,6 @@ from routing_engine.errors import (
     RoutingError,
     SheetError,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["check", "diff", "export", "import_"]
 
@@ -84,7 +83,9 @@ def import_(
     pbx: PbxOption = None,
     timezone: TimezoneOption = None,
     allow: AllowOption = None,
+    refuse: RefuseOption = None,
     countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     skip_errors: SkipOption = False,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove locations that the sheet lacks, however many.")
@@ -107,7 +108,7 @@ def import_(
     check_target(out)
     settings = settings_of(
         profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        countries=countries,
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
     )  # fmt: skip
     try:
         read = open_sheet(sheet, region, template, skip_errors, settings)
@@ -121,7 +122,9 @@ def import_(
         show(read.report)
     model, load_s = timed_encoder(encoder)
     started_s = time.perf_counter()
-    engine, changed = built(read.columns, out, model, 1.0 if remove else max_removed)
+    engine, changed = built(
+        read.columns, out, model, settings.dial_policy, 1.0 if remove else max_removed
+    )
     if changed:
         with working(f"saving {out}"):
             engine.save(out)
@@ -166,7 +169,9 @@ def check(
     pbx: PbxOption = None,
     timezone: TimezoneOption = None,
     allow: AllowOption = None,
+    refuse: RefuseOption = None,
     countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     lint: Annotated[
         bool,
         typer.Option(
@@ -201,7 +206,7 @@ def check(
     """
     settings = settings_of(
         profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        countries=countries,
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
     )  # fmt: skip
     from routing_engine.sheets.marking import write_marked
 
@@ -259,7 +264,9 @@ def diff(
     pbx: PbxOption = None,
     timezone: TimezoneOption = None,
     allow: AllowOption = None,
+    refuse: RefuseOption = None,
     countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     skip_errors: SkipOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -272,7 +279,7 @@ def diff(
 
     settings = settings_of(
         profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        countries=countries,
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
     )  # fmt: skip
     old = open_columns(directory)
     try:

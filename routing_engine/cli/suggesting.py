@@ -10,15 +10,24 @@ import typer
 
 from routing_engine.cli.opening import no_location, open_source
 from routing_engine.cli.options import (
+    AllowOption,
+    CountriesOption,
     EncoderOption,
     JsonOption,
+    MapOption,
+    PbxOption,
+    ProfileOption,
     ReembedOption,
+    RefuseOption,
     RegionOption,
+    SipHostOption,
     SourceArgument,
     TemplateOption,
+    TimezoneOption,
     app,
     examples,
 )
+from routing_engine.cli.profile import settings_of
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -79,6 +88,14 @@ def suggest(
     ] = "default",
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    refuse: RefuseOption = None,
+    countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -99,7 +116,11 @@ def suggest(
             model, name=model_name, key=os.environ.get(KEY_VARIABLE), per_rule=per_rule
         )
     )
-    engine = open_source(source, region, template, encoder, reembed=reembed)
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
+    )  # fmt: skip
+    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
     if location is not None and location not in engine:
         fail(f"{source}: {no_location(location, engine.columns)}", ExitCode.UNKNOWN_LOCATION)
     names = engine.location_ids() if location is None else (location,)

@@ -55,7 +55,7 @@ from routing_engine.hours.ranges import (
 )
 from routing_engine.hours.weekly import WeeklyText, format_weekly, parse_weekly, tokens_of
 from routing_engine.hours.zones import is_zone, meant_zone
-from routing_engine.validation import Value, shown
+from routing_engine.validation import Value, are_kept, shown
 
 __all__ = ["BusinessHours", "Holiday"]
 
@@ -124,7 +124,8 @@ class BusinessHours(Value):
     clocks change.
 
     Attributes:
-        timezone: IANA name, such as ``America/New_York``.
+        timezone: IANA name of a place, such as ``America/New_York``; ``UTC`` or ``Etc/GMT+5``
+            where it is without summer time on purpose.
         weekly: The ordinary week; see `parse_weekly`. Also accepted, and dumped, as its text.
         holidays: Dates with hours of their own.
         exceptions: One-off dates that override everything, holidays too.
@@ -147,8 +148,9 @@ class BusinessHours(Value):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, name: str) -> str:
-        if not is_zone(name):
-            raise InvalidValueError(f"{shown(name)} is not a time zone: {meant_zone(name)}")
+        advice = None if are_kept() and is_zone(name) else meant_zone(name)
+        if advice is not None:
+            raise InvalidValueError(f"{shown(name)} is not the time zone of a place: {advice}")
         return name
 
     @field_validator("holidays", "exceptions")

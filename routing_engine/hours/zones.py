@@ -44,8 +44,12 @@ _OFFSET: Final = re.compile(r"(?:utc|gmt)?\s*[+\-\u2212]\s*(\d{1,2})(?::?(\d\d))
 _COMMON_WORDS: Final = re.compile(
     r"\b(?:standard|daylight|summer)?\s*time\b|\(.*?\)|\bus &.*", re.I
 )
-# Places without summer time are named for a place; these are named for an offset.
-_FIXED: Final = frozenset(("EST", "MST", "HST", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"))
+# Places without summer time are named for a place; these are named for an offset, and have one
+# spelling that says so.
+_FIXED: Final = {
+    "EST": "Etc/GMT+5", "MST": "Etc/GMT+7", "HST": "Etc/GMT+10",
+    **dict.fromkeys(("GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"), "Etc/GMT"),
+}  # fmt: skip
 
 
 def is_zone(name: str) -> bool:
@@ -63,7 +67,8 @@ def is_zone(name: str) -> bool:
 def meant_zone(name: str) -> str | None:
     """Suggest a zone for an invalid name, or for one without daylight saving rules.
 
-    ``UTC`` and the ``Etc/`` zones are fixed on purpose.
+    ``UTC`` and ``Etc/GMT+5`` (five hours behind: the sign is that of POSIX) are fixed on purpose.
+    Names such as ``EST5EDT`` and ``CET`` have summer time, and are zones to take.
 
     Returns:
         Advice to end a message with; None where the name is a zone to take.
@@ -81,7 +86,7 @@ def meant_zone(name: str) -> str | None:
     place = _PLACES.get(folded) or _PLACES.get(short) or _cities().get(short.replace(" ", "_"))
     if place is None:
         return "give an IANA name such as America/New_York"
-    fixed = f", or Etc/{name} if it is fixed on purpose" if name in ("GMT", "Greenwich") else ""
+    fixed = f", or {_FIXED[name]} if it is fixed on purpose" if name in _FIXED else ""
     return f"give the place that is meant: {place}{fixed}"
 
 

@@ -13,8 +13,6 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from pydantic_core import core_schema
 
 from routing_engine.errors import InvalidValueError, mask
 from routing_engine.model.written import fold, look_alike, read_written, several_runs, two_numbers
+from routing_engine.validation import are_kept, as_kept
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -188,31 +187,9 @@ class Destination:
         )
 
 
-_are_kept: ContextVar[bool] = ContextVar("_are_kept", default=False)
-
-
-@contextmanager
-def as_kept() -> Iterator[None]:
-    """Within this context, trust stored numbers: they were checked and are in E.164.
-
-    Whether a number is assigned takes a tenth of a millisecond to look up; ten thousand locations
-    have a hundred thousand of them. What is not written as ``str()`` writes it is parsed as ever.
-    """
-    token = _are_kept.set(True)
-    try:
-        yield
-    finally:
-        _are_kept.reset(token)
-
-
-def are_kept() -> bool:
-    """Whether stored numbers are trusted now, within :func:`as_kept`."""
-    return _are_kept.get()
-
-
 def kept_destination(text: str) -> Destination | None:
     """Read a stored number without checks, within :func:`as_kept`; None elsewhere."""
-    if not _are_kept.get():
+    if not are_kept():
         return None
     number, _, extension = text.partition(";ext=")
     if not _E164.fullmatch(number) or not (_EXTENSION.fullmatch(extension) or text == number):
@@ -376,6 +353,26 @@ def _why_invalid(parsed: PhoneNumber, written: str, region: str | None) -> str:
     return f"{shown!r} is not an assigned phone number ({_formats(region)})"
 
 
+def _why_no_host(host: str) -> str | None:
+    """What a host in lower case would have to be and is not, or None."""
+    if host.startswith("["):
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            return "an IPv6 address"
+    elif re.fullmatch(r"[0-9.]+", host):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            return "an IPv4 address"
+    else:
+        labels = host.removesuffix(".").split(".")
+        # A last label that begins with a digit would make an address of a name.
+        if not all(_HOST_LABEL.fullmatch(label) for label in labels) or labels[-1][0].isdigit():
+            return "a host name"
+    return None
+
+
 def _parse_sip(written: str) -> str:
     """Parse a SIP URI into canonical form (scheme and host in lower case)."""
     problem = f"{_shown(written)!r} is not a SIP URI"
@@ -387,21 +384,9 @@ def _parse_sip(written: str) -> str:
     if match is None:
         raise InvalidValueError(f"{problem} (sip:user@host[:port][;parameter])")
     host = match["host"].lower()
-    if host.startswith("["):
-        try:
-            ipaddress.IPv6Address(host[1:-1])
-        except ValueError as error:
-            raise InvalidValueError(f"{problem}: {host} is not an IPv6 address") from error
-    elif re.fullmatch(r"[0-9.]+", host):
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError as error:
-            raise InvalidValueError(f"{problem}: {host} is not an IPv4 address") from error
-    else:
-        labels = host.removesuffix(".").split(".")
-        # A last label that begins with a digit would make an address of a name.
-        if not all(_HOST_LABEL.fullmatch(label) for label in labels) or labels[-1][0].isdigit():
-            raise InvalidValueError(f"{problem}: {host} is not a host name")
+    wrong = _why_no_host(host)
+    if wrong is not None:
+        raise InvalidValueError(f"{problem}: {host} is not {wrong}")
     port = match["port"]
     if port is not None and not 1 <= int(port) <= 65535:
         raise InvalidValueError(f"{problem}: port {port} is not 1 to 65535")
@@ -416,6 +401,39 @@ def _parse_sip(written: str) -> str:
     )
 
 
+def _plain_host(host: str) -> str:
+    """A host as hosts are compared: in lower case, an address in its shortest form."""
+    plain = host.lower().removesuffix(".")
+    try:
+        return str(ipaddress.ip_address(plain.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return plain
+
+
+def _hosts_of(uri: str) -> Iterator[str]:
+    """Every host that a SIP URI in canonical form can send a call to."""
+    match = _SIP.fullmatch(uri)
+    if match is None:
+        raise InvalidValueError(f"{_shown(uri)!r} is not a SIP URI")
+    yield _plain_host(match["host"])
+    for parameter in match["parameters"].split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        # RFC 3261, section 19.1.1: the address to be contacted, overriding the host.
+        if name.lower() == "maddr":
+            yield _plain_host(value)
+
+
+def _host_allowed(written: str) -> str:
+    """A host of a dial policy in the form that hosts are compared in."""
+    host = _plain_host(written.strip())
+    if _why_no_host(f"[{host}]" if ":" in host else host.removeprefix("*.")) is not None:
+        raise InvalidValueError(
+            f"{written!r} is not a SIP host: use a name such as sip.example.com, an address, or "
+            "*.example.com for every host below it"
+        )
+    return host
+
+
 @dataclass(frozen=True, slots=True)
 class DialPolicy:
     """Which destinations may be dialled; checked when a sheet is read and again at decision time.
@@ -427,15 +445,18 @@ class DialPolicy:
         allow_sip: whether SIP and SIPS URIs may be dialled.
         allow: numbers or URIs, as ``str(destination)`` without extension, that are allowed
             whatever the rest says; None for no such list.
+        sip_hosts: hosts that SIP URIs may name, such as ``sip.example.com`` or an address;
+            ``*.example.com`` is every host below it. None allows all, an empty set allows none.
     """
 
     countries: frozenset[str] | None = None
     refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost", "satellite"})
     allow_sip: bool = True
     allow: frozenset[str] | None = None
+    sip_hosts: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("countries", "refused_types", "allow"):
+        for name in ("countries", "refused_types", "allow", "sip_hosts"):
             if isinstance(getattr(self, name), str):
                 raise InvalidValueError(f"{name} is a set of str, not one str")
         object.__setattr__(
@@ -457,6 +478,8 @@ class DialPolicy:
                 raise InvalidValueError(f"unknown countries {bad}; use codes such as 'US'")
         if self.allow is not None:
             object.__setattr__(self, "allow", frozenset(self.allow))
+        if self.sip_hosts is not None:
+            object.__setattr__(self, "sip_hosts", frozenset(map(_host_allowed, self.sip_hosts)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able fields; ``DialPolicy(**fields)`` is equal to this policy."""
@@ -470,7 +493,10 @@ class DialPolicy:
         if destination.sip_uri is not None:
             if self.allow is not None and destination.sip_uri in self.allow:
                 return None
-            return None if self.allow_sip else "SIP destinations are not allowed"
+            if not self.allow_sip:
+                return "SIP destinations are not allowed"
+            host = self._refused_host(destination.sip_uri)
+            return None if host is None else f"SIP destinations at {host} are not allowed"
         assert destination.number is not None
         if self.allow is not None and destination.number in self.allow:
             return None
@@ -483,10 +509,26 @@ class DialPolicy:
             return f"numbers of {country} are not allowed"
         return None
 
+    def _refused_host(self, uri: str) -> str | None:
+        """The host that a SIP URI names and that may not be called, or None."""
+        if self.sip_hosts is None:
+            return None
+        return next((host for host in _hosts_of(uri) if not self._is_allowed(host)), None)
+
+    def _is_allowed(self, host: str) -> bool:
+        allowed = self.sip_hosts or frozenset()
+        above = host.split(".")[1:]
+        parents = (f"*.{'.'.join(above[i:])}" for i in range(len(above)))
+        return host in allowed or any(parent in allowed for parent in parents)
+
     def rule_of(self, destination: Destination) -> str:
         """Return which field of the policy refuses a destination, and how to allow it."""
-        if destination.number is None:
-            return "(dial policy: allow_sip)"
+        if destination.sip_uri is not None:
+            host = self._refused_host(destination.sip_uri) if self.allow_sip else None
+            if host is None:
+                return "(dial policy: allow_sip)"
+            return f"(dial policy: sip_hosts lacks {host}; --sip-host {host})"
+        assert destination.number is not None
         country, number_type = _facts(destination.number)
         if number_type not in self.refused_types:
             is_satellite = destination.number.startswith(SATELLITE_CODES)

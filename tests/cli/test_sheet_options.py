@@ -59,7 +59,8 @@ def test_a_profile_that_is_none_is_said_to_be(tmp_path, text, message):
 @pytest.mark.parametrize(
     "options",
     [("--map", "Filiale"), ("--map", "Filiale=nothing"), ("--allow", "cheap"), ("--pbx", "a b"),
-     ("--timezone", "EST"), ("--countries", "XX")],
+     ("--timezone", "EST"), ("--countries", "XX"), ("--refuse", "cheap"), ("--sip-host", "a b"),
+     ("--allow", "mobile", "--refuse", "mobile")],
 )  # fmt: skip
 def test_a_wrong_option_is_wrong_usage(tmp_path, options):
     sheet = write(tmp_path / "f.csv", ("store", "default"), *stores(1))
@@ -74,6 +75,68 @@ def test_numbers_of_a_type_can_be_allowed(tmp_path):
     assert "next: allow the numbers that are meant" in refused.stdout
     assert run(*check, "--allow", "premium_rate").exit_code == 0
     assert run(*check, "--allow", "+448456123456").exit_code == 0
+
+
+def test_what_may_be_dialled_is_remembered_and_holds_where_the_snapshot_answers(tmp_path):
+    sheet = write(tmp_path / "f.csv", ("store", "default"), ("s1", "1300 975 707"))
+    profile, out = tmp_path / "p.json", tmp_path / "b"
+    load = ("import", sheet, "--out", out, "--encoder", "hashing", "--region", "AU",
+            "--profile", profile)  # fmt: skip
+    assert "may not be dialled" in run(*load).stderr
+    assert run(*load, "--allow", "shared_cost").exit_code == 0
+    assert json.loads(profile.read_text(encoding="utf-8")) == {"allow": ["shared_cost"]}
+    answered = run("route", out, "s1", "hello", "--encoder", "hashing", "--json")
+    assert json.loads(answered.stdout)["destination"] == "+611300975707"
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "refusal"),
+    [
+        ("+447400123456", ("--refuse", "mobile"), "refused_types has mobile; --allow mobile"),
+        ("sip:1@pbx.example.com", ("--refuse", "sip"), "dial policy: allow_sip"),
+        ("sip:1@pbx.example.com", ("--sip-host", "sip.example.com"),
+         "sip_hosts lacks pbx.example.com; --sip-host pbx.example.com"),
+        ("+442079460958", ("--countries", "US,CA"), "countries lacks GB"),
+    ],
+)  # fmt: skip
+def test_what_may_not_be_dialled_is_refused_by_the_rule_that_says_so(
+    tmp_path, cell, options, refusal
+):
+    sheet = write(tmp_path / "f.csv", ("store", "default"), ("s1", cell))
+    assert run("check", sheet, "--no-lint").exit_code == 0
+    result = run("check", sheet, "--no-lint", *options)
+    assert result.exit_code == ExitCode.DIFFERS
+    assert refusal in result.stdout
+
+
+def test_every_command_that_reads_a_sheet_reads_it_by_the_same_options(tmp_path):
+    rows = [("Haus", "Zentrale", "label", "when", "destination"),
+            ("h1", "(415) 555-0100", "Billing", "asks about a bill", "2204")]  # fmt: skip
+    sheet, profile = write(tmp_path / "f.csv", *rows), tmp_path / "p.json"
+    cases = write(tmp_path / "c.csv", ("location_id", "utterance", "label"), *[
+        ("h1", f"asks about a bill {i}", "Billing") for i in range(12)
+    ])  # fmt: skip
+    read = (
+        "--map",
+        "Haus=location_id",
+        "--map",
+        "Zentrale=default_destination",
+        "--pbx",
+        "pbx.test",
+    )
+    hashing = ("--encoder", "hashing", "--json")
+    assert run("evaluate", sheet, cases, *hashing).exit_code != 0
+    first = run("evaluate", sheet, cases, *hashing, *read, "--profile", profile)
+    assert first.exit_code == 0, first.output
+    # From here on the profile remembers.
+    remembered = (*hashing, "--profile", profile)
+    assert run("evaluate", sheet, cases, *remembered).stdout == first.stdout
+    assert run("suggest", sheet, *remembered).exit_code == 0
+    assert run("check", sheet, *remembered).exit_code == 0
+    assert run("import", sheet, "--out", tmp_path / "b", *remembered).exit_code == 0
+    assert run("diff", sheet, tmp_path / "b", "--profile", profile).exit_code == 0
+    fitted = run("fit", sheet, cases, "--out", tmp_path / "fitted", *remembered)
+    assert fitted.exit_code in (0, ExitCode.DIFFERS)
 
 
 def test_extensions_of_a_pbx_are_read_with_its_host(tmp_path):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine import Location
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours import BusinessHours, meant_zone, odd_ranges, parse_weekly
+from routing_engine.validation import as_kept
 
 
 def read(text, country="DE"):
@@ -128,18 +130,57 @@ def test_a_zone_without_rules_for_summer_names_the_place_that_is_meant(name, pla
     assert place in (meant_zone(name) or "")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "America/New_York",
-        "America/Phoenix",
-        "UTC",
-        "Etc/UTC",
-        "Etc/GMT+5",
-        "CET",
-        "EST5EDT",
-        "US/Eastern",
-    ],
-)
+NOT_A_PLACE = (
+    "EST", "MST", "HST", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "GMT+1", "GMT+01:00", "UTC-5",
+    "UTC+05:30", "+0200", "-08:00", "PST", "CEST", "AEST", "Eastern Standard Time", "Berlin",
+    "posixrules", "", "America/Nowhere",
+)  # fmt: skip
+PLACES = (
+    "America/New_York", "America/Phoenix", "Asia/Kolkata", "Pacific/Honolulu", "US/Eastern", "CET",
+    "EST5EDT", "PST8PDT", "UTC", "Etc/UTC", "Etc/GMT", "Etc/GMT+5", "Etc/GMT-10",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
 def test_places_and_zones_that_are_fixed_on_purpose_are_taken(name):
     assert meant_zone(name) is None
+    hours = BusinessHours(timezone=name, weekly="24/7")
+    location = Location(
+        location_id="s1", default_destination="+14155550100", timezone=name, business_hours=hours
+    )
+    assert location.timezone == location.business_hours.timezone == name
+
+
+@pytest.mark.parametrize("name", NOT_A_PLACE)
+def test_hours_and_locations_refuse_what_a_sheet_refuses(name):
+    advice = meant_zone(name)
+    assert advice is not None
+    for make in (
+        lambda: BusinessHours(timezone=name, weekly="24/7"),
+        lambda: BusinessHours.parse("Mon-Fri 09:00-17:00", timezone=name),
+        lambda: Location(location_id="s1", default_destination="+14155550100", timezone=name),
+        lambda: Location(
+            location_id="s1",
+            default_destination="+14155550100",
+            business_hours={"timezone": name, "weekly": "24/7"},
+        ),
+    ):
+        with pytest.raises(InvalidValueError) as caught:
+            make()
+        assert advice.removeprefix("give an IANA name such as ") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "fixed"),
+    [("EST", "Etc/GMT+5"), ("MST", "Etc/GMT+7"), ("HST", "Etc/GMT+10"), ("Greenwich", "Etc/GMT"),
+     ("GMT+1", "Etc/GMT-1"), ("UTC-5", "Etc/GMT+5")],
+)  # fmt: skip
+def test_an_offset_has_one_spelling_that_says_that_it_is_meant(name, fixed):
+    assert f"or {fixed} if it is fixed on purpose" in meant_zone(name)
+    assert meant_zone(fixed) is None
+
+
+def test_hours_that_were_stored_in_a_zone_that_is_refused_today_are_still_read():
+    with as_kept():
+        stored = BusinessHours(timezone="EST", weekly="24/7")
+    assert stored.timezone == "EST"

@@ -330,8 +330,61 @@ class TestDialPolicy:
         assert policy.refusal(destination) == refusal
 
     @pytest.mark.parametrize(
+        ("uri", "hosts", "refused_host"),
+        [
+            ("sip:desk@pbx.example.com", {"pbx.example.com"}, None),
+            ("sip:desk@PBX.Example.com", {"pbx.EXAMPLE.com"}, None),
+            ("sips:desk@pbx.example.com.", {"pbx.example.com"}, None),
+            ("sip:desk@pbx.example.com:5070;transport=tls", {"pbx.example.com"}, None),
+            ("sip:desk@pbx.example.com", {"*.example.com"}, None),
+            ("sip:desk@a.b.example.com", {"*.example.com"}, None),
+            ("sip:desk@192.0.2.7", {"192.0.2.7"}, None),
+            ("sip:desk@[2001:db8:0:0::1]", {"2001:db8::1"}, None),
+            ("sip:desk@[2001:db8::1]", {"[2001:DB8:0::1]"}, None),
+            ("sip:desk@example.com", {"*.example.com"}, "example.com"),
+            ("sip:desk@badexample.com", {"*.example.com", "example.com"}, "badexample.com"),
+            ("sip:desk@pbx.example.com.evil.example", {"pbx.example.com"},
+             "pbx.example.com.evil.example"),
+            ("sip:pbx.example.com@evil.example", {"pbx.example.com"}, "evil.example"),
+            ("sip:desk@pbx.example.com", frozenset(), "pbx.example.com"),
+            # RFC 3261: the call goes to maddr, whatever the host is.
+            ("sip:desk@pbx.example.com;maddr=evil.example", {"pbx.example.com"}, "evil.example"),
+            ("sip:desk@pbx.example.com;MAddr=203.0.113.9", {"pbx.example.com"}, "203.0.113.9"),
+            ("sip:desk@pbx.example.com;maddr=192.0.2.7", {"pbx.example.com", "192.0.2.7"}, None),
+        ],
+    )  # fmt: skip
+    def test_sip_hosts_are_those_that_are_named(self, uri, hosts, refused_host):
+        policy = DialPolicy(sip_hosts=hosts)
+        destination = Destination.parse(uri)
+        if refused_host is None:
+            assert policy.refusal(destination) is None
+            return
+        assert policy.refusal(destination) == f"SIP destinations at {refused_host} are not allowed"
+        assert policy.rule_of(destination) == (
+            f"(dial policy: sip_hosts lacks {refused_host}; --sip-host {refused_host})"
+        )
+        allowed = DialPolicy(sip_hosts=hosts, allow={str(destination)})
+        assert allowed.refusal(destination) is None
+
+    def test_a_policy_of_sip_hosts_says_nothing_of_numbers(self):
+        assert DialPolicy(sip_hosts=frozenset()).refusal(self.US) is None
+
+    @pytest.mark.parametrize(
+        "host", ["", "*", "*.", "a b", "sip:x", "x@y", "host:5060", "a..b", "**.x"]
+    )
+    def test_what_is_no_sip_host_is_refused(self, host):
+        with pytest.raises(InvalidValueError, match="is not a SIP host"):
+            DialPolicy(sip_hosts={host})
+
+    def test_a_policy_comes_back_from_its_own_fields(self):
+        policy = DialPolicy(countries={"US"}, sip_hosts={"*.Example.com", "[2001:db8::1]"})
+        assert policy.to_dict()["sip_hosts"] == ["*.example.com", "2001:db8::1"]
+        assert DialPolicy(**policy.to_dict()) == policy
+
+    @pytest.mark.parametrize(
         ("fields", "reason"),
         [
+            ({"sip_hosts": "pbx.example.com"}, "sip_hosts is a set of str"),
             ({"countries": {"US", "Atlantis"}}, r"unknown countries \['ATLANTIS'\]"),
             ({"countries": "US"}, "countries is a set of str"),
             ({"refused_types": {"premium"}}, r"unknown number types \['premium'\]; known are"),
