@@ -5,6 +5,7 @@ Internal: may change in any release. Use what ``routing_engine`` exports.
 
 from __future__ import annotations
 
+from routing_engine.hours.languages import says_closed
 from routing_engine.hours.model import BusinessHours, Holiday
 from routing_engine.hours.ranges import TimeRange
 from routing_engine.hours.timetable import (
@@ -32,4 +33,5 @@ __all__ = [
     "next_opening",
     "odd_ranges",
     "parse_weekly",
+    "says_closed",
 ]

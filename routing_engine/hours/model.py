@@ -45,6 +45,7 @@ from typing import Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.hours.languages import says_closed
 from routing_engine.hours.ranges import (
     ALL_DAY,
     MAX_TEXT_LENGTH,
@@ -53,7 +54,7 @@ from routing_engine.hours.ranges import (
     read_range,
     shows_24_hour,
 )
-from routing_engine.hours.weekly import WeeklyText, format_weekly, parse_weekly, tokens_of
+from routing_engine.hours.weekly import WeeklyText, format_weekly, read_week, tokens_of
 from routing_engine.hours.zones import is_zone, meant_zone
 from routing_engine.validation import Value, are_kept, shown
 
@@ -224,12 +225,6 @@ _NAME: Final = re.compile(r'"(?:[^"\\]|\\.)*"\s*$')
 _CALENDAR: Final = re.compile(
     r"(?:public\s+)?holidays?\s*:?\s+([a-z]{2,})(?:\s*[-/]\s*(\S.*))?", re.ASCII | re.IGNORECASE
 )
-_PUBLIC: Final = re.compile(r"\bPH\b", re.ASCII | re.IGNORECASE)
-_SCHOOL: Final = re.compile(r"\bSH\b", re.ASCII | re.IGNORECASE)
-_PUBLIC_OFF: Final = re.compile(r"\bPH\s{0,9}:?\s{0,9}(?:off|closed)\Z", re.ASCII | re.IGNORECASE)
-_PUBLIC_LISTED: Final = re.compile(
-    r"\s{0,9},?\s{0,9}\bPH\b\s{0,9}(?=[, ])|\bPH\b\s{0,9},\s{0,9}", re.ASCII | re.IGNORECASE
-)
 _DATES: Final = re.compile(
     r"(?P<once>except(?:ion)?:?\s+)?(?P<first>\d{4}-\d\d-\d\d)(?:-(?P<last>\d{4}-\d\d-\d\d))?"
     r"(?![\d-])[:\s]*(?P<hours>.*)",
@@ -244,7 +239,6 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
             f"business hours {shown(text)}: longer than {_MAX_HOURS_LENGTH} characters"
         )
     weekly: list[str] = []
-    is_closed_on_holidays = False
     fields: dict[str, Any] = {"holidays": [], "exceptions": []}
     for piece in filter(None, map(str.strip, _PIECE.findall(text))):
         if len(piece) > MAX_TEXT_LENGTH:
@@ -252,27 +246,29 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
                 f"business hours {shown(piece)}: longer than {MAX_TEXT_LENGTH} characters"
             )
         calendar = _CALENDAR.fullmatch(piece)
-        if calendar is not None:
+        if calendar is not None and not says_closed(calendar[1]):
             if "country" in fields:
                 raise InvalidValueError(f"{shown(piece)} is the second country: give one")
             fields["country"], fields["subdivision"] = calendar.groups()
             continue
-        without, is_closed = _without_holidays(piece)
-        is_closed_on_holidays |= is_closed
-        if without is None:
-            continue
-        name = _NAME.search(without)
+        name = _NAME.search(piece)
         dates = _DATES.fullmatch(
-            plain_text(without if name is None else without[: name.start()]).strip()
+            plain_text(piece if name is None else piece[: name.start()]).strip()
         )
         if dates is None:
-            weekly.append(without)
+            weekly.append(piece)
             continue
         which = "holidays" if dates["once"] is None else "exceptions"
         try:
             fields[which].append(_read_dates(dates, "" if name is None else name[0]))
         except ValueError as error:
-            raise InvalidValueError(f"{shown(without)}: {_plainly(error)}") from error
+            raise InvalidValueError(f"{shown(piece)}: {_plainly(error)}") from error
+    if not weekly:
+        raise InvalidValueError(
+            f"{shown(text)} does not say the ordinary week: write it as in "
+            "'Mon-Fri 09:00-17:00', or 24/7, or closed"
+        )
+    fields["weekly"], is_closed_on_holidays = read_week("; ".join(weekly))
     if is_closed_on_holidays and "country" not in fields:
         if country is None:
             raise InvalidValueError(
@@ -280,43 +276,7 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
                 "'holidays DE' for those of Germany, or US-CA for those of a state"
             )
         fields["country"], fields["subdivision"] = country, None
-    if not weekly:
-        raise InvalidValueError(
-            f"{shown(text)} does not say the ordinary week: write it as in "
-            "'Mon-Fri 09:00-17:00', or 24/7, or closed"
-        )
-    fields["weekly"] = parse_weekly("; ".join(weekly))
     return fields
-
-
-def _without_holidays(piece: str) -> tuple[str | None, bool]:
-    """Drop ``PH`` from a piece; None if nothing is left; also return whether it closes then.
-
-    PH are the public holidays of the OpenStreetMap grammar.
-
-    Raises:
-        InvalidValueError: public holidays have hours, or school holidays are named.
-    """
-    if _SCHOOL.search(piece):
-        raise InvalidValueError(
-            f"{shown(piece)}: school holidays (SH) cannot be read: give their dates"
-        )
-    if not _PUBLIC.search(piece):
-        return piece, False
-    alone = _PUBLIC_OFF.search(piece)
-    if alone is not None:
-        rest = piece[: alone.start()].rstrip().removesuffix(",").rstrip()
-        if not rest or any(map(str.isdigit, rest)):
-            return rest or None, True
-    listed = _PUBLIC_LISTED.sub("", piece).strip(" ,")
-    if re.search(r"\b(?:off|closed)\W*$", listed, re.IGNORECASE) and listed != piece:
-        return listed, True
-    if re.match(r"(?:mo(?:n(?:day)?)?-su(?:n(?:day)?)?|daily)\b", listed, re.IGNORECASE):
-        return listed, False  # "Mo-Su,PH": open as on every day
-    raise InvalidValueError(
-        f"{shown(piece)}: hours of public holidays (PH) cannot be read: give dates with hours, or "
-        "PH off"
-    )
 
 
 def _read_dates(dates: re.Match[str], name: str) -> Holiday:

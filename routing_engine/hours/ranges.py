@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
@@ -126,28 +127,50 @@ Ranges: TypeAlias = Annotated[
 
 
 _SIDES: Final = ("start", "end")
-_DASHES: Final = re.compile(
-    r"\s*[-\u2010-\u2015\u2212~]+\s*|\s+(?:to|thru|through|until|till?|bis|à|tot)\s+"
-)
+_DASH: Final = r"[-\u2010-\u2015\u2212~\u301c\u2192]"
+_ENGLISH_TO: Final = "to|thru|through|until|till?"
 _TIME: Final = (
-    r"(?:(?P<{0}_word>noon|midnight)\b"
-    r"|(?:(?P<{0}_hhmm>\d{{4}})|(?P<{0}_hour>\d{{1,2}})(?:[:.h](?P<{0}_minute>\d\d)(?::00)?|h)?)"
-    r"(?!\d)(?:\s?(?P<{0}_half>[ap])\.?\s?m\b\.?)?)"
+    r"(?:(?P<{0}_word>noon|midnight|midday)(?![a-z])"
+    r"|(?:(?P<{0}_hhmm>\d{{4}})|(?P<{0}_hour>\d{{1,2}})"
+    # "12h 14h" are two times, and "12h 14" is one.
+    r"(?:(?:[:.]|\s?(?P<{0}_hour_word>[h時点])\s?(?=\d\d(?!\s?[h:])))(?P<{0}_minute>\d\d)(?!\d)(?::00)?分?"
+    r"|\s?[h時点])?)"
+    r"(?!\d)(?:\s?(?P<{0}_half>[ap])\.?\s?m(?![a-z])\.?)?"
+    r"(?:\s?(?P<{0}_clock>uhr|uur|hrs?|hs|h|hod|godz|ч|u)(?!\w)\.?)?)"
 )
 RANGE: Final = re.compile(
-    _TIME.format("start") + "-" + _TIME.format("end") + r"(?![\w:])", re.ASCII
+    _TIME.format("start") + "-" + _TIME.format("end") + r"(?![A-Za-z0-9_:])", re.ASCII
 )
 
 
-def plain_text(text: str) -> str:
-    """Normalise full-width and no-break characters, case and dashes."""
-    return _DASHES.sub("-", unicodedata.normalize("NFKC", text).casefold())
+def plain_text(text: str, to: str = _ENGLISH_TO, *, has_spaces: bool = True) -> str:
+    """Normalise full-width and no-break characters, case and dashes.
+
+    Args:
+        text: any.
+        to: words that stand for a dash between the ends of a range, separated by ``|``.
+        has_spaces: whether words are written apart.
+    """
+    # No run of blanks is left, which patterns would try again and again from each of its places.
+    single = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return _dashes(to, has_spaces).sub("-", single)
+
+
+@cache
+def _dashes(to: str, has_spaces: bool) -> re.Pattern[str]:
+    if not to:
+        return re.compile(rf"\s*{_DASH}+\s*")
+    # "9 a m" is a time of the morning, whatever "a" means elsewhere.
+    words = rf"\s+(?:{to})(?!\s?m\b)\s+" if has_spaces else rf"\s*(?:{to})\s*"
+    return re.compile(rf"\s*{_DASH}+\s*|{words}")
 
 
 def shows_24_hour(plain: str) -> bool:
     """Whether a time in the text is past 12:59, which means the 24-hour clock."""
     times = (_read_time(match, side) for match in RANGE.finditer(plain) for side in _SIDES)
-    return any(time.half is None and time.minute >= 13 * 60 for time in times)
+    return any(
+        time.half is None and (time.minute >= 13 * 60 or time.says_24_hour) for time in times
+    )
 
 
 class _Time(NamedTuple):
@@ -158,6 +181,7 @@ class _Time(NamedTuple):
     is_sure: bool  # it can be read in one way only
     is_zero_led: bool
     has_minute: bool = False
+    says_24_hour: bool = False
 
 
 def _read_time(match: re.Match[str], side: str) -> _Time:
@@ -181,7 +205,11 @@ def _read_time(match: re.Match[str], side: str) -> _Time:
         )
     is_zero_led = hour.startswith("0")
     is_sure = is_zero_led or n_hours > 12 or (len(hour) == 2 and minute is not None)
-    return _Time(n_hours * 60 + n_minutes, None, is_sure, is_zero_led, minute is not None)
+    # "9h" and "9 Uhr" are of the 24-hour clock.
+    clock = match[f"{side}_hour_word"] or match[f"{side}_clock"]
+    return _Time(
+        n_hours * 60 + n_minutes, None, is_sure, is_zero_led, minute is not None, clock is not None
+    )
 
 
 def read_range(match: re.Match[str], *, is_24_hour: bool) -> TimeRange:
@@ -206,7 +234,9 @@ def _readings(start: _Time, end: _Time, *, is_24_hour: bool) -> Iterator[tuple[i
     """Return what a range can mean, in minutes; an end before its start is on the next day."""
     if start.half is None and end.half is None:
         is_in_order = start.minute < end.minute
-        is_shown = is_24_hour or start.is_zero_led or end.is_zero_led
+        # "9-13, 2-6" is no night: before six, an hour alone may be one of the afternoon.
+        is_early = 60 <= start.minute < 6 * 60
+        is_shown = start.is_zero_led or (not is_early and (is_24_hour or end.is_zero_led))
         if (
             (start.is_sure and end.is_sure)
             or start.minute >= 13 * 60

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.hours.languages import LANGUAGES, Language, with_public_holidays
 from routing_engine.hours.ranges import (
     ALL_DAY,
     DAY_MINUTES,
@@ -24,6 +26,7 @@ from routing_engine.validation import shown
 
 __all__ = ["Weekly", "WeeklyText", "as_weekly", "format_weekly", "parse_weekly", "tokens_of"]
 
+_ENDS: Final = ("first", "last")
 _DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Weekly: TypeAlias = tuple[tuple[TimeRange, ...], ...]
@@ -48,23 +51,9 @@ def as_weekly(value: object) -> Weekly:
     return tuple(days)
 
 
-_DAY_WORDS: Final = (
-    "m mo mon monday mondays montag montags lundi lun lunes lunedi lunedì segunda maandag måndag mandag",
-    "tu tue tues tuesday tuesdays di dienstag dienstags mardi martes martedi martedì terça dinsdag",
-    "w we wed weds wednesday wednesdays mi mittwoch mittwochs mercredi miércoles mié mercoledì quarta",
-    "th thu thur thurs thursday thursdays do donnerstag donnerstags jeudi jueves giovedì quinta",
-    "f fr fri friday fridays freitag freitags vendredi viernes venerdì sexta vrijdag",
-    "sa sat saturday saturdays samstag samstags sonnabend samedi sábado sab sáb sabato zaterdag",
-    "su sun sunday sundays so sonntag sonntags dimanche domingo dom domenica zondag",
-)
-_DAY_OF: Final = {word: day for day, words in enumerate(_DAY_WORDS) for word in words.split()}
-# "Di" and "Do" are Tuesday and Thursday beside other German words; French and Spanish have others.
-_UNSURE: Final = frozenset(("di", "do"))
-_GERMAN: Final = re.compile(r"\b(?:mo|mi|so|uhr|geschlossen|ruhetag|bis)\b")
-_NOT_GERMAN: Final = re.compile(r"\b(?:lu|ma|me|je|ve|ju|vi)\b")
-_DAY: Final = rf"(?:{'|'.join(sorted(_DAY_OF, key=len, reverse=True))})\b"
 _UNREAD: Final = (
     (re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"), "months"),
+    (re.compile(r"\bsh\b"), "school holidays (SH)"),
     (re.compile(r"\bweek\b"), "weeks of the year"),
     (re.compile(r"\beaster\b"), "Easter"),
     (re.compile(r"\b(?:sunrise|sunset|dawn|dusk)\b"), "sunrise and sunset"),
@@ -73,32 +62,64 @@ _UNREAD: Final = (
     (re.compile(r"\d\+"), "open ends (+)"),
     (re.compile(r"\bappointment\b|\bby arrangement\b|\btermin|\brendez-vous\b"), "appointments"),
 )
-_TOKEN: Final = re.compile(
-    r"(?P<blank>[\s,/&+:|]+|(?:and|on|from|open|und|et|y|e|uhr|hours?|von|de|du|le)\b)"
-    r"|(?P<stop>;)"
-    r"|(?P<all_day>24\s?[/x]\s?7\b|24\s?(?:hours|hrs|h) a day(?:, ?| )7 days a week\b"
-    r"|24[\s-]?(?:h|hrs?|hours?|stunden)\b|rund um die uhr\b|all day\b|always\b)"
-    r"|(?P<closed>(?:closed|off|geschlossen|ruhetag|fermé|cerrado|chiuso|gesloten|fechado)\b)"
-    r"|(?P<daily>(?:daily|every ?day|7 days a week|täglich|tous les jours|todos los días)\b)"
-    r"|(?P<weekdays>weekdays?\b)"
-    r"|(?P<weekend>weekends?\b)"
-    rf"|(?P<day>(?P<first>{_DAY})\.?(?:-(?P<last>{_DAY})\.?)?)"
-    rf"|(?P<range>(?a:{RANGE.pattern}))",
-)
+# Group names of a token, and what each is in a language.
+_KINDS: Final = ("all_day", "closed", "daily", "weekdays", "weekend")
+
+
+@cache
+def _tokens(language: Language) -> re.Pattern[str]:
+    """Compile what a text in a language is made of."""
+    end = r"(?!\w)" if language.has_spaces else ""
+    days = sorted(map(re.escape, language.day_of), key=len, reverse=True)
+    day = rf"(?:{'|'.join(days)}){end}"
+    named = [
+        rf"(?P<{kind}>(?:{words}){end})"
+        for kind in _KINDS
+        if (words := "|".join(filter(None, (getattr(language, kind), _EVERYWHERE.get(kind)))))
+    ]
+    # A dash between a name and its hours, or closed, says nothing.
+    lone_dash = rf"(?<=[^\W\d])\.?-(?=\d|(?:{language.closed}){end})"
+    other = rf"|(?:{language.other}){end}\.?" if language.other else ""
+    return re.compile(
+        "|".join(
+            (
+                rf"(?P<blank>[\s,/&+:|\u2022\u00b7]+|{lone_dash}{'' if language.has_spaces else other})",
+                r"(?P<stop>;)",
+                r"(?P<public>ph\b)",
+                *named,
+                rf"(?P<day>(?P<first>{day})\.?(?:-(?P<last>{day})\.?)?)",
+                rf"(?P<range>(?a:{RANGE.pattern}))",
+                *(
+                    [rf"(?P<word>(?:{language.other}){end}\.?)"]
+                    if language.has_spaces and other
+                    else []
+                ),
+            )
+        )
+    )
+
+
 _LONG_MINUTES: Final = 16 * 60
 _MORNING_MINUTE: Final = 6 * 60
 _WEEK: Final = tuple(range(7))
-_GROUPS: Final = {"daily": _WEEK, "weekdays": _WEEK[:5], "weekend": _WEEK[5:]}
+_EVERYWHERE: Final = {"all_day": r"24\s?[/x]\s?7", "closed": "closed|off"}
+_BLANK: Final = frozenset(("blank", "word"))
+_OF_ONE_LANGUAGE: Final = re.compile(r"uhr|uur|hod|godz|ч")
+"""Words after a time that say which language it is."""
+_PUBLIC: Final = 7
+"""Stands among the days for public holidays."""
+_GROUPS: Final = {"public": (_PUBLIC,), "daily": _WEEK, "weekdays": _WEEK[:5], "weekend": _WEEK[5:]}
 
 
 def parse_weekly(text: str) -> Weekly:
     """Read the ordinary week as people write it; a day that is not named is closed.
 
-    Reads, whatever the case and the kind of dash: ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
+    Reads, in some twenty languages, whatever the case and the kind of dash: ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
     ``Mon-Fri 9am-5pm, Sat 10am-2pm``, ``Mon, Wed 08:00-12:00 13:00-17:00``,
     ``daily 18:00-02:00, Sun closed``, ``weekdays 9 to 5pm``, ``Mon-Fri 24 hours``, ``24/7``,
     ``closed``. ``closed`` takes a day out of what was said before it. Nothing is guessed:
-    ``9-5`` and ``1:00-5:00`` are refused, because they do not say morning or afternoon.
+    ``9-5`` and ``1:00-5:00`` are refused, because they do not say morning or afternoon, and
+    ``Sa-Do``, because ``Do`` is Thursday in German and Sunday in Italian.
 
     Returns:
         Seven days, Monday first, each its ranges in order.
@@ -107,12 +128,26 @@ def parse_weekly(text: str) -> Weekly:
         InvalidValueError: a piece cannot be read, a day has no hours, hours have no day, or two
             ranges of a day overlap; the message shows the piece.
     """
+    week, is_closed_on_holidays = read_week(text)
+    if is_closed_on_holidays:
+        raise InvalidValueError(
+            f"business hours {shown(text)}: public holidays (PH) are no part of the ordinary week"
+        )
+    return week
+
+
+def read_week(text: str) -> tuple[Weekly, bool]:
+    """Read the ordinary week, and whether it is closed on public holidays.
+
+    Raises:
+        InvalidValueError: as :func:`parse_weekly`; or public holidays have hours of their own.
+    """
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidValueError(
             f"business hours {shown(text)}: longer than {MAX_TEXT_LENGTH} characters"
         )
     try:
-        return _read_weekly(plain_text(text))
+        return _read_in_any_language(with_public_holidays(" ".join(text.split())))
     except InvalidValueError as error:
         raise InvalidValueError(f"business hours {shown(text)}: {error}") from error
 
@@ -171,14 +206,79 @@ def odd_ranges(weekly: Weekly) -> list[str]:
     return odd
 
 
-def _read_weekly(plain: str) -> Weekly:
+class _UnreadError(InvalidValueError):
+    """A piece of a text that a language does not know; ``n_read`` characters were read before."""
+
+    def __init__(self, message: str, n_read: int) -> None:
+        super().__init__(message)
+        self.n_read = n_read
+
+
+def _read_in_any_language(text: str) -> tuple[Weekly, bool]:
+    """Read a text in the one language, or those that agree, that know all of it.
+
+    Raises:
+        InvalidValueError: no language knows all of it, or two read it differently.
+    """
+    found: dict[tuple[Weekly, bool], str] = {}
+    errors: list[tuple[int, InvalidValueError]] = []
+    for language in LANGUAGES:
+        try:
+            week, is_closed_on_holidays, words = _read_weekly(text, language)
+        except _UnreadError as error:
+            errors.append((error.n_read, error))
+            continue
+        except InvalidValueError as error:
+            errors.append((len(text) + 1, error))
+            continue
+        found.setdefault((week, is_closed_on_holidays), language.name)
+        if not words & _ambiguous():
+            break  # no other language can read it otherwise
+    if len(found) > 1:
+        (one, first), (other, second) = list(found.items())[:2]
+        raise InvalidValueError(
+            f"is read as {format_weekly(one[0])!r} in {first} and as {format_weekly(other[0])!r} "
+            f"in {second}: write Mon, Tue, Wed, …"
+        )
+    if found:
+        return next(iter(found))
+    # The language that got furthest is the one that was meant; the first of those that did.
+    raise max(errors, key=lambda item: item[0])[1]
+
+
+@cache
+def _ambiguous() -> frozenset[str]:
+    """Return names of days that are different days in different languages."""
+    days: dict[str, set[int]] = {}
+    for language in LANGUAGES:
+        for word, day in language.day_of.items():
+            days.setdefault(word, set()).add(day)
+    return frozenset(word for word, meant in days.items() if len(meant) > 1)
+
+
+def _read_weekly(text: str, language: Language) -> tuple[Weekly, bool, frozenset[str]]:
+    """Read a text in a language: week, closed on public holidays, names of days in it."""
+    plain = plain_text(text, language.to, has_spaces=language.has_spaces)
+    for pattern, replacement in language.rewrites:
+        plain = re.sub(pattern, replacement, plain)
+    tokens = tokens_of(plain, language)
+    words = {token[side] for token in tokens if token.lastgroup == "day" for side in _ENDS}
     week: list[list[TimeRange]] = [[] for _ in _WEEK]
     shut: set[int] = set()
     said_with: dict[int, frozenset[int]] = {}
-    clauses = list(_clauses(tokens_of(plain), is_24_hour=shows_24_hour(plain)))
-    for days, ranges, is_rule in clauses:
-        if not days and len(clauses) > 1:
+    is_24_hour = language.is_24_hour or shows_24_hour(plain)
+    clauses = list(_clauses(tokens, language, is_24_hour=is_24_hour))
+    is_closed_on_holidays = False
+    for named, ranges, is_rule in clauses:
+        days = [day for day in named if day != _PUBLIC]
+        if not named and len(clauses) > 1:
             raise InvalidValueError("'closed' has no day: write it as in 'Sun closed'")
+        if _PUBLIC in named:
+            is_closed_on_holidays |= not ranges
+            if ranges and set(days) != set(_WEEK):  # "Mo-Su,PH": open as on every day
+                raise InvalidValueError(
+                    "hours of public holidays (PH) cannot be read: give dates with hours, or PH off"
+                )
         together = frozenset(days)
         for day in together:
             # A later rule for other days replaces what was said of its days before.
@@ -195,49 +295,74 @@ def _read_weekly(plain: str) -> Weekly:
             week[day].extend(ranges)
     if not clauses:
         raise InvalidValueError("nothing is said: write hours, or closed")
-    return as_weekly(week)
+    return as_weekly(week), is_closed_on_holidays, frozenset(filter(None, words))
 
 
-def tokens_of(plain: str) -> list[re.Match[str]]:
+def tokens_of(plain: str, language: Language = LANGUAGES[0]) -> list[re.Match[str]]:
     """Split a text into days, times and words; blanks are left out."""
-    if any(word in _UNSURE for word in re.findall(r"\b\w\w\b", plain)) and (
-        not _GERMAN.search(plain) or _NOT_GERMAN.search(plain)
-    ):
-        raise InvalidValueError(
-            "'di' and 'do' are other days in other languages: write Tue and Thu, or Sun"
-        )
+    pattern = _tokens(language)
     tokens = []
     position = 0
     while position < len(plain):
-        token = _TOKEN.match(plain, position)
+        token = pattern.match(plain, position)
         if token is None:
             piece = re.split(r"[,;\n]", plain[position:], maxsplit=1)[0].strip()
             rule = plain[plain.rfind(";", 0, position) + 1 :].split(";", maxsplit=1)[0]
             for form, what in _UNREAD:
                 if form.search(rule):
-                    raise InvalidValueError(
+                    raise _UnreadError(
                         f"cannot read {shown(piece)}: {what} cannot be read; give the ordinary week, "
-                        "and dates that differ"
+                        "and dates that differ",
+                        position,
                     )
-            raise InvalidValueError(
-                f"cannot read {shown(piece)}: write it as in 'Mon-Fri 09:00-17:00, Sat 10am-2pm'"
+            raise _UnreadError(
+                f"cannot read {shown(piece)}: write it as in 'Mon-Fri 09:00-17:00, Sat 10am-2pm'",
+                position,
             )
-        if token.lastgroup != "blank":
+        clock = _OF_ONE_LANGUAGE.search(token[0]) if token.lastgroup == "range" else None
+        if clock is not None and clock[0] not in language.other.split("|"):
+            raise _UnreadError(f"cannot read {shown(token[0])}", position)
+        if token.lastgroup not in _BLANK:
             tokens.append(token)
         position = token.end()
     return tokens
 
 
-def _clauses(
-    tokens: Sequence[re.Match[str]], *, is_24_hour: bool
-) -> Iterator[tuple[list[int], list[TimeRange], bool]]:
-    """Yield for each clause its days, their ranges (none: closed), and whether it starts a rule.
+_Clause: TypeAlias = tuple[list[int], list[TimeRange], bool]
 
-    ``closed`` with no day, which is the whole text or wrong, comes as no days and no ranges.
+
+def _clauses(
+    tokens: Sequence[re.Match[str]], language: Language, *, is_24_hour: bool
+) -> Iterator[_Clause]:
+    """Read days, their ranges, and whether a new rule begins, clause by clause.
+
+    No ranges is closed.
+
+    Hours stand behind their days, or before them where the text begins with hours. ``closed`` with
+    no day, which is the whole text or wrong, comes as no days and no ranges.
     """
     kinds = [*(token.lastgroup for token in tokens), "end"]
     at = 0
     is_rule = False
+
+    def read_days() -> list[int]:
+        nonlocal at
+        days: list[int] = []
+        while kinds[at] in ("day", *_GROUPS):
+            days.extend(_read_days(tokens[at], language))
+            at += 1
+        return days
+
+    def read_ranges() -> list[TimeRange]:
+        nonlocal at
+        ranges: list[TimeRange] = []
+        while kinds[at] in ("range", "all_day"):
+            is_all_day = kinds[at] == "all_day"
+            ranges.append(ALL_DAY if is_all_day else read_range(tokens[at], is_24_hour=is_24_hour))
+            at += 1
+        return ranges
+
+    is_hours_first = kinds[0] in ("range", "all_day")
     while at < len(tokens):
         if kinds[at] == "stop":
             at += 1
@@ -246,44 +371,32 @@ def _clauses(
         begin = at
         is_closed = kinds[at] == "closed"
         at += is_closed
-        days: list[int] = []
-        while kinds[at] in ("day", *_GROUPS):
-            days.extend(_read_days(tokens[at]))
-            at += 1
-        if not is_closed and days and kinds[at] == "closed":
+        ranges = read_ranges() if is_hours_first and not is_closed else []
+        days = read_days()
+        if not is_closed and not ranges and days and kinds[at] == "closed":
             is_closed = True
             at += 1
-        if is_closed:
-            yield days, [], is_rule
-            is_rule = False
-            continue
         named = " ".join(token[0] for token in tokens[begin:at])
-        ranges: list[TimeRange] = []
-        while kinds[at] in ("range", "all_day"):
-            is_all_day = kinds[at] == "all_day"
-            ranges.append(ALL_DAY if is_all_day else read_range(tokens[at], is_24_hour=is_24_hour))
-            at += 1
-        if not ranges:
-            raise InvalidValueError(f"{named!r} has no hours: write hours after it, or closed")
-        if not days and kinds[begin] != "all_day":
-            raise InvalidValueError(
-                f"{shown(tokens[begin][0])} has no day: write it as in 'daily 9am-5pm'"
-            )
-        yield days or list(_WEEK), ranges, is_rule
+        if not is_closed:
+            ranges = ranges or read_ranges()
+            if not ranges:
+                raise InvalidValueError(f"{named!r} has no hours: write hours after it, or closed")
+            if not days and kinds[begin] != "all_day":
+                raise InvalidValueError(
+                    f"{shown(tokens[begin][0])} has no day: write it as in 'daily 9am-5pm'"
+                )
+            days = days or list(_WEEK)
+        yield days, ranges, is_rule
         is_rule = False
 
 
-def _read_days(token: re.Match[str]) -> Sequence[int]:
+def _read_days(token: re.Match[str], language: Language) -> Sequence[int]:
     group = _GROUPS.get(token.lastgroup or "")
     if group is not None:
         return group
-    first = _day_number(token["first"])
-    last = first if token["last"] is None else _day_number(token["last"])
+    first = language.day_of[token["first"]]
+    last = first if token["last"] is None else language.day_of[token["last"]]
     return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
-
-
-def _day_number(name: str) -> int:
-    return _DAY_OF[name]
 
 
 def _weekly_text(weekly: Weekly) -> str:

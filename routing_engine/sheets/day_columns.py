@@ -5,16 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from routing_engine.hours import says_closed
 from routing_engine.sheets.cells import Value, text_of
 
 __all__ = ["hours_of_days"]
 
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_CLOSED = frozenset((
-    "", "-", "--", "–", "x", "closed", "off", "none", "n/a", "na", "geschlossen", "ruhetag", "zu",
-    "fermé", "ferme", "cerrado", "chiuso", "fechado", "encerrado", "gesloten", "stängt", "stengt",
-    "lukket", "zamknięte", "nieczynne", "zavřeno", "zárva", "închis", "kapalı", "закрыто", "休み",
-))  # fmt: skip
 
 
 def hours_of_days(days: Sequence[tuple[int, int, str]], cells: Sequence[Value]) -> str:
@@ -34,7 +30,7 @@ def hours_of_days(days: Sequence[tuple[int, int, str]], cells: Sequence[Value]) 
     pieces = []
     for day, texts in sorted(said.items()):
         hours = texts.get("both") or "-".join(texts.get(side, "") for side in ("open", "close"))
-        is_closed = all(text.casefold() in _CLOSED for text in texts.values())
+        is_closed = all(map(says_closed, texts.values()))
         if not is_closed:
             pieces.append(f"{_NAMES[day]} {hours}")
     return "; ".join(pieces) or "closed"

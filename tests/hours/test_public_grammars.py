@@ -82,8 +82,8 @@ def test_public_ways_to_write_hours_are_read(text, expected):
         ("Mo-Fr 18:00+", "open ends"),
         ("Mo-Fr 09:00-17:00; SH off", "school holidays"),
         ("Mo-Fr 09:00-17:00; PH 10:00-14:00", "hours of public holidays"),
-        ("Sa-Do 10:00-14:00", "'di' and 'do' are other days in other languages"),
-        ("Lu-Di 10:00-14:00", "other languages"),
+        ("Sa-Do 10:00-14:00", "'Mon-Thu, Sat-Sun 10:00-14:00' in German and as 'Sat-Sun"),
+        ("So 10:00-14:00", "is read as 'Sun 10:00-14:00' in German and as 'Sat"),
         ("Mon 8-11pm", "does not say morning"),
     ],
 )

@@ -518,7 +518,7 @@ def test_parse_gives_seven_days_from_monday():
         ("Mon 8-11pm", "'8-11pm' does not say morning"),
         ("Mon 9am-11", "'9am-11' does not say morning"),
         ("Mon 10-6am", "'10-6am' does not say morning"),
-        ("Mon 9am-5pm, PH off", "cannot read 'ph off'"),
+        ("Mon 9am-5pm, PH off", r"public holidays \(PH\) are no part of the ordinary week"),
         ("Mon 9am to late", "cannot read '9am-late'"),
         ("Mon 9am-5pm (lunch 12-1)", r"cannot read '\(lunch 12-1\)'"),
         ("Mon", "'mon' has no hours"),
