@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.integrations.extensions import plain_extension
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 from routing_engine.text.lines import ascii_line
@@ -137,8 +138,11 @@ def target(destination: Destination, domain: str) -> str:
         section 19.1.6).
 
     Raises:
-        InvalidValueError: that is no URI of RFC 3261.
+        InvalidValueError: that is no URI of RFC 3261, or an extension with pauses or keys, for which
+            it has no place.
     """
+    if destination.sip_uri is None:
+        plain_extension(destination, "SIP")
     try:
         return _checked(destination.sip_uri or f"sip:{destination}@{domain};user=phone")
     except InvalidValueError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.integrations.extensions import number_uri
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.model.caller import Caller, Context
@@ -44,14 +45,16 @@ def transfer_sip_participant(
             as the message's constructor takes it.
 
     Raises:
-        InvalidValueError: a SIP URI cannot be sent, or it is to ring for less than 5 or more than
+        InvalidValueError: a SIP URI, or an extension with pauses or keys, cannot be sent, or it is to ring for less than 5 or more than
             300 seconds.
     """
     number = destination.number
     request: dict[str, Any] = {
         "room_name": room_name,
         "participant_identity": participant_identity,
-        "transfer_to": target(destination, "") if number is None else f"tel:{destination}",
+        "transfer_to": target(destination, "")
+        if number is None
+        else number_uri(destination, "LiveKit"),
         "play_dialtone": play_dialtone,
     }
     if ring_timeout_s is not None:

@@ -5,6 +5,7 @@ https://developers.openai.com/api/reference/resources/realtime/subresources/call
 
 from __future__ import annotations
 
+from routing_engine.integrations.extensions import number_uri
 from routing_engine.integrations.headers import target
 from routing_engine.model.destinations import Destination
 
@@ -23,7 +24,11 @@ def refer(destination: Destination) -> dict[str, str]:
             not every trunk dials.
 
     Raises:
-        InvalidValueError: a SIP URI cannot be sent.
+        InvalidValueError: a SIP URI, or an extension with pauses or keys, cannot be sent.
     """
     number = destination.number
-    return {"target_uri": target(destination, "") if number is None else f"tel:{destination}"}
+    return {
+        "target_uri": target(destination, "")
+        if number is None
+        else number_uri(destination, "OpenAI Realtime")
+    }

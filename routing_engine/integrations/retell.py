@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from routing_engine.integrations.extensions import plain_extension
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.model.caller import Caller, Context
@@ -41,7 +42,7 @@ def transfer_call(
             which Retell takes 90 seconds at most, so that a longer one is cut to them.
 
     Raises:
-        InvalidValueError: a SIP URI cannot be sent, or it is to ring for less than 5 or more than
+        InvalidValueError: an extension with pauses, a SIP URI that cannot be sent, or it is to ring for less than 5 or more than
             300 seconds.
     """
     told = (context or Context()).for_others(caller)
@@ -50,8 +51,9 @@ def transfer_call(
         where["number"] = target(destination, "")
     else:
         where["number"] = destination.number
-        if destination.extension is not None:
-            where["extension"] = destination.extension
+        extension = plain_extension(destination, "Retell", keys="*#")
+        if extension is not None:
+            where["extension"] = extension
     option: dict[str, Any] = {"type": "cold_transfer"}
     if told.spoken:
         said = {"type": "static_message", "message": told.spoken}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.integrations.extensions import tones
 from routing_engine.integrations.headers import context_headers, target, with_headers
 from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.integrations.sip import Peer
@@ -15,8 +16,6 @@ from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 
 __all__ = ["dial", "refer", "whisper"]
-
-HALF_SECONDS_BEFORE_EXTENSION = 4
 
 
 def dial(
@@ -33,8 +32,8 @@ def dial(
 
     ``callerId`` may be the number that calls, the number that was called, or one that is
     verified for the account. The first is sent; for an anonymous or unknown caller the second.
-    Never none: Twilio would pass on whatever it got. An extension is dialled as tones after two
-    seconds. Only a ``<Sip>`` gets the context, as ``User-to-User``; a phone gets it spoken, from
+    Never none: Twilio would pass on whatever it got. An extension is dialled as tones, after two
+    seconds unless it says itself how long to wait. Only a ``<Sip>`` gets the context, as ``User-to-User``; a phone gets it spoken, from
     ``whisper_url``.
 
     Args:
@@ -63,7 +62,7 @@ def dial(
         noun = ET.SubElement(verb, "Number")
         noun.text = destination.number
         if destination.extension is not None:
-            noun.set("sendDigits", "w" * HALF_SECONDS_BEFORE_EXTENSION + destination.extension)
+            noun.set("sendDigits", tones(destination.extension))
     else:
         noun = ET.SubElement(verb, "Sip")
         noun.text = with_headers(target(destination, ""), context_headers(caller, context))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.integrations.extensions import plain_extension
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
 from routing_engine.model.caller import Caller, Context
@@ -46,7 +47,7 @@ def transfer_destination(
             number.
 
     Raises:
-        InvalidValueError: an extension of more than 10 digits, a SIP URI that cannot be sent, or
+        InvalidValueError: an extension of more than 10 digits, or with pauses or keys, a SIP URI that cannot be sent, or
             it is to ring for less than 5 or more than 300 seconds.
     """
     rings_s = None if ring_timeout_s is None else checked_ring_s(ring_timeout_s)
@@ -68,11 +69,11 @@ def transfer_destination(
         headers = dict(context_headers(caller, context))
         return made | {"sipHeaders": headers} if headers else made
     made = {"type": "number", "number": destination.number, "callerId": caller_id}
-    if destination.extension is not None:
-        if len(destination.extension) > MAX_EXTENSION:
+    extension = plain_extension(destination, "Vapi")
+    if extension is not None:
+        if len(extension) > MAX_EXTENSION:
             raise InvalidValueError(
-                f"an extension of {len(destination.extension)} digits; "
-                f"Vapi dials {MAX_EXTENSION} at most"
+                f"an extension of {len(extension)} digits; Vapi dials {MAX_EXTENSION} at most"
             )
-        made["extension"] = destination.extension
+        made["extension"] = extension
     return made | {"transferPlan": plan}

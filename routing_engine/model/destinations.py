@@ -12,16 +12,23 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from routing_engine.errors import InvalidValueError, mask
-from routing_engine.model.written import fold, look_alike, read_written, several_runs, two_numbers
+from routing_engine.model.written import (
+    fold,
+    keys_of,
+    look_alike,
+    read_written,
+    several_runs,
+    two_numbers,
+)
 from routing_engine.validation import are_kept, as_kept
 
 if TYPE_CHECKING:
@@ -31,12 +38,14 @@ __all__ = [
     "DEFAULT_DIAL_POLICY",
     "MAX_WRITTEN_LENGTH",
     "Destination",
+    "DialPolicies",
     "DialPolicy",
     "are_kept",
     "as_kept",
     "check_length",
     "kept_destination",
     "parse_destination",
+    "policy_for",
 ]
 
 MAX_EXTENSION_DIGITS = 11
@@ -45,10 +54,15 @@ MAX_WRITTEN_LENGTH = 512
 """Most characters of a text that is read as a destination; a longer one is refused."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-_EXTENSION = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
+MAX_KEYS_LENGTH = 32
+PAUSE = "p"
+"""A second of silence among the keys of an extension, as RFC 2806 writes it."""
+
+_DIGITS = re.compile(rf"[0-9]{{1,{MAX_EXTENSION_DIGITS}}}", re.ASCII)
+_KEYS = re.compile(r"(?=.*[0-9])(?:p{0,20}[0-9*#]+)+", re.ASCII)
 _SIP = re.compile(
     r"(?P<scheme>sips?):"
-    r"(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,/]{1,128})@)?"
+    r"(?:(?P<user>[A-Za-z0-9\-_.!~*'()&=+$,/]{1,128}(?:;ext=[0-9]{1,11})?)@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]{1,253})"
     r"(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<parameters>(?:;[A-Za-z0-9\-.!*_+'~]+(?:=[A-Za-z0-9\-_.!~*'()+$:/\[\]]+)?)*)",
@@ -74,11 +88,13 @@ class Destination:
     """An E.164 number with an optional extension, or a SIP URI. A value object.
 
     Two destinations are equal when number *and* extension are. ``str()`` is what to dial: the
-    number as E.164, with ``;ext=`` (RFC 3966) where there is an extension; or the SIP URI.
+    number as E.164, with ``;ext=`` (RFC 3966) where there is an extension, or ``;postd=`` (RFC 2806)
+    where that has pauses or keys; or the SIP URI.
 
     Attributes:
         number: E.164, for example ``"+14155550111"``; None for a SIP URI.
-        extension: digits to dial after the number answers, or None.
+        extension: digits to dial after the number answers, or None. With ``p`` for each second to
+            wait, and the keys ``*`` and ``#``, it says exactly what is sent and when: ``pppp12#``.
         sip_uri: ``sip:`` or ``sips:`` URI; None for a phone number.
 
     Raises:
@@ -97,11 +113,9 @@ class Destination:
         if self.number is not None:
             _check_e164(self.number)
             if self.extension is not None and not (
-                isinstance(self.extension, str) and _EXTENSION.fullmatch(self.extension)
+                isinstance(self.extension, str) and _is_extension(self.extension)
             ):
-                raise InvalidValueError(
-                    f"extension {self.extension!r} is not 1 to {MAX_EXTENSION_DIGITS} digits"
-                )
+                raise InvalidValueError(_why_no_extension(self.extension))
         else:
             if self.extension is not None:
                 raise InvalidValueError("a SIP destination has no extension")
@@ -120,9 +134,10 @@ class Destination:
 
         Args:
             text: an E.164 number, a national number if ``region`` is given (either may carry an
-                extension: ``x12``, ``ext. 12``, ``;ext=12``), or a SIP or SIPS URI.
+                extension: ``x12``, ``ext. 12``, ``;ext=12``, or the keys of a dial string:
+                ``,,12#``, a comma being two seconds), or a SIP or SIPS URI.
             region: ISO 3166-1 alpha-2 code whose national format is accepted, such as ``"US"``.
-            extension: an extension given apart from the number.
+            extension: an extension or keys, given apart from the number.
 
         Raises:
             InvalidValueError: with the reason: empty, letters in it, too short, too long, an
@@ -145,14 +160,18 @@ class Destination:
         if self.sip_uri is not None:
             return self.sip_uri
         assert self.number is not None
-        return self.number if self.extension is None else f"{self.number};ext={self.extension}"
+        if self.extension is None:
+            return self.number
+        return f"{self.number};{'ext' if self.extension.isdigit() else 'postd'}={self.extension}"
 
     @property
     def masked(self) -> str:
         """The destination with all but its last two digits hidden, for logs."""
         if self.sip_uri is not None:
             return self.sip_uri.partition(":")[0] + ":***"
-        return mask(str(self.number)) + (";ext=**" if self.extension is not None else "")
+        if self.extension is None:
+            return mask(str(self.number))
+        return mask(str(self.number)) + (";ext=**" if self.extension.isdigit() else ";postd=**")
 
     @property
     def country(self) -> str | None:
@@ -191,10 +210,30 @@ def kept_destination(text: str) -> Destination | None:
     """Read a stored number without checks, within :func:`as_kept`; None elsewhere."""
     if not are_kept():
         return None
-    number, _, extension = text.partition(";ext=")
-    if not _E164.fullmatch(number) or not (_EXTENSION.fullmatch(extension) or text == number):
+    number, _, parameter = text.partition(";")
+    name, _, extension = parameter.partition("=")
+    if not _E164.fullmatch(number):
+        return None
+    if text != number and not (
+        _DIGITS.fullmatch(extension)
+        if name == "ext"
+        else name == "postd" and _is_extension(extension)
+    ):
         return None
     return Destination._trusted(number, extension or None)
+
+
+def _is_extension(text: str) -> bool:
+    if text.isdigit():
+        return _DIGITS.fullmatch(text) is not None
+    return len(text) <= MAX_KEYS_LENGTH and _KEYS.fullmatch(text) is not None
+
+
+def _why_no_extension(text: object) -> str:
+    return (
+        f"extension {text!r} is not 1 to {MAX_EXTENSION_DIGITS} digits, nor keys with p for each "
+        f"second to wait, such as pppp12# (at most {MAX_KEYS_LENGTH})"
+    )
 
 
 def _check_e164(number: str) -> None:
@@ -244,9 +283,9 @@ def parse_destination(
             raise InvalidValueError("a SIP destination has no extension")
         return Destination._trusted(None, None, _parse_sip(written))
     number, written_extension = _parse_number(written, region)
-    given = extension.strip() if extension is not None else ""
-    if given and not _EXTENSION.fullmatch(given):
-        raise InvalidValueError(f"extension {given!r} is not 1 to {MAX_EXTENSION_DIGITS} digits")
+    given = keys_of(extension.strip()) if extension is not None else ""
+    if given and not _is_extension(given):
+        raise InvalidValueError(_why_no_extension(given))
     if given and written_extension and given != written_extension:
         raise InvalidValueError(
             f"two different extensions: {written_extension!r} in the number and {given!r} beside it"
@@ -293,8 +332,8 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
         because = "" if what is None else f": it looks like {what}"
         raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)}){because}")
     main, written_extension = read
-    if written_extension and not _EXTENSION.fullmatch(written_extension):
-        raise InvalidValueError(f"{shown!r}: the extension is longer than {MAX_EXTENSION_DIGITS}")
+    if written_extension and not _is_extension(written_extension):
+        raise InvalidValueError(f"{shown!r}: {_why_no_extension(written_extension)}")
     digits = re.sub(r"\D", "", main)
     if not main.lstrip().startswith("+") and region is None:
         raise InvalidValueError(
@@ -539,3 +578,11 @@ class DialPolicy:
 
 
 DEFAULT_DIAL_POLICY = DialPolicy()
+
+DialPolicies: TypeAlias = DialPolicy | Callable[[str], DialPolicy]
+"""One policy for all locations; or what gives that of a location, by its id."""
+
+
+def policy_for(policies: DialPolicies, location_id: str) -> DialPolicy:
+    """The dial policy of a location."""
+    return policies if isinstance(policies, DialPolicy) else policies(location_id)

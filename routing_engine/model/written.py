@@ -13,7 +13,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
-__all__ = ["Written", "fold", "look_alike", "read_written", "several_runs", "two_numbers"]
+__all__ = [
+    "Written",
+    "fold",
+    "keys_of",
+    "look_alike",
+    "read_written",
+    "several_runs",
+    "two_numbers",
+]
 
 _DASHES: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
 
@@ -24,9 +32,12 @@ _EXTENSION_WORDS: Final = (
 )
 _EXTENSION: Final = re.compile(
     rf"(?:\s*[,;]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
-    r"|\s*,{2,}\s*|\s*[,;]?\s*(?:press|then|option|dial)\s+|\s*[pw]{1,6}(?=[0-9]))(?P<extension>[0-9]+)#?\s*",
+    r"|\s*[,;]?\s*(?:press|then|option|dial)\s+)(?P<extension>[0-9]+)#?\s*",
     re.IGNORECASE,
 )
+_STEP: Final = r"\s*(?:,(?:\s*,)*|[pw]+)\s*[0-9*#]+"
+_DIAL_STRING: Final = re.compile(rf"(?<=[0-9)])(?:{_STEP})+\s*$", re.ASCII | re.IGNORECASE)
+_POST_DIAL: Final = re.compile(r"\s*;\s*postd=(?P<keys>[p0-9*#]+)\s*$", re.ASCII)
 _LABEL: Final = re.compile(
     r"(?:tel:|(?:tel(?:efon|ephone|[eé]fono|[eé]phone|efone)?|phone|ph|fon|call|desk|office)"
     r"(?:\s*[.:]\s*|\s+)|[tp]\s*:\s*|[☎📞☏✆]\ufe0f?\s*)(?=[+(0-9])",
@@ -41,7 +52,7 @@ class Written(NamedTuple):
 
     Attributes:
         main: digits and the usual separators between them, with a leading ``+`` or not.
-        extension: digits, or None.
+        extension: digits, or keys with ``p`` for each second to wait, or None.
     """
 
     main: str
@@ -61,7 +72,14 @@ def read_written(folded: str) -> Written | None:
     label = _LABEL.match(folded)
     rest = folded if label is None else folded[label.end() :]
     extension = None
-    for match in _EXTENSION.finditer(rest):
+    keys = _POST_DIAL.search(rest)
+    dialled = None if keys is not None else _DIAL_STRING.search(rest)
+    if keys is not None:
+        rest, extension = rest[: keys.start()], keys["keys"]
+    elif dialled is not None and re.search(r",\s*,|[pw*#]", dialled[0], re.IGNORECASE):
+        # One comma and digits may as well be two numbers.
+        rest, extension = rest[: dialled.start()], _in_seconds(dialled[0])
+    for match in () if extension is not None else _EXTENSION.finditer(rest):
         if match.end() == len(rest) and any(map(str.isdigit, rest[: match.start()])):
             rest, extension = rest[: match.start()], match["extension"]
             break
@@ -69,6 +87,22 @@ def read_written(folded: str) -> Written | None:
         # "(+49) 30 123456": the bracket closes behind the country code.
         rest = re.sub(r"^\(\+\s*([0-9]{1,3})\s*\)", r"+\1 ", rest)
     return Written(rest, extension) if _NUMBER.fullmatch(rest) else None
+
+
+def keys_of(text: str) -> str:
+    """The keys of an extension that stands alone, in the form that is kept.
+
+    ``pppp12#`` stays as it is, ``p`` being a second; ``,,12#`` becomes it.
+    """
+    return text if re.fullmatch(r"[p0-9*#]*", text, re.ASCII) else _in_seconds(text)
+
+
+def _in_seconds(dialled: str) -> str:
+    """The keys of a dial string, with ``p`` for each second.
+
+    A telephone waits about two seconds at a comma, and at a ``p`` or ``w`` among the digits.
+    """
+    return re.sub(r"[,pw]", "pp", re.sub(r"\s+", "", dialled), flags=re.IGNORECASE)
 
 
 # What is no phone number.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from routing_engine.catalog.columns import Interner
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.destinations import MAX_WRITTEN_LENGTH, Destination
-from routing_engine.model.written import fold, look_alike
+from routing_engine.model.written import fold, keys_of, look_alike
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import text_of
 from routing_engine.sheets.drafts import Draft, Int32, Mask, RowsOf, UInt64
@@ -164,10 +164,11 @@ def _extended(draft: Draft, code: int, extension: str) -> int | str:
     base = draft.numbers.decode(code)
     if base.sip_uri is not None:
         return "a SIP destination has no extension"
-    if base.extension is not None and base.extension != extension:
+    keys = keys_of(extension)
+    if base.extension is not None and base.extension != keys:
         return f"{shown(extension)} is not the extension written with the number"
     try:
-        return draft.numbers.interned.encode(Destination(base.number, extension))
+        return draft.numbers.interned.encode(Destination(base.number, keys))
     except InvalidValueError as error:
         return str(error)
 

@@ -23,8 +23,8 @@ from tests.support.examples import examples
 from tests.support.strategies import (
     a_location,
     a_rule,
+    any_destinations,
     compiled,
-    destinations,
     location_lists,
     with_lines,
 )
@@ -108,7 +108,7 @@ def test_no_slot_has_a_fallback_chain_where_there_is_none():
     assert compiled(a_location("a", a_rule())).fallback(0) == ()
 
 
-@given(st.lists(st.none() | destinations, max_size=20))
+@given(st.lists(st.none() | any_destinations, max_size=20))
 def test_codes_decode_to_the_destination_they_were_made_from(made):
     codes = DestinationCodes()
     encoded = [codes.encode(destination) for destination in made]

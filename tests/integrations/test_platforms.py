@@ -481,6 +481,45 @@ class TestAnonymity:
                 assert whole.reason.startswith(told.get("why", ""))
 
 
+class TestKeys:
+    """Pauses and keys after a number: sent by a way that can, refused by one that cannot."""
+
+    WAITS, KEYS = Destination("+14155550111", "pppp12#"), Destination("+14155550111", "12#")
+
+    @pytest.mark.parametrize(
+        ("extension", "tones"),
+        [("12", "wwww12"), ("12#", "wwww12#"), ("pp12", "wwww12"), ("pppp1ppp2#", "wwwwwwww1wwwwww2#")],
+    )  # fmt: skip
+    def test_twilio_sends_them_as_tones(self, extension, tones):
+        made = twilio.dial(JANE, Destination("+14155550111", extension), line=LINE)
+        assert f'<Number sendDigits="{tones}">' in made
+
+    def test_retell_sends_keys_and_waits_as_it_likes(self):
+        where = retell.transfer_call(JANE, self.KEYS)["transfer_destination"]
+        assert where["extension"] == "12#"
+        with pytest.raises(InvalidValueError, match="Retell cannot send a pause after the number"):
+            retell.transfer_call(JANE, self.WAITS)
+
+    def test_other_ways_refuse_them_and_show_no_number(self):
+        peer = sip.Peer("gw.example", trusted=True)
+        ways = (
+            lambda to: sip.invite(JANE, to, peer=peer),
+            lambda to: sip.refer(JANE, to, peer=peer),
+            lambda to: twilio.refer(JANE, to, domain="gw.example"),
+            lambda to: vapi.transfer_destination(JANE, to),
+            openai_realtime.refer,
+            lambda to: livekit.transfer_sip_participant(
+                JANE, to, room_name="r", participant_identity="p"
+            ),
+        )
+        for way in ways:
+            assert way(FRONT)
+            for destination, what in ((self.WAITS, "a pause"), (self.KEYS, r"the key \* or #")):
+                with pytest.raises(InvalidValueError, match=f"cannot send {what}") as caught:
+                    way(destination)
+                assert "555" not in str(caught.value)
+
+
 class TestTheTable:
     """The table in the documentation is what the builders do."""
 

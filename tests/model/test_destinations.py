@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import Destination, DialPolicy, InvalidValueError
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, NUMBER_TYPES, parse_destination
-from tests.support.strategies import destinations, extensions, sip_uris
+from routing_engine.model.destinations import (
+    DEFAULT_DIAL_POLICY,
+    NUMBER_TYPES,
+    as_kept,
+    kept_destination,
+    parse_destination,
+)
+from tests.support.strategies import any_destinations, extensions, keys, sip_uris
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_phone_numbers_are_read_as_people_write_them(text, region, dialled):
         ("112", "DE", "is an emergency number"),
         ("411", "US", "'411' is a short code, not a phone number"),
         ("7", "US", "'7' is not a phone number"),
-        ("+14155550100x123456789012", None, "the extension is longer than 11"),
+        ("+14155550100x123456789012", None, "is not 1 to 11 digits"),
         ("+14155550100 x", None, "is not a phone number"),
         ("+14155550100,12", None, "is not a phone number"),
         ("+14155550100\nx", None, "is not a phone number"),
@@ -209,12 +215,12 @@ def test_an_extension_that_is_not_text_is_an_invalid_value():
         Destination.parse("+14155550100", extension=12)
 
 
-@given(destinations)
+@given(any_destinations)
 def test_parsing_what_is_dialled_gives_the_destination_back(destination):
     assert Destination.parse(str(destination)) == destination
 
 
-@given(destinations)
+@given(any_destinations)
 def test_destinations_are_values(destination):
     twin = Destination(destination.number, destination.extension, destination.sip_uri)
     assert twin == destination
@@ -224,14 +230,14 @@ def test_destinations_are_values(destination):
         destination.number = "+14155550199"
 
 
-@given(st.none() | extensions, st.none() | extensions)
+@given(st.none() | extensions | keys, st.none() | extensions | keys)
 def test_equality_is_by_number_and_extension(first, second):
     number = "+14155550100"
     assert (Destination(number, first) == Destination(number, second)) == (first == second)
     assert Destination(number, first) != Destination("+14155550101", first)
 
 
-@given(destinations)
+@given(any_destinations)
 def test_masked_hides_all_but_two_digits(destination):
     digits = "".join(filter(str.isdigit, destination.masked))
     if destination.sip_uri is not None:
@@ -239,7 +245,7 @@ def test_masked_hides_all_but_two_digits(destination):
     elif destination.extension is None:
         assert digits == str(destination)[-2:]
     else:
-        assert destination.masked.endswith(";ext=**")
+        assert destination.masked.endswith((";ext=**", ";postd=**"))
         assert len(digits) <= 2
 
 
@@ -294,6 +300,63 @@ def test_a_sip_destination_can_stand_in_a_header_as_it_is(text):
 def test_a_sip_uri_is_one_of_rfc_3261(uri, reason):
     with pytest.raises(InvalidValueError, match=reason):
         Destination.parse(uri)
+
+
+class TestKeys:
+    """What is dialled after the number answers, with pauses and keys."""
+
+    @pytest.mark.parametrize(
+        ("text", "canonical"),
+        [
+            ("+14155550100;ext=12", "+14155550100;ext=12"),
+            ("+14155550100 x12", "+14155550100;ext=12"),
+            ("+14155550100, ext. 12", "+14155550100;ext=12"),
+            ("+14155550100, press 1", "+14155550100;ext=1"),
+            ("+14155550100,,12#", "+14155550100;postd=pppp12#"),
+            ("+14155550100 , , 12", "+14155550100;postd=pppp12"),
+            ("+14155550100,12#", "+14155550100;postd=pp12#"),
+            ("(415) 555-0100p12", "+14155550100;postd=pp12"),
+            ("415.555.0100 w12", "+14155550100;postd=pp12"),
+            ("+14155550100,,1,,2", "+14155550100;postd=pppp1pppp2"),
+            ("+14155550100,,*12#", "+14155550100;postd=pppp*12#"),
+            ("+14155550100;postd=pppp12#", "+14155550100;postd=pppp12#"),
+            ("tel:+14155550100;postd=p1", "+14155550100;postd=p1"),
+        ],
+    )
+    def test_one_form_is_kept_of_each_way_to_write_them(self, text, canonical):
+        destination = Destination.parse(text, region="US")
+        assert str(destination) == canonical
+        assert Destination.parse(canonical) == destination
+        with as_kept():
+            assert kept_destination(canonical) == destination
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "+14155550100,12", "+14155550100,,", "+14155550100;postd=", "+14155550100;postd=p",
+            "+14155550100;postd=12w", f"+14155550100{',' * 11}1", "+14155550100,,12a",
+            "+14155550100;ext=1;postd=p2", f"+14155550100,,{'1' * 40}",
+        ],
+    )  # fmt: skip
+    def test_what_is_neither_a_number_nor_keys_is_refused(self, text):
+        with pytest.raises(InvalidValueError):
+            Destination.parse(text, region="US")
+
+    def test_keys_may_be_given_beside_the_number(self):
+        for written, kept in (
+            (",,12#", "pppp12#"),
+            ("pp12#", "pp12#"),
+            ("12#", "12#"),
+            ("12", "12"),
+        ):
+            assert Destination.parse("+14155550100", extension=written).extension == kept
+
+    def test_keys_are_hidden_like_an_extension(self):
+        assert Destination("+14155550100", "pp1234#").masked == "+*********00;postd=**"
+
+    def test_a_sip_uri_may_name_a_number_with_its_extension(self):
+        uri = "sip:+14155550100;ext=12@gw.example.com;user=phone"
+        assert str(Destination.parse(uri)) == uri
 
 
 class TestDialPolicy:
@@ -394,14 +457,14 @@ class TestDialPolicy:
         with pytest.raises(InvalidValueError, match=reason):
             DialPolicy(**fields)
 
-    @given(destinations)
+    @given(any_destinations)
     def test_a_policy_that_refuses_everything_refuses_everything(self, destination):
         closed = DialPolicy(countries=frozenset(), allow_sip=False)
         assert closed.refusal(destination) is not None
         own = destination.sip_uri or destination.number
         assert DialPolicy(frozenset(), NUMBER_TYPES, False, {own}).refusal(destination) is None
 
-    @given(destinations)
+    @given(any_destinations)
     def test_number_types_are_known(self, destination):
         if destination.number is not None:
             assert destination.number_type in NUMBER_TYPES

@@ -284,9 +284,10 @@ def test_longest_texts_read_back(tmp_path):
     assert _round_trip(made, "f.csv") == made
 
 
-def test_destination_with_extension_is_written_in_its_own_column(tmp_path):
-    made = [_location(("L", "w"), destination=Destination(B, "0012"))]
+@pytest.mark.parametrize("extension", ["0012", "pppp12#", "*4"])
+def test_destination_with_extension_is_written_in_its_own_column(tmp_path, extension):
+    made = [_location(("L", "w"), destination=Destination(B, extension))]
     write_sheet(LocationColumns.from_locations(made), tmp_path / "f.csv")
-    assert "'+14155550111,0012" in (tmp_path / "f.csv").read_text("utf-8-sig")
+    assert f"'+14155550111,{extension}" in (tmp_path / "f.csv").read_text("utf-8-sig")
     assert list(read_sheet(tmp_path / "f.csv").columns.locations()) == made
     assert RuleText(label="L", when="w") == made[0].rules[0].text

@@ -107,6 +107,11 @@ destinations = st.one_of(
     st.builds(Destination, _VALID_NUMBERS, extensions),
     sip_uris().map(lambda uri: Destination(sip_uri=uri)),
 )
+keys = st.from_regex(r"p{0,4}[0-9*#]{0,3}[0-9*#](p{1,3}[0-9*#]{1,3}){0,2}", fullmatch=True).filter(
+    lambda text: any(map(str.isdigit, text))
+)
+any_destinations = destinations | st.builds(Destination, _VALID_NUMBERS, keys)
+"""With pauses and keys too, which not every way of transferring can send."""
 
 sentences = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
 texts = st.one_of(
@@ -152,7 +157,7 @@ def rule_texts(text, threshold=thresholds) -> dict[str, st.SearchStrategy]:
 _RULE_TEXTS = rule_texts(texts)
 
 
-def rules(fields=_RULE_TEXTS, destination=destinations, **other) -> st.SearchStrategy[ContextRule]:
+def rules(fields=_RULE_TEXTS, destination=any_destinations, **other) -> st.SearchStrategy[ContextRule]:
     """Context rules of every kind.
 
     Args:
@@ -211,7 +216,7 @@ _RULES = rules()
 
 
 def locations(
-    location_id=_ids, rule=_RULES, text=texts, destination=destinations, threshold=thresholds
+    location_id=_ids, rule=_RULES, text=texts, destination=any_destinations, threshold=thresholds
 ) -> st.SearchStrategy[Location]:
     """Locations of nought to four rules."""
     some = st.lists(rule, max_size=4, unique_by=lambda rule: rule.when.casefold()).map(tuple)
