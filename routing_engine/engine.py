@@ -29,7 +29,12 @@ from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.scoring import least_confidence
 from routing_engine.model.called import called_line
 from routing_engine.model.decisions import Decision
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, DialPolicy
+from routing_engine.model.destinations import (
+    DEFAULT_DIAL_POLICY,
+    Destination,
+    DialPolicies,
+    DialPolicy,
+)
 from routing_engine.model.outcomes import Reason
 from routing_engine.model.parties import Parties
 from routing_engine.model.rules import Location, RoutingPolicy, RuleText
@@ -67,7 +72,7 @@ class RoutingEngine:
         policy: thresholds; None for the calibrated ones.
         default_destination: where calls of unknown locations go; None makes them an error.
         dial_policy: which destinations may be dialled; asked again of every one, whoever checked
-            it before by another policy.
+            it before by another policy. A function of a location's id gives each location its own.
         cache_size: utterances whose scores are kept for exact repeats; 0 for none.
         max_waiting: utterances that may wait for the encoder; one more is sent to the default
             with ``Reason.OVERLOADED``.
@@ -86,7 +91,7 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
-        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
+        dial_policy: DialPolicies = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         progress: bool = False,
@@ -232,7 +237,7 @@ class RoutingEngine:
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
-        dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
+        dial_policy: DialPolicies = DEFAULT_DIAL_POLICY,
         cache_size: int = 4096,
         max_waiting: int = 1024,
         reembed: bool = False,

@@ -49,7 +49,7 @@ from routing_engine.calls.tool_schema import (
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.hours import is_open, moment_of
 from routing_engine.model.decisions import Decision, detail_key
-from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.destinations import Destination, DialPolicies, policy_for
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.rules import Location
 from routing_engine.text.answers import read_answer
@@ -78,7 +78,7 @@ class Decider(Protocol):
     """What a skill needs of an engine."""
 
     @property
-    def dial_policy(self) -> DialPolicy:
+    def dial_policy(self) -> DialPolicies:
         """The policy on which destinations may be dialled."""
         ...
 
@@ -454,9 +454,10 @@ class Skill:
             return {}
         hours = location.business_hours
         opened = "open" if hours is None or is_open(hours, now) else "closed"
+        policy = policy_for(self._engine.dial_policy, self.location_id)
         offered: dict[Destination, list[str]] = {}
         for destination, terms in _ways(location):
-            if self._engine.dial_policy.refusal(destination) is None:
+            if policy.refusal(destination) is None:
                 offered.setdefault(destination, [opened]).append(terms)
         return offered
 

@@ -12,7 +12,7 @@ from routing_engine.deciding.cache import ScoreCache
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.hours import is_open, next_opening
 from routing_engine.matching.profiles import EmbeddedRules, Profiles
-from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.destinations import Destination, DialPolicies, policy_for
 from routing_engine.model.rules import Location, RoutingPolicy
 
 __all__ = ["OPEN", "CatalogEntry", "GateSettings", "Opening", "Part", "State"]
@@ -40,7 +40,7 @@ class GateSettings(NamedTuple):
 
     policy: RoutingPolicy
     threshold: float
-    dial_policy: DialPolicy | None
+    dial_policy: DialPolicies | None
     default_destination: Destination | None
 
 
@@ -94,7 +94,7 @@ class CatalogEntry(NamedTuple):
         if policy is None:
             return True
         try:
-            return policy.refusal(destination) is None
+            return policy_for(policy, self.location_id).refusal(destination) is None
         except InvalidValueError:  # no such number: one that was never checked
             return False
 

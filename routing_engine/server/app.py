@@ -20,6 +20,7 @@ from routing_engine.server.calls import calls
 from routing_engine.server.imports import imports
 from routing_engine.server.keys import keys
 from routing_engine.server.openapi import document
+from routing_engine.server.policies import policies
 from routing_engine.server.problems import on_http_error, on_validation_error, problem_response
 from routing_engine.server.publishing import publishing
 from routing_engine.server.routing import routing
@@ -55,7 +56,18 @@ def create_app(plane: ControlPlane) -> FastAPI:
     )
     app.state.plane = plane
     # What is asked most stands first: routes are matched one after the other.
-    for part in (routing, calls, asking, agents, skills, publishing, backtesting, imports, keys):
+    for part in (
+        routing,
+        calls,
+        asking,
+        agents,
+        skills,
+        publishing,
+        backtesting,
+        imports,
+        policies,
+        keys,
+    ):
         app.include_router(part)
     if plane is not None and plane.settings.console:
         from routing_engine.server.console.app import console_app

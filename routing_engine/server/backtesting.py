@@ -104,8 +104,11 @@ def compared(
 ) -> Comparison:
     """Compare two states of a location by calls, in this thread alone."""
     # Not the encoder that remembers: what callers said is forgotten at once.
-    encoder = plane_of(request).engine.encoder
-    before, after = trial(published, encoder), trial(proposed, encoder)
+    plane = plane_of(request)
+    policy = plane.dial_policy(principal_of(request).organisation_id)
+    before, after = (
+        trial(location, plane.engine.encoder, policy) for location in (published, proposed)
+    )
     return before.compare(after, calls, threads=1)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from routing_engine.calls.call import CallPolicy
 from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.hours import BusinessHours
-from routing_engine.model.destinations import as_kept
+from routing_engine.model.destinations import Destination, DialPolicy, as_kept
 from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.wire.agents import Config, RoutingTest, TransferRule
 from routing_engine.server.wire.hours import DAYS, Hours
@@ -48,7 +48,7 @@ class Compiled:
     tests: tuple[RoutingTest, ...] = ()
 
 
-def compile_draft(draft: Mapping[str, Any]) -> Compiled:
+def compile_draft(draft: Mapping[str, Any], policy: DialPolicy | None = None) -> Compiled:
     """Compile a draft to the location that publishing it would freeze.
 
     - A transfer rule is a rule; a skill of type ``transfer`` is one more, ``description`` its
@@ -61,13 +61,14 @@ def compile_draft(draft: Mapping[str, Any]) -> Compiled:
     Args:
         draft: ``name``, ``locationId``, ``config``, ``skills``, ``guardrails`` and
             ``callerVerification``, each valid by itself.
+        policy: what every destination must pass; None to leave that to who decides.
 
     Raises:
         InvalidValueError: parts do not fit together; paths are those of the wire.
     """
     # Numbers were checked when they were saved.
     with as_kept():
-        return _Compilation(draft).run()
+        return _Compilation(draft, policy).run()
 
 
 def call_policy(draft: Mapping[str, Any]) -> CallPolicy:
@@ -82,8 +83,9 @@ def call_policy(draft: Mapping[str, Any]) -> CallPolicy:
 
 
 class _Compilation:
-    def __init__(self, draft: Mapping[str, Any]) -> None:
+    def __init__(self, draft: Mapping[str, Any], policy: DialPolicy | None) -> None:
         self.draft = draft
+        self.policy = policy
         self.problems: list[Problem] = []
         self.paths: list[str] = []
         self.rules: list[ContextRule] = []
@@ -100,6 +102,8 @@ class _Compilation:
                 "handoffConfig.transferDestination",
                 "is required: where callers go that match no rule",
             )
+        else:
+            self._may_dial("handoffConfig.transferDestination", Destination.parse(default))
         for i, rule in enumerate((handoff and handoff.transfer_rules) or ()):
             self._add(f"handoffConfig.transferRules.{i}", **_fields(rule))
         for item in draft.get("skills") or ():
@@ -111,6 +115,7 @@ class _Compilation:
             if after.emergency_number is not None and schedule is not None:
                 self._add(
                     "businessHours.afterHours.emergencyNumber",
+                    number_at="",
                     label=EMERGENCY_LABEL,
                     when=EMERGENCY_WHEN,
                     examples=EMERGENCY_EXAMPLES,
@@ -120,6 +125,9 @@ class _Compilation:
                 )
             if after.allow_human_transfer is not False:
                 after_number = after.number or (default if after.allow_human_transfer else None)
+                if after.number is not None:
+                    number = Destination.parse(after.number)
+                    self._may_dial("businessHours.afterHours.number", number)
         self._guard(guardrails, verification)
         self._check_tests(config)
         if self.problems:
@@ -146,15 +154,25 @@ class _Compilation:
     def _wrong(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
 
-    def _add(self, path: str, **fields: Any) -> None:
+    def _add(self, path: str, *, number_at: str = "destination", **fields: Any) -> None:
+        """Add a rule, which stands at a path, and its destination below that or there itself."""
         try:
             rule = ContextRule(**fields)
         except InvalidValueError as error:
             for problem in error.problems:
                 self._wrong(".".join(filter(None, (path, _camel(problem.path)))), problem.message)
             return
+        if rule.destination is not None:
+            self._may_dial(f"{path}.{number_at}".rstrip("."), rule.destination)
+        for i, destination in enumerate(rule.fallback):
+            self._may_dial(f"{path}.fallback.{i}", destination)
         self.paths.append(path)
         self.rules.append(rule)
+
+    def _may_dial(self, path: str, destination: Destination) -> None:
+        refusal = None if self.policy is None else self.policy.refusal(destination)
+        if refusal is not None:
+            self._wrong(path, f"{refusal} by the organisation's dial policy")
 
     def _add_skill(self, item: Mapping[str, Any]) -> None:
         path = f"skills.{item['id']}"
@@ -176,7 +194,7 @@ class _Compilation:
                 fields["required_details"] = required
         else:
             fields["action"] = "contain"
-        self._add(path, **fields)
+        self._add(path, number_at="executionConfig.destination", **fields)
 
     def _schedule(self, hours: Hours | None) -> BusinessHours | None:
         if hours is None or hours.weekly is None:

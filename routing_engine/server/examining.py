@@ -9,6 +9,7 @@ from typing import Any
 from routing_engine.encoders import Encoder
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, MissingExtraError, Problem
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
 from routing_engine.model.rules import Location
 from routing_engine.quality.evaluation import picked
 from routing_engine.server.drafts import Compiled, compile_draft
@@ -36,28 +37,30 @@ class Examined:
         return not self.report["publishable"]
 
 
-def trial(location: Location, encoder: Encoder) -> RoutingEngine:
+def trial(
+    location: Location, encoder: Encoder, policy: DialPolicy = DEFAULT_DIAL_POLICY
+) -> RoutingEngine:
     """Build an engine of one location, to try a draft.
 
     Raises:
         InvalidValueError: a rule needs an extra that is not installed here.
     """
     try:
-        return RoutingEngine([location], encoder=encoder, cache_size=0)
+        return RoutingEngine([location], encoder=encoder, dial_policy=policy, cache_size=0)
     except MissingExtraError as error:
         raise InvalidValueError(
             problems=[Problem("handoffConfig.transferRules", str(error))]
         ) from error
 
 
-def examine(draft: Mapping[str, Any], encoder: Encoder) -> Examined:
+def examine(draft: Mapping[str, Any], encoder: Encoder, policy: DialPolicy) -> Examined:
     """Compile a draft, measure its wording and ask its routing tests.
 
     What does not compile cannot be published. A failing test, or a rule that no caller can ever
     reach, blocks. Findings about wording are advice.
     """
     try:
-        return examine_compiled(compile_draft(draft), encoder)
+        return examine_compiled(compile_draft(draft, policy), encoder, policy)
     except InvalidValueError as error:
         findings = [
             _finding("invalid", item.path, item.message, blocks=True) for item in error.problems
@@ -65,14 +68,14 @@ def examine(draft: Mapping[str, Any], encoder: Encoder) -> Examined:
         return Examined(None, error.problems, _report(findings, []))
 
 
-def examine_compiled(compiled: Compiled, encoder: Encoder) -> Examined:
+def examine_compiled(compiled: Compiled, encoder: Encoder, policy: DialPolicy) -> Examined:
     """Measure the wording of a compiled draft and ask its routing tests; see :func:`examine`.
 
     Raises:
         InvalidValueError: a rule needs an extra that is not installed here.
     """
     location = compiled.location
-    engine = trial(location, encoder)
+    engine = trial(location, encoder, policy)
     findings = [
         _finding(
             "unreachable",
@@ -90,7 +93,7 @@ def examine_compiled(compiled: Compiled, encoder: Encoder) -> Examined:
         for item in engine.lint().findings
         if item.message not in told
     ]
-    return Examined(compiled, (), _report(findings, _asked(compiled, engine, encoder)))
+    return Examined(compiled, (), _report(findings, _asked(compiled, engine, encoder, policy)))
 
 
 def proposals(draft: Mapping[str, Any], encoder: Encoder) -> dict[str, Any]:
@@ -103,7 +106,9 @@ def proposals(draft: Mapping[str, Any], encoder: Encoder) -> dict[str, Any]:
     return trial(location, encoder).suggest(location.location_id).to_dict()
 
 
-def _asked(compiled: Compiled, engine: RoutingEngine, encoder: Encoder) -> list[dict[str, Any]]:
+def _asked(
+    compiled: Compiled, engine: RoutingEngine, encoder: Encoder, policy: DialPolicy
+) -> list[dict[str, Any]]:
     """Run the routing tests; one without a ``now`` is run in open hours."""
     tests, location = compiled.tests, compiled.location
     if not tests:
@@ -111,7 +116,7 @@ def _asked(compiled: Compiled, engine: RoutingEngine, encoder: Encoder) -> list[
     name = location.location_id
     anytime = engine
     if location.business_hours is not None:
-        anytime = trial(location.model_copy(update={"business_hours": None}), encoder)
+        anytime = trial(location.model_copy(update={"business_hours": None}), encoder, policy)
     usual = anytime.route_many([(name, test.utterance) for test in tests])
     results = []
     for i, test in enumerate(tests):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ import signal
 import tempfile
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,21 +32,26 @@ from routing_engine.catalog.columns import LocationColumns
 from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import InvalidValueError, RoutingError, SheetError
+from routing_engine.hours import meant_zone
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, parse_destination
 from routing_engine.model.rules import ContextRule, Location
 from routing_engine.server.children import end_with_parent, give_way
 from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import examine_compiled
 from routing_engine.server.jobs import FOLDER, INTERRUPTED, STALE, ImportJob, interrupt
 from routing_engine.server.merging import merge
+from routing_engine.server.policies import policy_of
 from routing_engine.server.problems import ProblemError, wrong_field
 from routing_engine.server.queueing import MAX_QUEUED
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.settings import Settings
+from routing_engine.server.strict_json import read_json
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.wire.hours import DAYS
 from routing_engine.server.wire.publishing import Import
 from routing_engine.server.writes import IdempotencyKey, WriteResult, idempotent, reading
 from routing_engine.sheets import SheetDiff, diff, read_sheet
+from routing_engine.sheets.headers import check_mapping
 from routing_engine.store import Import as ImportRecord
 from routing_engine.store import ImportedDraft, Store, UnitOfWork
 from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
@@ -74,8 +80,13 @@ ARCHIVE_LIMITS = ArchiveLimits(
 )
 """Limits for uploads, tighter than for local files: anybody with a key may upload."""
 
-FIELDS = ("file", "dryRun", "publish", "region")
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm")
+FIELDS = (
+    *("file", "dryRun", "publish", "region", "columns", "pbx", "timezone"),
+    *("removeMissing", "maxRemoved"),
+)
+ZIPPED = (".xlsx", ".xlsm", ".xlsb", ".ods")
+SUFFIXES = (".csv", ".tsv", ".txt", ".xls", *ZIPPED)
+MAX_MAPPED = 16 << 10
 
 
 class _TooManyRowsError(RoutingError):
@@ -129,6 +140,39 @@ def create_import(
             description="Whose national numbers are read beside E.164; by default the server's.",
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        Form(
+            max_length=MAX_MAPPED,
+            description="What headers of the sheet mean, as a JSON object: header -> column, or "
+            "`ignore`, or `rule`.",
+            examples=['{"Filiale": "location_id"}'],
+        ),
+    ] = None,
+    pbx: Annotated[
+        str | None,
+        Form(max_length=255, description="SIP host whose extensions 3 to 5 digits are."),
+    ] = None,
+    timezone: Annotated[
+        str | None, Form(max_length=64, description="IANA zone of locations that name none.")
+    ] = None,
+    remove_missing: Annotated[
+        bool,
+        Form(
+            alias="removeMissing",
+            description="Delete the agents of locations that the sheet lacks, with `publish`. "
+            "Without it an import adds and changes.",
+        ),
+    ] = False,
+    max_removed: Annotated[
+        float,
+        Form(
+            alias="maxRemoved",
+            ge=0.0,
+            le=1.0,
+            description="Share of the agents that may be deleted; more, and nothing is changed.",
+        ),
+    ] = 0.05,
     _: IdempotencyKey = None,
 ) -> Response:
     """Accept a sheet and import it. `GET /imports/{importId}` returns progress and report."""
@@ -148,6 +192,13 @@ def create_import(
 
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise wrong_field("region", "must be a country code such as US, or none")
+    mapping = _mapping(columns)
+    if pbx is not None:
+        _checked("pbx", lambda: parse_destination(f"sip:100@{pbx}"))
+    if timezone is not None and (advice := meant_zone(timezone)) is not None:
+        raise wrong_field("timezone", advice)
+    if remove_missing and not (publish or dry_run):
+        raise wrong_field("removeMissing", "takes agents off at once: give publish, too")
     organisation_id = principal_of(request).organisation_id
     if plane.importing.is_full(organisation_id):
         raise ProblemError(
@@ -159,12 +210,13 @@ def create_import(
     started = False
     try:
         path = folder / f"sheet{suffix}"
-        made = hashlib.sha256(f"{suffix} {dry_run} {publish} {region} ".encode())
+        options = [dry_run, publish, region, mapping, pbx, timezone, remove_missing, max_removed]
+        made = hashlib.sha256(json.dumps([suffix, *options], sort_keys=True).encode() + b"\n")
         with path.open("wb") as target:
             while block := file.file.read(1 << 20):
                 made.update(block)
                 target.write(block)
-        if suffix in (".xlsx", ".xlsm"):
+        if suffix in ZIPPED:
             _refuse_bomb(path)
         begun: list[str] = []
 
@@ -188,6 +240,11 @@ def create_import(
                 plane.settings.region if region is None else None if region == "none" else region,
                 dry_run,
                 publish,
+                mapping,
+                pbx,
+                timezone,
+                remove_missing,
+                max_removed,
             )
             large = path.stat().st_size > INLINE_BYTES
             plane.importing.put(organisation_id, partial(_run_apart if large else _run, plane), job)
@@ -214,6 +271,32 @@ def get_import(
     with reading(request) as work:
         item = work.imports.get(import_id)
     return answer(shown(item), shown(item)["status"])
+
+
+def _mapping(text: str | None) -> dict[str, str]:
+    """What headers of the sheet mean, by the form field ``columns``.
+
+    Raises:
+        ProblemError: 422.
+    """
+    if text is None:
+        return {}
+    try:
+        given = read_json(text.encode())
+    except ProblemError as error:
+        raise wrong_field("columns", "must be a JSON object of header: column") from error
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
+        raise wrong_field("columns", "must be a JSON object of header: column")
+    _checked("columns", lambda: check_mapping(given))
+    return given
+
+
+def _checked(field: str, check: Callable[[], object]) -> None:
+    """Refuse a form field that a check of the library refuses."""
+    try:
+        check()
+    except InvalidValueError as error:
+        raise wrong_field(field, error.problems[0].message) from error
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -343,6 +426,7 @@ class _Importing:
     def __init__(self, plane: _Desk, job: ImportJob) -> None:
         self._plane = plane
         self._job = job
+        self._policy = DEFAULT_DIAL_POLICY
         self._noted_s = 0.0
 
     def run(self) -> tuple[str, dict[str, Any], dict[str, Any] | None]:
@@ -353,7 +437,17 @@ class _Importing:
         """
         job = self._job
         try:
-            sheet = read_sheet(job.path, region=job.region, progress=self._read)
+            with self._plane.store.read(job.organisation_id) as work:
+                self._policy = policy_of(work)
+            sheet = read_sheet(
+                job.path,
+                region=job.region,
+                dial_policy=self._policy,
+                columns=job.columns,
+                pbx=job.pbx,
+                timezone=job.timezone,
+                progress=self._read,
+            )
         except SheetError as error:
             return "failed", _report(error.report), None
         except _TooManyRowsError as error:
@@ -361,7 +455,7 @@ class _Importing:
         report = _report(sheet.report)
         locations = list(sheet.columns.locations())
         for attempt in range(3):
-            drafts, compared, problems = self._drafts(locations)
+            drafts, gone, compared, problems = self._drafts(locations)
             if problems:
                 return "failed", report | {"problems": problems[:MAX_ISSUES]}, compared
             if job.dry_run:
@@ -374,7 +468,7 @@ class _Importing:
                     if item.status != "running" or datetime.now(UTC) - item.updated_at > STALE:
                         # It was taken for dead, and that was said: it must not come to life.
                         return "failed", report | {"problems": [INTERRUPTED]}, compared
-                    work.imports.apply(drafts, note=f"import {job.import_id}")
+                    work.imports.apply(drafts, remove=gone, note=f"import {job.import_id}")
                     n = len(drafts)
                     work.imports.update(job.import_id, n_done=n, n_total=n)
                     _finish(work, job, "done", report, compared)
@@ -388,12 +482,21 @@ class _Importing:
 
     def _drafts(
         self, locations: list[Location]
-    ) -> tuple[list[ImportedDraft], dict[str, Any], list[str]]:
-        """Build the new drafts, their difference from the present ones, and the problems."""
+    ) -> tuple[list[ImportedDraft], dict[str, str], dict[str, Any], list[str]]:
+        """Build the new drafts, what goes, the difference from what there is, and the problems."""
         job, plane = self._job, self._plane
         problems: list[str] = []
         with plane.store.read(job.organisation_id) as work:
             known = work.drafts.at_locations([location.location_id for location in locations])
+            etags = work.agents.etags()
+        ids = {location.location_id for location in locations}
+        missing = {name: etag for name, etag in etags.items() if name not in ids}
+        if job.remove_missing and len(missing) > job.max_removed * len(etags):
+            problems.append(
+                f"{len(missing):,} of {len(etags):,} agents are of locations that the sheet lacks "
+                f"and would be deleted, more than {job.max_removed:.0%}: is it the whole sheet? A "
+                "larger maxRemoved deletes them all the same"
+            )
         before: list[Location] = []
         after: list[Location] = []
         drafts = []
@@ -413,10 +516,10 @@ class _Importing:
             }
             compiled = None
             try:
-                compiled = compile_draft(draft)
+                compiled = compile_draft(draft, self._policy)
                 after.append(compiled.location)
                 if job.publish and compiled.tests:
-                    found = examine_compiled(compiled, plane.encoder)
+                    found = examine_compiled(compiled, plane.encoder, self._policy)
                     if found.blocks:
                         problems.append(f"{name}: routing tests fail")
             except InvalidValueError as error:
@@ -442,7 +545,8 @@ class _Importing:
                 RoutingEngine(after, encoder=plane.encoder, cache_size=0)
             except RoutingError as error:
                 problems.append(str(error))
-        return drafts, _difference(compared), problems
+        gone = missing if job.remove_missing else {}
+        return drafts, gone, _difference(compared, list(missing), n_removed=len(gone)), problems
 
     def _read(self, n_rows: int, n_total: int | None) -> None:
         limit = self._plane.settings.max_rows
@@ -542,8 +646,11 @@ def _issue(item: Any) -> dict[str, Any]:
     return {"row": item.row, "column": item.column, "message": item.message, "code": item.code}
 
 
-def _difference(found: SheetDiff) -> dict[str, Any]:
+def _difference(found: SheetDiff, missing: list[str], *, n_removed: int) -> dict[str, Any]:
     return {
+        "nMissing": len(missing),
+        "nRemoved": n_removed,
+        "missing": missing[:MAX_NAMED],
         "nAdded": len(found.added),
         "nChanged": len(found.changed),
         "nUnchanged": found.n_unchanged,

@@ -6,7 +6,8 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,6 +45,11 @@ class ImportJob:
     region: str | None
     dry_run: bool
     publish: bool
+    columns: Mapping[str, str] = field(default_factory=dict)
+    pbx: str | None = None
+    timezone: str | None = None
+    remove_missing: bool = False
+    max_removed: float = 0.0
 
 
 def beat(store: Store, job: ImportJob) -> None:

@@ -22,6 +22,7 @@ from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
 from routing_engine.errors import RoutingError, UnknownLocationError
 from routing_engine.model.called import called_line
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.drafts import call_policy
 from routing_engine.server.jobs import (
@@ -103,6 +104,8 @@ class _Watched:
         self._woken = threading.Event()
         self.catalog_version: Callable[[], int] = lambda: 0
         self.answering: dict[str, _Answering] = {}
+        self.policies: dict[str, DialPolicy] = {}
+        """What organisations have set; the default policy of any other."""
 
     def wake(self) -> None:
         """Poll the store at once: this process has published something."""
@@ -125,34 +128,43 @@ class _Watched:
 
     def changes(self, since: int = 0) -> Changes:
         changes = self._feed.changes(since)
+        # What is applied next may be allowed by these alone.
+        before = self.policies if since else {}
+        self.policies = before | {
+            name: DialPolicy(**document) for name, document in changes.dial_policies.items()
+        }
         coming = self.catalog_version() + 1
         for name in changes.removed:
             self.answering.pop(name, None)
         for name, item in changes.published.items():
-            before = self.answering.get(name)
-            if before is not None and before.since >= coming:
-                before = before.before  # asked for again: it could not be applied
-            if before is not None:
-                before = replace(before, before=None)
+            was = self.answering.get(name)
+            if was is not None and was.since >= coming:
+                was = was.before  # asked for again: it could not be applied
+            if was is not None:
+                was = replace(was, before=None)
             self.answering[name] = _Answering(
-                item.organisation_id, item.location_id, item.version, coming, before
+                item.organisation_id, item.location_id, item.version, coming, was
             )
         return changes
 
     def dumped(self) -> str:
-        """Return the tracked agents as JSON, for :meth:`load` in another process."""
-        return json.dumps(
-            {
-                name: [item.organisation_id, item.location_id, item.version]
-                for name, item in self.answering.items()
-            }
-        )
+        """Return the tracked agents and policies as JSON, for :meth:`load` in another process."""
+        answering = {
+            name: [item.organisation_id, item.location_id, item.version]
+            for name, item in self.answering.items()
+        }
+        policies = {name: policy.to_dict() for name, policy in self.policies.items()}
+        return json.dumps({"answering": answering, "policies": policies})
 
     def load(self, text: str) -> None:
-        """Take over the agents that :meth:`dumped` wrote beside a snapshot."""
+        """Take over what :meth:`dumped` wrote beside a snapshot."""
+        dumped = json.loads(text)
         self.answering = {
             name: _Answering(organisation_id, location_id, version, 0, None)
-            for name, (organisation_id, location_id, version) in json.loads(text).items()
+            for name, (organisation_id, location_id, version) in dumped["answering"].items()
+        }
+        self.policies = {
+            name: DialPolicy(**document) for name, document in dumped["policies"].items()
         }
 
 
@@ -210,9 +222,24 @@ class ControlPlane:
         """Return the engine to keep up to date: empty, or loaded from the parent's snapshot."""
         folder = self.settings.snapshot
         if folder is None:
-            return RoutingEngine(encoder=encoder)
+            return RoutingEngine(encoder=encoder, dial_policy=self._policy_of_agent)
         self._feed.load((folder / _ANSWERING).read_text(encoding="utf-8"))
-        return RoutingEngine.load(folder / _CATALOG, encoder=encoder)
+        return RoutingEngine.load(
+            folder / _CATALOG, encoder=encoder, dial_policy=self._policy_of_agent
+        )
+
+    def dial_policy(self, organisation_id: str) -> DialPolicy:
+        """Return where the agents of an organisation may send calls, as this process knows it."""
+        return self._feed.policies.get(organisation_id, DEFAULT_DIAL_POLICY)
+
+    def _policy_of_agent(self, agent_id: str) -> DialPolicy:
+        found = self._feed.answering.get(agent_id)
+        return DEFAULT_DIAL_POLICY if found is None else self.dial_policy(found.organisation_id)
+
+    def take_policy(self, organisation_id: str, policy: DialPolicy) -> None:
+        """Ask a dial policy that was stored here from now on; other processes do in a moment."""
+        self._feed.policies = {**self._feed.policies, organisation_id: policy}
+        self._feed.wake()
 
     def save(self, folder: Path) -> int:
         """Save a snapshot that workers start from; return its position in the store's feed.

@@ -9,8 +9,10 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError, RoutingError
+from routing_engine.model.destinations import DialPolicy
 from routing_engine.server.differences import differences
 from routing_engine.server.examining import Examined, examine, proposals
+from routing_engine.server.policies import policy_of
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope, Page
@@ -85,18 +87,18 @@ def frozen(
     agent_id: str,
     body: Publish | Rollback,
     if_match: str | None = None,
-    seen: tuple[dict[str, Any], Examined] | None = None,
+    seen: tuple[dict[str, Any], DialPolicy, Examined] | None = None,
 ) -> WriteResult:
     """Publish the draft as it stands in this transaction.
 
     Args:
-        seen: a draft that was examined before, while others could write.
+        seen: a draft that was examined before by a dial policy, while others could write.
     """
-    draft = work.drafts.get(agent_id)
-    if seen is not None and seen[0] == draft:
-        examined = seen[1]
+    draft, policy = work.drafts.get(agent_id), policy_of(work)
+    if seen is not None and seen[:2] == (draft, policy):
+        examined = seen[2]
     else:
-        examined = examine(draft, plane_of(request).encoder)
+        examined = examine(draft, plane_of(request).encoder, policy)
     refuse_blocked(examined, force=body.force)
     assert examined.compiled is not None
     version = work.versions.publish(
@@ -135,8 +137,8 @@ def publish(
     """Freeze the draft as the next version, which takes calls within two seconds."""
     given = Publish() if body is None else body
     with reading(request) as work:
-        draft = work.drafts.get(agent_id)
-    seen = draft, examine(draft, plane_of(request).encoder)
+        draft, policy = work.drafts.get(agent_id), policy_of(work)
+    seen = draft, policy, examine(draft, plane_of(request).encoder, policy)
     response = idempotent(
         request,
         lambda work: frozen(request, work, agent_id, given, etag_of(if_match), seen),
@@ -180,8 +182,8 @@ def rollback(
 def prepublish_report(request: Request, agent_id: AgentId) -> Response:
     """Report what would block a publish: invalid fields, wording, routing tests."""
     with reading(request) as work:
-        draft = work.drafts.get(agent_id)
-    report = examine(draft, plane_of(request).encoder).report
+        draft, policy = work.drafts.get(agent_id), policy_of(work)
+    report = examine(draft, plane_of(request).encoder, policy).report
     return answer(report, "publishable" if report["publishable"] else "publish would be refused")
 
 

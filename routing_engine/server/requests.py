@@ -224,7 +224,8 @@ async def _handled(
     settings = plane.settings
     strict.limit = settings.max_upload_bytes if is_upload else settings.max_body_bytes
     _check_headers(strict, media_type)
-    with numbers_of(settings.region):
+    policy = plane.dial_policy(principal_of(request).organisation_id)
+    with numbers_of(settings.region, policy):
         return await handle(strict)
 
 

@@ -12,6 +12,7 @@ from routing_engine.model.decisions import Decision
 from routing_engine.server.deciding import shown
 from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import trial
+from routing_engine.server.policies import policy_of
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.wire.calls import Decision as WireDecision
@@ -105,9 +106,9 @@ def simulate(
 ) -> Response:
     """Decide by the draft where a caller would go. Nothing is changed or stored."""
     with reading(request) as work:
-        draft = work.drafts.get(agent_id)
+        draft, policy = work.drafts.get(agent_id), policy_of(work)
     location = compile_draft(draft).location
-    engine = trial(location, plane_of(request).encoder)
+    engine = trial(location, plane_of(request).encoder, policy)
     decision = engine.route(location.location_id, body.utterance, **_options(body))
     data = shown(
         decision,

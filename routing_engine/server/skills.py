@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.model.destinations import as_kept
 from routing_engine.server.agents import tagged
 from routing_engine.server.merging import merge
 from routing_engine.server.problems import invalid
@@ -109,7 +110,9 @@ def patch_skill(
         work.agents.get(agent_id)
         merged = merge(work.skills.get(agent_id, skill_id).document, patch)
         try:
-            whole = SkillCreate.model_validate(merged)
+            # What the patch says was checked; the rest is what was kept, and may be refused today.
+            with as_kept():
+                whole = SkillCreate.model_validate(merged)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
             raise invalid(InvalidValueError(problems=problems_of(details))) from None

@@ -184,6 +184,11 @@ class Agents:
             conditions.append(~func.coalesce(same, False) if is_changed else same)
         return conditions
 
+    def etags(self) -> dict[str, str]:
+        """The etag of every agent's draft, by location."""
+        found = self._session.execute(select(AgentRow.location_id, AgentRow.revision))
+        return {location_id: _etag(revision) for location_id, revision in found}
+
     def update(
         self,
         agent_id: str,
@@ -210,7 +215,7 @@ class Agents:
     def delete(self, agent_id: str, if_match: str | None = None) -> None:
         """Delete an agent with its draft, and unpublish it. Its versions stay."""
         agent = self.row(agent_id, if_match)
-        self._announcements.withdraw(agent)
+        self._announcements.withdraw([agent])
         self._session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
         self._audits.record("agent.delete", agent_id, {"locationId": agent.location_id})
 
@@ -255,8 +260,8 @@ class Agents:
         row = self._session.scalar(query.execution_options(populate_existing=True))
         if row is None:
             raise NotFoundError("agent", agent_id)
-        if if_match is not None and if_match != _etag(row):
-            raise PreconditionFailedError(agent_id, _etag(row))
+        if if_match is not None and if_match != _etag(row.revision):
+            raise PreconditionFailedError(agent_id, _etag(row.revision))
         return row
 
     def touch(self, row: AgentRow) -> None:
@@ -273,7 +278,7 @@ def agent_of(row: AgentRow) -> Agent:
         row.location_id,
         row.name,
         row.config,
-        _etag(row),
+        _etag(row.revision),
         row.version,
         row.created_at,
         row.updated_at,
@@ -281,8 +286,8 @@ def agent_of(row: AgentRow) -> Agent:
     )
 
 
-def _etag(row: AgentRow) -> str:
-    return f"r{row.revision}"
+def _etag(revision: int) -> str:
+    return f"r{revision}"
 
 
 def _column(kind: str) -> str:

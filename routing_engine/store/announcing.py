@@ -22,13 +22,29 @@ class Announcements:
         self._lines = Lines(transaction)
         self._position: int | None = None
 
-    def withdraw(self, agent: AgentRow) -> None:
-        """Announce that an agent is no longer published, if it was."""
-        if agent.version is not None:
+    def withdraw(self, agents: Sequence[AgentRow]) -> None:
+        """Announce that agents are no longer published, those that were."""
+        published = [agent for agent in agents if agent.version is not None]
+        if not published:
+            return
+        for agent in published:
             agent.version = None
-            self._session.flush()
-            self._lines.release([agent.id])
-            self._announce([agent])
+        self._session.flush()
+        self._lines.release([agent.id for agent in published])
+        self._announce(published)
+
+    def position(self) -> int:
+        """Return the position in the feed of all that this transaction announces."""
+        if self._position is None:
+            self._position = self._session.execute(
+                update(FeedCounter)
+                .where(FeedCounter.id == 1)
+                .values(position=FeedCounter.position + 1)
+                .returning(FeedCounter.position)
+                .execution_options(synchronize_session=False)
+            ).scalar_one()
+            self._transaction.database.notify(self._session)
+        return self._position
 
     def announce(self, agents: Sequence[AgentRow], locations: Sequence[str]) -> None:
         """Announce what is published of agents, and give them their lines.
@@ -45,15 +61,7 @@ class Announcements:
 
     def _announce(self, agents: Sequence[AgentRow]) -> None:
         """Announce the published versions of agents, at the transaction's position."""
-        if self._position is None:
-            self._position = self._session.execute(
-                update(FeedCounter)
-                .where(FeedCounter.id == 1)
-                .values(position=FeedCounter.position + 1)
-                .returning(FeedCounter.position)
-                .execution_options(synchronize_session=False)
-            ).scalar_one()
-            self._transaction.database.notify(self._session)
+        position = self.position()
         put = self._transaction.database.insert(PublishedRow)
         self._session.execute(
             put.on_conflict_do_update(
@@ -66,7 +74,7 @@ class Announcements:
                     "agent_id": agent.id,
                     "location_id": agent.location_id,
                     "version": agent.version,
-                    "position": self._position,
+                    "position": position,
                 }
                 for agent in agents
             ],

@@ -15,7 +15,7 @@ from routing_engine.store.database import CHANNEL, Database
 from routing_engine.store.patience import LONG, SHORT, Patience
 from routing_engine.store.reading import read_locations
 from routing_engine.store.scoped_session import ALL, All, ScopedSession
-from routing_engine.store.tables import FeedCounter, PublishedRow, VersionRow
+from routing_engine.store.tables import DialPolicyRow, FeedCounter, PublishedRow, VersionRow
 
 if TYPE_CHECKING:
     import psycopg
@@ -55,6 +55,7 @@ class Changes:
         unreadable: ids of those whose stored row is no location; whatever was known of them
             before is still the best there is.
         published: of each of the locations, by its id, whose it is and its version.
+        dial_policies: those that organisations have set since, by the organisation.
     """
 
     position: int
@@ -62,6 +63,7 @@ class Changes:
     removed: tuple[str, ...]
     unreadable: tuple[str, ...] = ()
     published: Mapping[str, Published] = field(default_factory=dict)
+    dial_policies: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Feed:
@@ -113,6 +115,8 @@ class Feed:
                 )
                 .where(PublishedRow.position > since)
             ).all()
+            policies = rows.scalars(select(DialPolicyRow).where(DialPolicyRow.position > since))
+            dial_policies = {row.organisation_id: row.document for row in policies}
         # An agent that was deleted may have been followed by another at the same location. Sorted
         # here: SQLite would move all that is stored of each.
         newest = {
@@ -142,6 +146,7 @@ class Feed:
                 for name, row in newest.items()
                 if row.version is not None and name not in unreadable
             },
+            dial_policies,
         )
 
     def wait(self, since: int, timeout_s: float) -> bool:

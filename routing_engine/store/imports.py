@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy.exc
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from routing_engine.errors import ConflictError, NotFoundError, PreconditionFailedError
 from routing_engine.store.agents import Agent, agent_of
@@ -132,9 +132,20 @@ class Imports:
         return _import(row)
 
     def apply(
-        self, drafts: Iterable[ImportedDraft], *, note: str = "", actor: str = ""
+        self,
+        drafts: Iterable[ImportedDraft],
+        *,
+        remove: Mapping[str, str] | None = None,
+        note: str = "",
+        actor: str = "",
     ) -> list[Agent]:
         """Create or update drafts from a sheet and publish those marked for it, all or none.
+
+        Args:
+            drafts: what the sheet makes of each agent.
+            remove: location -> etag of agents to delete; their versions stay.
+            note: of the versions that are published.
+            actor: who does it; by default the actor of the unit of work.
 
         Returns:
             The agents, in the order given.
@@ -144,7 +155,8 @@ class Imports:
             ConflictError: an agent is there already that was to be made, or the other way round.
         """
         given = {draft.location_id: draft for draft in drafts}
-        agents = self._locked_agents(list(given))
+        removed = dict(remove or {})
+        agents = self._locked_agents([*given, *removed])
         now = present()
         for location_id, draft in given.items():
             agent = agents.get(location_id)
@@ -156,6 +168,11 @@ class Imports:
                     raise PreconditionFailedError(agent.id, found.etag)
             elif agent is not None:
                 raise ConflictError(f"another agent answers location {location_id!r}")
+        for location_id, etag in removed.items():
+            agent = agents.get(location_id)
+            if agent is not None and agent_of(agent).etag != etag:
+                raise PreconditionFailedError(agent.id, agent_of(agent).etag)
+        self._delete_agents([agents.pop(name) for name in removed if name in agents], actor)
         self._update_agents(agents, given, now)
         agents |= self._insert_agents(
             [draft for name, draft in given.items() if name not in agents], now
@@ -181,6 +198,19 @@ class Imports:
             actor,
         )
         return [agent_of(agents[name]) for name in given]
+
+    def _delete_agents(self, agents: list[AgentRow], actor: str) -> None:
+        """Delete agents and their drafts, and publish them no more."""
+        if not agents:
+            return
+        self._announcements.withdraw(agents)
+        for some in chunks([agent.id for agent in agents]):
+            self._session.execute(delete(AgentRow).where(AgentRow.id.in_(some)))
+        self._audits.record_all(
+            "agent.delete",
+            ((agent.id, {"locationId": agent.location_id}) for agent in agents),
+            actor,
+        )
 
     def _locked_agents(self, location_ids: list[str]) -> dict[str, AgentRow]:
         """Lock and return agents by location, in order of id, so that imports cannot deadlock."""

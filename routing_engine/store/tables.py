@@ -33,6 +33,7 @@ __all__ = [
     "Base",
     "CallRecord",
     "DecisionRecord",
+    "DialPolicyRow",
     "FeedCounter",
     "ImportRow",
     "KeyRow",
@@ -264,6 +265,16 @@ class LineRow(Owned, Base):
 
     line: Mapped[str] = mapped_column(Text, primary_key=True)
     agent_id: Mapped[str] = mapped_column(Id)
+
+
+class DialPolicyRow(Owned, Base):
+    """Where the agents of an organisation may send calls; the default policy without a row."""
+
+    __tablename__ = "dial_policies"
+
+    document: Mapped[Document]
+    position: Mapped[int]
+    updated_at: Mapped[datetime]
 
 
 class AnswerRow(Owned, Base):

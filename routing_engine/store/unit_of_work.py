@@ -10,6 +10,7 @@ from routing_engine.store.calls import Calls
 from routing_engine.store.drafts import Drafts
 from routing_engine.store.imports import Imports
 from routing_engine.store.keys import Keys
+from routing_engine.store.policies import DialPolicies
 from routing_engine.store.sessions import Sessions
 from routing_engine.store.skills import Skills
 from routing_engine.store.transaction import Transaction
@@ -34,6 +35,7 @@ class UnitOfWork:
         calls: calls, decisions and their totals.
         keys: API keys.
         sessions: who is signed in to the console.
+        dial_policy: where calls may be sent.
         answers: answers by idempotency key.
         audits: who changed what.
     """
@@ -50,4 +52,5 @@ class UnitOfWork:
         self.calls = Calls(transaction)
         self.keys = Keys(transaction, self.audits)
         self.sessions = Sessions(transaction, self.audits)
+        self.dial_policy = DialPolicies(transaction, self.audits, announcements)
         self.answers = Answers(transaction)

@@ -106,7 +106,7 @@ class Versions:
     def unpublish(self, agent_id: str, if_match: str | None = None) -> Agent:
         """Unpublish an agent; its draft and its versions stay."""
         agent = self._agents.row(agent_id, if_match)
-        self._announcements.withdraw(agent)
+        self._announcements.withdraw([agent])
         self._audits.record("agent.unpublish", agent_id)
         return agent_of(agent)
 

@@ -40,6 +40,7 @@ def organisations(store):
             work.answers.recall(name, "f")
             work.answers.remember(name, "f", 200, {}, {})
             work.imports.create(status=name)
+            work.dial_policy.put({"of": name})
         store.add_decisions(
             [
                 DecisionRow(

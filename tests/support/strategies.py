@@ -157,7 +157,9 @@ def rule_texts(text, threshold=thresholds) -> dict[str, st.SearchStrategy]:
 _RULE_TEXTS = rule_texts(texts)
 
 
-def rules(fields=_RULE_TEXTS, destination=any_destinations, **other) -> st.SearchStrategy[ContextRule]:
+def rules(
+    fields=_RULE_TEXTS, destination=any_destinations, **other
+) -> st.SearchStrategy[ContextRule]:
     """Context rules of every kind.
 
     Args:

@@ -24,11 +24,18 @@ from pydantic.config import JsonDict
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.called import parse_line
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, Destination, kept_destination
+from routing_engine.model.destinations import (
+    DEFAULT_DIAL_POLICY,
+    Destination,
+    DialPolicy,
+    are_kept,
+    kept_destination,
+)
 from routing_engine.model.rules import Label, Language, Probability, RuleSentence, TimeZone
 
 __all__ = [
     "WHOLE",
+    "AllowedNumber",
     "Day",
     "DestinationText",
     "Envelope",
@@ -51,32 +58,49 @@ __all__ = [
 
 T = TypeVar("T")
 
-_region: ContextVar[str | None] = ContextVar("_region", default="US")
+_numbers: ContextVar[tuple[str | None, DialPolicy]] = ContextVar(
+    "_numbers", default=("US", DEFAULT_DIAL_POLICY)
+)
 
 
 @contextmanager
-def numbers_of(region: str | None) -> Iterator[None]:
-    """Read national numbers as of this region while the context lasts; None for E.164 only."""
-    token = _region.set(region)
+def numbers_of(region: str | None, policy: DialPolicy) -> Iterator[None]:
+    """Read national numbers as of this region, and refuse what the policy does, for a while.
+
+    Args:
+        region: None for E.164 only.
+        policy: of the organisation that asks.
+    """
+    token = _numbers.set((region, policy))
     try:
         yield
     finally:
-        _region.reset(token)
+        _numbers.reset(token)
 
 
 def _normalised(written: str) -> str:
     kept = kept_destination(written)
     if kept is not None:
         return str(kept)
-    destination = Destination.parse(written, region=_region.get())
-    refusal = DEFAULT_DIAL_POLICY.refusal(destination)
+    region, policy = _numbers.get()
+    destination = Destination.parse(written, region=region)
+    # What was kept was allowed once; who decides and who publishes ask again.
+    refusal = None if are_kept() else policy.refusal(destination)
     if refusal is not None:
-        raise InvalidValueError(refusal)
+        raise InvalidValueError(f"{refusal} by the organisation's dial policy")
+    return str(destination)
+
+
+def _allowed_number(written: str) -> str:
+    """A number as a dial policy's list of exceptions has it, whatever the policy is now."""
+    destination = Destination.parse(written, region=_numbers.get()[0])
+    if destination.extension is not None:
+        raise InvalidValueError("has an extension; a number is allowed with all of its extensions")
     return str(destination)
 
 
 def _line(written: str) -> str:
-    return parse_line(written, region=_region.get())
+    return parse_line(written, region=_numbers.get()[0])
 
 
 def _text_only(value: Any) -> Any:
@@ -166,6 +190,16 @@ LineText = Annotated[
         description="A number that callers dial, or a SIP user. Kept as E.164, or as the user.",
     ),
     AfterValidator(_line),
+]
+AllowedNumber = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=300,
+        examples=["+14155550111", "sip:desk@store-0042.example"],
+        description="An E.164 number, a national one of the server's region, or a SIP URI.",
+    ),
+    AfterValidator(_allowed_number),
 ]
 Day = Annotated[
     date,

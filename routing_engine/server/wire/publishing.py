@@ -176,7 +176,8 @@ class Import(Wire):
     Attributes:
         status: ``running``, ``done``, ``failed`` (nothing was changed) or ``checked`` (dry run).
         report: what was read: counts, errors, warnings, repairs.
-        diff: what differs from the drafts there are.
+        diff: what differs from the drafts there are; ``missing`` are locations of agents that the
+            sheet lacks, and ``nRemoved`` says how many of these are deleted.
     """
 
     id: str
