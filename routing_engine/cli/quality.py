@@ -194,6 +194,14 @@ def backtest(
     html: HtmlOption = None,
     region: RegionOption = "US",
     template: TemplateOption = None,
+    mapped: MapOption = None,
+    profile: ProfileOption = None,
+    pbx: PbxOption = None,
+    timezone: TimezoneOption = None,
+    allow: AllowOption = None,
+    refuse: RefuseOption = None,
+    countries: CountriesOption = None,
+    sip_host: SipHostOption = None,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -204,9 +212,14 @@ def backtest(
     are gained and lost. Every location counts as open. Writes nothing. The exit
     code is 1 where a call would go elsewhere.
     """
+    settings = settings_of(
+        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
+        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
+    )  # fmt: skip
     model, _ = timed_encoder(encoder)
     first, other = (
-        open_source(source, region, template, model, reembed=reembed) for source in (old, new)
+        open_source(source, region, template, model, settings, reembed=reembed)
+        for source in (old, new)
     )
     found = first.compare(other, calls, progress=stderr().is_terminal)
     if html is not None:

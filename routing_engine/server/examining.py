@@ -37,9 +37,7 @@ class Examined:
         return not self.report["publishable"]
 
 
-def trial(
-    location: Location, encoder: Encoder, policy: DialPolicy = DEFAULT_DIAL_POLICY
-) -> RoutingEngine:
+def trial(location: Location, encoder: Encoder, policy: DialPolicy) -> RoutingEngine:
     """Build an engine of one location, to try a draft.
 
     Raises:
@@ -103,7 +101,7 @@ def proposals(draft: Mapping[str, Any], encoder: Encoder) -> dict[str, Any]:
         InvalidValueError: its parts do not fit together.
     """
     location = compile_draft(draft).location
-    return trial(location, encoder).suggest(location.location_id).to_dict()
+    return trial(location, encoder, DEFAULT_DIAL_POLICY).suggest(location.location_id).to_dict()
 
 
 def _asked(

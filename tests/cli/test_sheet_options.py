@@ -132,6 +132,7 @@ def test_every_command_that_reads_a_sheet_reads_it_by_the_same_options(tmp_path)
     remembered = (*hashing, "--profile", profile)
     assert run("evaluate", sheet, cases, *remembered).stdout == first.stdout
     assert run("suggest", sheet, *remembered).exit_code == 0
+    assert run("backtest", sheet, sheet, cases, *remembered).exit_code == 0
     assert run("check", sheet, *remembered).exit_code == 0
     assert run("import", sheet, "--out", tmp_path / "b", *remembered).exit_code == 0
     assert run("diff", sheet, tmp_path / "b", "--profile", profile).exit_code == 0

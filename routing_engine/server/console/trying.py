@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from routing_engine.server.problems import ProblemError
 
 if TYPE_CHECKING:
     from routing_engine.encoders import Encoder
+    from routing_engine.model.destinations import DialPolicy
     from routing_engine.model.rules import Location
 
 __all__ = ["pages"]
@@ -89,12 +90,13 @@ def tried(
     encoder: Encoder,
     turns: list[tuple[str, str]],
     *,
+    policy: DialPolicy,
     verified: bool,
     confirmed: bool,
     now: datetime | None,
 ) -> Tried:
     """What a location decides on a conversation, the last turn of which is the caller's."""
-    engine = trial(location, encoder)
+    engine = trial(location, encoder, policy)
     decision = engine.route(
         location.location_id,
         turns[-1][1],
@@ -168,7 +170,8 @@ def try_out(visit: Visit) -> Response:
         if work.agents.get(agent_id).version is not None:
             published = published_location(work, agent_id)
     sides: list[tuple[str, Tried | None, list[str]]] = []
-    options = {
+    options: dict[str, Any] = {
+        "policy": visit.plane.dial_policy(visit.session.principal.organisation_id),
         "verified": visit.given("verified") == "on",
         "confirmed": visit.given("confirmed") == "on",
     }

@@ -189,7 +189,8 @@ def _endpoint(handler: Handler, method: str, scope: str | None) -> Callable[[Req
                     )
             if scope is not None:
                 check_scope(session.principal, scope)
-            with numbers_of(plane.settings.region):
+            policy = plane.dial_policy(session.principal.organisation_id)
+            with numbers_of(plane.settings.region, policy):
                 return await run_in_threadpool(handler, visit)
         except (RoutingError, HTTPException) as error:
             return _told(visit, error)

@@ -26,8 +26,7 @@ def _country(code: str) -> str:
 
 
 def _host(written: str) -> str:
-    (host,) = Policy(sip_hosts=frozenset({written})).sip_hosts or ()
-    return host
+    return "".join(Policy(sip_hosts=frozenset({written})).sip_hosts or ())
 
 
 Country = Annotated[
