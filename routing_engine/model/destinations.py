@@ -247,15 +247,22 @@ def _facts(number: str) -> tuple[str, str]:
     """Return region and type of an E.164 number; InvalidValueError if it is not valid."""
     import phonenumbers
 
-    try:
-        parsed = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException as error:
-        raise InvalidValueError(f"{_shown(number)!r} is not a phone number (E.164)") from error
-    if not phonenumbers.is_valid_number(parsed):
-        raise InvalidValueError(_why_invalid(parsed, number, None))
-    region = phonenumbers.region_code_for_number(parsed) or "001"
-    number_type = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(parsed))
-    return region, str(number_type).lower()
+    from routing_engine.model.numbering import assigned, split
+
+    parts = split(number[1:])
+    found = None if parts is None else assigned(*parts)
+    if found is None:
+        # In the way that explains, or that knows leading zeros and national prefixes.
+        try:
+            parsed = phonenumbers.parse(number, None)
+        except phonenumbers.NumberParseException as error:
+            raise InvalidValueError(f"{_shown(number)!r} is not a phone number (E.164)") from error
+        national = phonenumbers.national_significant_number(parsed)
+        found = assigned(parsed.country_code or 0, national)
+        if found is None:
+            raise InvalidValueError(_why_invalid(parsed, number, None))
+    region, kind = found
+    return region, str(phonenumbers.PhoneNumberType.to_string(kind)).lower()
 
 
 def parse_destination(
@@ -313,6 +320,8 @@ def _shown(written: str) -> str:
 def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
     import phonenumbers
 
+    from routing_engine.model.numbering import assigned, longest_short
+
     shown = _shown(written)
     written = fold(written)
     # A number spelt in letters ("1-800-FLOWERS") is refused: whoever mistypes one digit as a
@@ -340,15 +349,9 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
             f"{mask(written)!r} has no country code; "
             "write it as E.164 (+…) or say which region it is of"
         )
-    if region is not None and not main.lstrip().startswith("+"):
-        try:
-            short = phonenumbers.parse(digits, region) if len(digits) > 1 else None
-        except phonenumbers.NumberParseException:
-            short = None
-        if phonenumbers.is_emergency_number(digits, region):
-            raise InvalidValueError(f"{shown!r} is an emergency number; a call is never sent there")
-        if short is not None and phonenumbers.is_valid_short_number_for_region(short, region):
-            raise InvalidValueError(f"{shown!r} is a short code, not a phone number")
+    is_national = region is not None and not main.lstrip().startswith("+")
+    if is_national and len(digits) <= longest_short(str(region)):
+        _refuse_short(digits, str(region), shown)
     if main.startswith("00") and not _is_valid(main, region):
         # How most of the world dials abroad; nothing else begins with it.
         main = f"+{main[2:].lstrip()}"
@@ -356,12 +359,28 @@ def _parse_number(written: str, region: str | None) -> tuple[str, str | None]:
         parsed = phonenumbers.parse(main, region)
     except phonenumbers.NumberParseException as error:
         raise InvalidValueError(f"{shown!r} is not a phone number ({_formats(region)})") from error
-    if not phonenumbers.is_valid_number(parsed):
+    national = phonenumbers.national_significant_number(parsed)
+    if assigned(parsed.country_code or 0, national) is None:
         raise InvalidValueError(_why_invalid(parsed, written, region))
-    return (
-        phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
-        written_extension,
-    )
+    return f"+{parsed.country_code}{national}", written_extension
+
+
+def _refuse_short(digits: str, region: str, shown: str) -> None:
+    """Refuse an emergency number or a short code.
+
+    Raises:
+        InvalidValueError: it is one.
+    """
+    import phonenumbers
+
+    try:
+        short = phonenumbers.parse(digits, region) if len(digits) > 1 else None
+    except phonenumbers.NumberParseException:
+        short = None
+    if phonenumbers.is_emergency_number(digits, region):
+        raise InvalidValueError(f"{shown!r} is an emergency number; a call is never sent there")
+    if short is not None and phonenumbers.is_valid_short_number_for_region(short, region):
+        raise InvalidValueError(f"{shown!r} is a short code, not a phone number")
 
 
 def _is_valid(written: str, region: str | None) -> bool:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Sequence
+
+from routing_engine.errors import InvalidValueError
+from routing_engine.hours import parse_weekly
+from routing_engine.hours.languages import LANGUAGES, with_public_holidays
 
 __all__ = [
     "ALIASES",
     "ALSO_RULES",
     "BARE_NOUNS",
+    "NOUNS",
     "SECOND_ALIASES",
     "UNDECIDED",
-    "day_of",
+    "alias_key",
+    "days_by_language",
+    "days_of",
     "header_key",
+    "is_area_code",
     "is_no_routing_column",
+    "meant_by_words",
+    "names_a_person",
 ]
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -50,11 +61,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "location_threshold": ("location threshold", "store threshold", "site threshold"),
     "label": (
         "label", "intent", "department", "rule", "rule name", "rule label", "category", "topic",
-        "route name",
+        "route name", "reason for call", "reason for the call", "call reason", "call type",
+        "enquiry type", "inquiry type", "abteilung", "anliegen", "thema", "motif", "motif d'appel",
+        "departamento", "motivo", "motivo de llamada", "reparto", "afdeling", "onderwerp", "setor",
+        "ärende", "dział", "temat",
     ),
     "when": (
         "when", "situation", "context", "condition", "trigger", "description", "scenario",
-        "when caller", "context rule",
+        "when caller", "when the caller", "caller asks", "caller asks about", "caller asks for",
+        "caller wants", "caller says", "context rule", "zuständig für", "wann", "wenn", "anrufer fragt",
+        "quand", "lorsque", "cuándo", "quando", "wanneer", "när", "kiedy", "když",
     ),
     "examples": (
         "examples", "example", "utterances", "sample phrases", "sample utterances", "phrases",
@@ -63,7 +79,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "destination": (
         "destination", "forward to", "transfer to", "route to", "send to", "phone",
         "phone number", "number", "destination number", "transfer number", "forward number",
-        "transfer destination", "sip uri", "telephone",
+        "transfer destination", "sip uri", "telephone", "send call to", "send calls to",
+        "forward call to", "forward calls to", "transfer call to", "transfer calls to", "route call to",
+        "route calls to", "connect to", "put through to", "durchwahl", "weiterleiten an",
+        "weiterleitung an", "zielnummer", "transférer à", "transférer vers", "transferir a",
+        "desviar a", "número de destino", "trasferire a", "inoltrare a", "doorverbinden naar",
+        "vidarekoppla till", "przekieruj na", "numer docelowy", "přepojit na",
     ),
     "extension": ("extension", "ext", "extn", "phone extension"),
     "threshold": ("threshold", "rule threshold", "min confidence", "minimum confidence"),
@@ -129,7 +150,7 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
         "office name", "restaurant name", "hotel name", "company", "company name", "business name",
         "account name", "bezeichnung", "filialname", "standortname", "marktname", "firma", "nom",
         "nom du magasin", "enseigne", "raison sociale", "nombre", "nombre sucursal", "local nombre",
-        "razón social", "nome", "denominazione", "ragione sociale", "nome da loja", "naam",
+        "razón social", "razão social", "nome", "denominazione", "ragione sociale", "nome da loja", "naam",
         "bedrijfsnaam", "namn", "navn", "nazwa", "název", "názov", "név", "denumire", "ad", "isim",
         "название", "наименование", "店名", "店舗名", "名称",
     ),
@@ -144,7 +165,10 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
         "número de teléfono", "fono", "telefone", "numero di telefono", "telefoon", "telefoonnummer",
         "telefonszám", "numer telefonu", "telefonní číslo", "telefonnr", "puhelin", "puhelinnumero",
         "sími", "τηλέφωνο", "телефон", "номер телефона", "電話", "電話番号", "电话", "전화번호", "phone e164",
-        "call", "direct line", "switchboard", "reception", "did", "line",
+        "call", "direct line", "switchboard", "reception", "zentrale", "telefonzentrale", "vermittlung",
+        "standard", "standard téléphonique", "accueil", "centralita", "recepción", "centralino",
+        "recepção", "receptie", "växel", "sentralbord", "omstilling", "centrala", "ústředna", "santral",
+        "landline", "landline no", "landline number", "festnetz", "did", "line",
     ),
     "business_hours": (
         "opening hours", "open hours", "hours", "opening times", "opening time", "opening_hours",
@@ -160,6 +184,9 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column -> headers that mean it where no other column does, the best first."""
 
+NOUNS = SECOND_ALIASES["location_id"][SECOND_ALIASES["location_id"].index("practice") :]
+"""Second aliases of ``location_id`` that are a name where another column holds ids."""
+
 BARE_NOUNS = frozenset(("location", "store", "site", "branch", "agent", "franchise", "unit"))
 """Aliases of ``location_id`` that mean the name if another column holds ids."""
 
@@ -167,13 +194,52 @@ UNDECIDED = frozenset((
     "department", "category", "topic", "description", "hours", "active", "language", "languages",
     "ext", "extn", "extension", "phoneextension", "availability", "action", "verification", "verify",
     "confirmation", "confirm", "backup", "samples", "sample", "spoken", "number", "enabled", "collect",
+    "abteilung", "anliegen", "thema", "motif", "departamento", "motivo", "reparto", "afdeling", "setor",
+    "onderwerp", "arende", "dzial", "temat", "wann", "wenn", "quand", "lorsque", "cuando", "quando",
+    "wanneer", "nar", "kiedy", "kdyz", "durchwahl",
 ))  # fmt: skip
 """Header keys too ambiguous to decide by themselves that a sheet has a row for each rule."""
 
 ALSO_RULES = frozenset(("urgent", "urgency", "cannotwait"))
 """Keys of headers that, where a column is a rule, are the name of one."""
 
-_NO_ROUTING = frozenset((
+_WORDS = re.compile(r"[^\W_]+", re.UNICODE)
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NUMBER_SIGN = re.compile(r"(?<=[^\W\d_])\s*#")
+_STROKES = str.maketrans("łøđħı", "lodhi")
+
+
+def header_key(header: str) -> str:
+    """Fold a header: without case, white space, punctuation and width."""
+    # "Store #" is "store number"; a "#" alone stays what it is.
+    named = _NUMBER_SIGN.sub(" number ", unicodedata.normalize("NFKC", header))
+    return "".join(character for character in named.casefold() if character.isalnum())
+
+
+def alias_key(header: str) -> str:
+    """Fold a header as aliases are compared: also without accents."""
+    return _without_accents(header_key(header)) or header
+
+
+def _without_accents(text: str) -> str:
+    # Not those of Japanese, Korean or Indian letters, which are other letters without them.
+    apart = unicodedata.normalize("NFD", text.translate(_STROKES))
+    kept = "".join(character for character in apart if not "\u0300" <= character <= "\u036f")
+    return unicodedata.normalize("NFC", kept)
+
+
+def _words(header: str) -> list[str]:
+    text = unicodedata.normalize("NFKC", _CAMEL.sub(" ", header)).casefold()
+    return _WORDS.findall(text)
+
+
+def _folded(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(_without_accents(word.casefold()) for word in words)
+
+
+_NO_ROUTING = _folded((
+    *("携帯", "携帯電話", "手机", "手机号", "휴대폰", "휴대전화", "팩스", "モバイル", "мобильный", "моб", "kom", "mob"),
+    *("komórka", "mobilnummer", "handynummer", "mobilní", "住所", "地址", "주소", "郵便番号", "邮编", "メール"),
     *("télécopie", "telecopie", "télécopieur", "faxnummer", "факс", "ファックス", "传真", "faks"),
     *("fax", "telefax", "faks", "telefaks", "factura", "mobile", "mobil", "mobiltelefon", "cell"),
     *("cellphone", "handy", "celular", "móvil", "movil", "portable", "cellulare", "mobiel", "gsm"),
@@ -197,7 +263,8 @@ _NO_ROUTING = frozenset((
     *("operator", "ref", "population", "area", "sqft", "revenue", "employees", "beds", "notes"),
     *("remarks", "comment", "comments", "bemerkung", "extension", "ext"),
 ))  # fmt: skip
-_FILLING = frozenset((
+_FILLING = _folded((
+    *("código", "codigo", "cod", "kod", "codice", "physical", "fiscal", "comercial"),
     *("phone", "number", "no", "nr", "num", "tel", "telephone", "telefon", "of", "the", "and", "line"),
     *("name", "code", "1", "2", "3", "4", "manager", "owner", "contact", "person", "store", "branch"),
     *("office", "shop", "location", "site", "main", "full", "public", "opening", "start", "end"),
@@ -205,40 +272,24 @@ _FILLING = frozenset((
     *("y", "authority", "local", "postal", "postale", "postalcode", "tax", "reg", "registration"),
     *("practice", "company", "business", "dirigente", "gerente", "leiter", "filialleiter", "work"),
 ))  # fmt: skip
-_PHONE = frozenset(("phone", "tel", "telephone", "telefon", "teléfono", "telefono"))
-_PHONES = frozenset((
+_PHONE = _folded(("phone", "tel", "telephone", "telefon", "teléfono", "telefono"))
+_PHONES = _folded((
     *("phone", "tel", "telephone", "telefon", "teléfono", "telefono", "number", "no", "nr", "alternate"),
     *("alternative", "alt", "secondary", "second", "other", "additional", "1", "2", "3", "4", "ii"),
 ))  # fmt: skip
+# Names that are one day in every language that has them.
 _DAYS = {
     word: day
-    for day, words in enumerate((
-        "monday mon mo montag lundi lun lunes lunedi lunedì maandag måndag mandag segunda",
-        "tuesday tue tues tu di dienstag mardi mar martes martedi martedì dinsdag tisdag tirsdag terça",
-        "wednesday wed weds we mi mittwoch mercredi mer miércoles miercoles mercoledì woensdag onsdag quarta",
-        "thursday thu thur thurs th do donnerstag jeudi jeu jueves giovedì donderdag torsdag quinta",
-        "friday fri fr freitag vendredi ven viernes venerdì vrijdag fredag sexta",
-        "saturday sat sa samstag sonnabend samedi sam sábado sabado sabato zaterdag lördag lørdag",
-        "sunday sun su so sonntag dimanche dim domingo domenica zondag söndag søndag",
-    ))
-    for word in words.split()
-}  # fmt: skip
+    for language in LANGUAGES
+    for word, day in language.day_of.items()
+    if len({other.day_of[word] for other in LANGUAGES if word in other.day_of}) == 1
+}
+_LEAST_DAYS = 5
 _DAY_WORDS = frozenset(["hours", "open", "opens", "opening", "opened", "from", "start", "begin", "start_time", "time", "times", "am", "close", "closes", "closing", "closed", "to", "until", "end", "till", "pm", "hour"])  # fmt: skip
 _CLOSING = frozenset(("close", "closes", "closing", "closed", "to", "until", "end", "till"))
 _OPENING = frozenset(("open", "opens", "opening", "from", "start", "begin"))
-_WORDS = re.compile(r"[^\W_]+", re.UNICODE)
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def header_key(header: str) -> str:
-    """Fold a header: without case, white space, punctuation and width."""
-    folded = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(character for character in folded if character.isalnum())
-
-
-def _words(header: str) -> list[str]:
-    text = unicodedata.normalize("NFKC", _CAMEL.sub(" ", header)).casefold()
-    return _WORDS.findall(text)
+_FAX = re.compile(r"(?<![a-z])(?:tele)?fax(?![a-z])|(?:ファックス|传真|傳真|팩스|факс)")
+_LATIN = re.compile(r"[a-zà-ÿ]")
 
 
 def is_no_routing_column(header: str) -> bool:
@@ -247,19 +298,128 @@ def is_no_routing_column(header: str) -> bool:
     Every word must say so: ``Fax Number`` and ``Manager Mobile`` are none, ``Mobile Repairs`` may
     be a rule.
     """
-    words = _words(header)
+    words = _plain_words(header).split()
     if not words:
         return False
-    if header_key(header) in _NO_ROUTING:
+    if alias_key(header) in _NO_ROUTING:
         return True
+    folded = " ".join(words)
+    if _FAX.search(folded) and not _LATIN.search(_FAX.sub("", folded)):
+        return True  # "FAX番号" is one word
     is_filled = all(word in _NO_ROUTING or word in _FILLING for word in words)
     if is_filled and any(word in _NO_ROUTING for word in words):
         return True
     return all(word in _PHONES for word in words) and any(word in _PHONE for word in words)
 
 
-def day_of(header: str) -> tuple[int, str] | None:
-    """Return the weekday (0 is Monday) of a column of hours, and its part: open, close or both."""
+# What the words of a header say, where no alias is the whole of it.
+
+_NOUN = (
+    r"stores?|shops?|branch(?:es)?|sites?|outlets?|locations?|practices?|clinics?|dealers?|offices?"
+    r"|restaurants?|hotels?|facilit(?:y|ies)|filiale?n?|standort|markt|niederlassung|apotheken?"
+    r"|agences?|magasins?|boutiques?|succursales?|pharmacies?|sucursal(?:es)?|tiendas?|farmacias?|loja"
+    r"|lojas|negozio|negozi|punto vendita|vestigings?|filiaal|winkels?|butiks?|butikks?|sklepu?|oddzialu?"
+    r"|placowki|apteki|pobocky|prodejny|uzlet|sube|magaza|магазина?|филиала?|аптеки"
+)
+_ID = r"id|code|cod|codigo|codice|kod|kodu|kod|no|nr|num|number|numero|nummer|numer|cislo|nro|n|ref|key|номер|код"
+_ID_HEADER = re.compile(
+    rf"(?:(?:{_NOUN})s? ?(?:{_ID})|(?:{_ID}) (?:(?:de|da|do|la|du|del|della) )?(?:{_NOUN}))"
+)
+_NAME_HEADER = re.compile(
+    rf"(?:(?:{_NOUN})s? ?(?:name|naam|namn|navn|nazwa|adi|nev)|(?:nom|nome|nombre|nazwa|nazev|denumire)"
+    rf" (?:(?:de|da|do|la|du|del|della) )?(?:{_NOUN}))"
+)
+_PHONE_WORD = re.compile(
+    r"(?:tel|tels|telf|tlf|tlfn|tfno|telephones?|phones?|telefon(?:o|os|e|es|i|u|y|en|ne|nummer|nr)?"
+    r"|telefoonnummer|telefoon|telefonni|fon|fono|fonos|puhelin|landline|fixo|fijo|festnetz|телефоны?)"
+)
+_MAIN_WORDS = frozenset((
+    *("main", "general", "central", "centrale", "zentrale", "accueil", "standard", "reception", "recepcion"),
+    *("recepcao", "switchboard", "front", "desk", "public", "principal", "geral", "fixo", "fijo", "fixe"),
+    *("landline", "land", "fixed", "festnetz", "stacjonarny", "line", "1", "generale", "principale"),
+    *("hoofdnummer", "vaste", "lijn", "sabit", "office", "store", "shop", "branch", "location", "site"),
+))  # fmt: skip
+_PERSON = re.compile(
+    r"\b(?:contact (?:person|name)|person of contact|ansprechpartner(?:in)?|kontaktperson|contacto"
+    r"|persona de contacto|(?:nom du )?responsable|referente|contactpersoon|contato|kontakt)\b"
+)
+_AREA_CODE = frozenset((
+    *("ddd", "areacode", "stdcode", "std", "dialingcode", "diallingcode", "vorwahl", "ortsvorwahl"),
+    *("indicatif", "prefijo", "prefisso", "netnummer", "kengetal", "riktnummer", "retningsnummer"),
+    *("kierunkowy", "numerkierunkowy", "predvolba", "korzet", "alankodu", "市外局番", "区号"),
+))  # fmt: skip
+
+
+def _plain_words(header: str) -> str:
+    return _without_accents(" ".join(_words(_NUMBER_SIGN.sub(" number ", header))))
+
+
+def meant_by_words(header: str) -> tuple[str, int] | None:
+    """Return the column that the words of a header mean where it is no alias, and a rank.
+
+    ``Cód. Loja`` is an id, ``Şube Adı`` a name, ``Tel. accueil`` a number to call; of two with one meaning, that of the
+    lower rank is meant. ``Tel. urgence`` is none: what its other word says is not known here.
+    """
+    plain = _plain_words(header)
+    if _ID_HEADER.fullmatch(plain):
+        return "location_id", 0
+    if _NAME_HEADER.fullmatch(plain):
+        return "location_name", 0
+    words = plain.split()
+    if not any(map(_PHONE_WORD.fullmatch, words)) or is_no_routing_column(header):
+        return None
+    others = [word for word in words if not _PHONE_WORD.fullmatch(word)]
+    if any(word not in _MAIN_WORDS and word not in _FILLING for word in others):
+        return None
+    if any(
+        word in ("manager", "owner", "person", "gerente", "leiter", "2", "3", "4")
+        for word in others
+    ):
+        return None
+    return "default_destination", 0 if any(word in _MAIN_WORDS for word in others) else 1
+
+
+def names_a_person(headers: Iterable[str]) -> bool:
+    """Return whether a column names whom to contact, so that "Contact No." is that person's."""
+    return any(_PERSON.search(_plain_words(header)) for header in headers)
+
+
+def is_area_code(header: str) -> bool:
+    """Return whether a column holds the area codes of numbers that stand in another."""
+    return alias_key(header) in _AREA_CODE
+
+
+_HOURS_WORDS = re.compile(
+    r"\b(?:(?:opening|open|business|trading|store|working)\s+(?:hours?|times?)|hours?|times?|opening"
+    r"|open|öffnungszeiten|horaires?|horarios?|horário|orari|orario|openingstijden|öppettider"
+    r"|åpningstider|åbningstider|aukioloajat|godziny(?:\s+otwarcia)?|otevírací doba|nyitvatartás"
+    r"|program|çalışma saatleri|часы работы|営業時間|营业时间)\b[.:]?",
+    re.IGNORECASE,
+)
+_HOLIDAYS = re.compile(r"\s*(?:[,&+/]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\boch\b)?\s*\bPH\b")
+
+
+def days_of(header: str) -> tuple[tuple[int, ...], str] | None:
+    """Return the weekdays (0 is Monday) of a column of hours, and its part: open, close or both.
+
+    ``Monday``, ``Mon Open`` and ``Tuesday Close`` name one day; ``Mon-Fri``, ``Sun & PH`` and
+    ``Öppettider vardagar`` several. What the last says of public holidays is not read.
+    """
+    one = _day_of(header)
+    if one is not None:
+        return (one[0],), one[1]
+    bare = _HOLIDAYS.sub("", with_public_holidays(_HOURS_WORDS.sub(" ", header))).strip(" .:-")
+    if not any(map(str.isalpha, bare)) or any(map(str.isdigit, bare)):
+        return None
+    try:
+        week = parse_weekly(f"{bare} 09:00-17:00")
+    except InvalidValueError:
+        return None
+    days = tuple(day for day, ranges in enumerate(week) if ranges)
+    return (days, "both") if len(days) < len(week) or "-" in bare else None
+
+
+def _day_of(header: str) -> tuple[int, str] | None:
     words = _words(header)
     days = [_DAYS[word] for word in words if word in _DAYS]
     others = [word for word in words if word not in _DAYS]
@@ -271,3 +431,23 @@ def day_of(header: str) -> tuple[int, str] | None:
     if is_open and not is_close and not {"hours", "hour", "times"} & set(others):
         return days[0], "open"
     return days[0], "both"
+
+
+def days_by_language(headers: Sequence[str]) -> dict[int, int]:
+    """Return the day of each of the headers that name the days of one language, by position.
+
+    Alone ``Di`` may be Tuesday or Sunday; beside ``Lu`` and ``Me`` it is Sunday.
+    """
+    found: list[dict[int, int]] = []
+    for language in LANGUAGES:
+        names = language.day_of
+        days = {
+            at: names[word]
+            for at, header in enumerate(headers)
+            if (word := header.casefold().strip(" .:")) in names
+        }
+        if len(set(days.values())) == len(days) >= _LEAST_DAYS:
+            found.append(days)
+    most = max(map(len, found), default=0)
+    best = [days for days in found if len(days) == most]
+    return best[0] if best and all(days == best[0] for days in best) else {}

@@ -114,7 +114,7 @@ class Gathered:
             timezone=self.timezones.encode(cells("timezone")),
             hours=self._encode_hours(columns, cells, n),
             threshold=self.thresholds.encode(cells("location_threshold")),
-            default=self.numbers.encode(cells("default_destination")),
+            default=self.numbers.encode(self._with_area_codes(columns, cells)),
             after_hours=self.numbers.encode(map(_or_none, cells("after_hours")))
             if "after_hours" in fields
             else none,
@@ -140,6 +140,16 @@ class Gathered:
             row=rows[at], id=ids[at], spec=which, destination=codes[at, which],
             extension=zeros, fallback=zeros,
         )  # fmt: skip
+
+    def _with_area_codes(
+        self, columns: list[Column], cells: Callable[[str], Iterable[Value]]
+    ) -> Iterable[Value]:
+        """Put the area code before each default number, where it stands in a column of its own."""
+        numbers = cells("default_destination")
+        at = self.header.area_code
+        if at is None:
+            return numbers
+        return map(_with_area_code, columns[at], numbers)
 
     def _encode_hours(
         self, columns: list[Column], cells: Callable[[str], Iterable[Value]], n: int
@@ -272,6 +282,13 @@ def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:
             "error", "lost_value", f"holds {what} instead of a value; enter the value itself",
             row=row, column=header.names[position], value=what, file=table.name,
         )  # fmt: skip
+
+
+def _with_area_code(code: Value, number: Value) -> Value:
+    """A number with its area code, unless it has a code of its own."""
+    before, rest = text_of(code).strip("() "), text_of(number)
+    has_one = rest.startswith(("+", "00", "(")) or (before and rest.startswith(before))
+    return number if not before or not rest or has_one else f"{before} {rest}"
 
 
 def _or_none(cell: Value) -> Value:

@@ -14,11 +14,17 @@ from routing_engine.sheets.aliases import (
     ALIASES,
     ALSO_RULES,
     BARE_NOUNS,
+    NOUNS,
     SECOND_ALIASES,
     UNDECIDED,
-    day_of,
+    alias_key,
+    days_by_language,
+    days_of,
     header_key,
+    is_area_code,
     is_no_routing_column,
+    meant_by_words,
+    names_a_person,
 )
 from routing_engine.sheets.issues import IssueLog, listed
 
@@ -35,18 +41,19 @@ TEXT_FIELDS = tuple(RuleText.model_fields)
 """Every field of a rule's text is a column of the same name."""
 NUMBER_FIELDS = ("destination", "extension", "fallback")
 RULE_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
-_FIELD_OF = {header_key(alias): field for field, aliases in ALIASES.items() for alias in aliases}
+_FIELD_OF = {alias_key(alias): field for field, aliases in ALIASES.items() for alias in aliases}
 _SECOND = {
-    (field, header_key(alias) or alias): rank
+    (field, alias_key(alias)): rank
     for field, aliases in SECOND_ALIASES.items()
     for rank, alias in enumerate(aliases)
 }
+_NOUNS = frozenset(map(alias_key, NOUNS))
 _LEAST_DAYS = 5
 
 
 def field_of(header: str) -> str | None:
     """Return the column that a header means, or None."""
-    return _FIELD_OF.get(header_key(header))
+    return _FIELD_OF.get(alias_key(header))
 
 
 def check_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -86,6 +93,7 @@ class Header:
         left_out: wide layout: positions of columns that are no destination by their header.
         asked_for: wide layout: positions of rule columns that a mapping names.
         days: day of the week, position of a column, and what it holds: open, close or both.
+        area_code: position of the area codes that the default numbers stand without, or None.
     """
 
     layout: Literal["long", "wide"]
@@ -97,6 +105,7 @@ class Header:
     left_out: tuple[int, ...] = ()
     asked_for: frozenset[int] = frozenset()
     days: tuple[tuple[int, int, str], ...] = ()
+    area_code: int | None = None
 
     def name(self, field: str) -> str:
         """Return the header as written, or the column's own name if the sheet lacks it."""
@@ -111,11 +120,15 @@ def has_location(headers: Sequence[str], mapping: Mapping[str, str] | None = Non
 
 def n_known(headers: Sequence[str], mapping: Mapping[str, str]) -> int:
     """Count the columns of a routing sheet that these headers name; 0 where none is a location."""
-    keys = [header_key(header) or header for header in headers]
-    strong = {mapping.get(key) or _FIELD_OF.get(key) for key in keys} - {None}
+    keys = [alias_key(header) for header in headers]
+    mapped = {
+        mapping[key] for header in headers if (key := header_key(header) or header) in mapping
+    }
+    strong = mapped | {_FIELD_OF[key] for key in keys if key in _FIELD_OF}
     if "location_id" in strong:
         return len(strong)
     second = {field for field in SECOND_ALIASES for key in keys if (field, key) in _SECOND}
+    second |= {meant[0] for header in headers if (meant := meant_by_words(header)) is not None}
     is_location = "location_id" in second or "location_name" in strong | second
     has_number = {"default_destination", "destination"} & (strong | second)
     return len(strong | second) if is_location and has_number else 0
@@ -127,6 +140,11 @@ def is_template(headers: Sequence[str]) -> bool:
     return "label" in fields and "when" in fields and "location_id" not in fields
 
 
+def _is_id(header: str) -> bool:
+    meant = meant_by_words(header)
+    return meant is not None and meant[0] == "location_id"
+
+
 class _Columns:
     """The columns of a header while they are being matched."""
 
@@ -136,6 +154,8 @@ class _Columns:
         self.headers = headers
         self.template = template
         self.keys = [header_key(header) or header for header in headers]
+        self.aliases = [alias_key(header) for header in headers]
+        self.has_person = names_a_person(headers)
         self.mapping = mapping
         self.fields: dict[str, int] = {}
         self.ignored: set[int] = set()
@@ -151,18 +171,34 @@ class _Columns:
     def second(self, field: str) -> list[int]:
         """Return columns that match a field by secondary aliases, best first."""
         taken = set(self.fields.values()) | self.ignored | self.rules
-        ranked = [
-            (_SECOND[field, key], position)
-            for position, key in enumerate(self.keys)
-            if position not in taken and (field, key) in _SECOND and key not in self.template
-        ]
-        return [position for _, position in sorted(ranked)]
+        ranked = []
+        for position, (header, key) in enumerate(zip(self.headers, self.aliases, strict=True)):
+            if position in taken or self.keys[position] in self.template:
+                continue
+            if self.is_of_a_person(position):
+                continue
+            meant = meant_by_words(header)
+            if (field, key) in _SECOND:
+                is_noun = field == "location_id" and key in _NOUNS
+                ranked.append((2 if is_noun else 0, _SECOND[field, key], position))
+            elif meant is not None and meant[0] == field:
+                ranked.append((1, meant[1], position))
+        return [position for *_, position in sorted(ranked)]
+
+    def is_of_a_person(self, position: int) -> bool:
+        """Whether a column holds the number of whom another column names."""
+        key = self.aliases[position]
+        return (
+            self.has_person
+            and key.startswith("contact")
+            and ("default_destination", key) in _SECOND
+        )
 
     def is_undecided(self, field: str) -> bool:
         """Whether a field is missing, or was matched only by an ambiguous header."""
         position = self.fields.get(field)
         return position is None or (
-            self.keys[position] in UNDECIDED and self.mapping.get(self.keys[position]) != field
+            self.aliases[position] in UNDECIDED and self.mapping.get(self.keys[position]) != field
         )
 
 
@@ -173,19 +209,21 @@ def _refuse_repeats(columns: _Columns, row: int, file: str, log: IssueLog) -> No
     keys = columns.keys
     bare = [position for position, key in enumerate(keys) if key in BARE_NOUNS]
     has_ids = any(
-        key not in BARE_NOUNS and (_FIELD_OF.get(key) == "location_id" or key in ("id", "code"))
-        for key in keys
+        key not in BARE_NOUNS
+        and (_FIELD_OF.get(alias) == "location_id" or key in ("id", "code") or _is_id(header))
+        for header, key, alias in zip(columns.headers, keys, columns.aliases, strict=True)
     )
     mapped = set(columns.mapping.values()) - {IGNORE, RULE}
     for position, (header, key) in enumerate(zip(columns.headers, keys, strict=True)):
         if not key or columns.mapping.get(key) in (IGNORE, RULE):
             continue
-        meaning = columns.mapping.get(key) or _FIELD_OF.get(key, key)
+        named = _FIELD_OF.get(columns.aliases[position])
+        meaning = columns.mapping.get(key) or named or key
         if key not in columns.mapping and meaning in mapped:
             continue  # another column was named to be that
         if position in bare and len(bare) == 1 and has_ids:
             continue  # "Store Number, Store": the noun is a name
-        is_read = _FIELD_OF.get(key) is not None or not is_no_routing_column(header)
+        is_read = named is not None or not is_no_routing_column(header)
         if meaning in first and is_read:
             repeats.append(f"{shown(first[meaning])} and {shown(header)}")
         first.setdefault(meaning, header)
@@ -210,7 +248,7 @@ def _understand(columns: _Columns) -> None:
             columns.take([position], field)
     bare: list[int] = []
     for position, key in enumerate(columns.keys):
-        named = _FIELD_OF.get(key)
+        named = _FIELD_OF.get(columns.aliases[position])
         if named is None or key in columns.mapping:
             continue
         if key in BARE_NOUNS:
@@ -225,6 +263,15 @@ def _understand(columns: _Columns) -> None:
             columns.take([position], "location_name")
     columns.take(columns.second("location_name"), "location_name")
     columns.take(columns.second("location_id"), "location_id")
+    # "Vestigingsnr, Vestiging": the noun is a name beside an id.
+    id_at = columns.fields.get("location_id")
+    id_alias = "" if id_at is None else columns.aliases[id_at]
+    nouns = [
+        at
+        for at in columns.second("location_id")
+        if columns.aliases[at] in _NOUNS and columns.aliases[at] in id_alias
+    ]
+    columns.take(nouns, "location_name")
     columns.take(columns.second("timezone"), "timezone")
 
 
@@ -233,21 +280,22 @@ def _layout(columns: _Columns, *, has_template: bool) -> Literal["long", "wide"]
     if not columns.is_undecided("label") or not columns.is_undecided("when"):
         return "long"
     has_words = "label" in fields and ("when" in fields or has_template)
-    has_numbers = "destination" in fields and "default_destination" in fields
+    has_default = "default_destination" in fields or bool(columns.second("default_destination"))
+    has_numbers = "destination" in fields and has_default
     return "long" if has_words and has_numbers else "wide"
 
 
 def _suggested(headers: Sequence[str], fields: Sequence[str]) -> str:
     """Suggest headers that nearly match the missing columns."""
     aliases = {
-        header_key(alias): field
+        alias_key(alias): field
         for field in fields
         for alias in (*ALIASES[field], *SECOND_ALIASES.get(field, ()))
         if len(alias) > 3
     }
     hints = []
     for header in headers:
-        close = get_close_matches(header_key(header), aliases, n=1, cutoff=0.8)
+        close = get_close_matches(alias_key(header), aliases, n=1, cutoff=0.8)
         if close:
             hints.append(f"{shown(header)} for {aliases[close[0]]}")
     return f"; did you mean {', '.join(hints[:3])}?" if hints else ""
@@ -290,6 +338,8 @@ def read_header(
     layout = _layout(columns, has_template=bool(template))
     if layout == "wide":
         _take_for_location(columns, row, file, log)
+    elif columns.take(columns.second("default_destination"), "default_destination"):
+        _say_taken(columns, "default_destination", row, file, log)
     if "default_destination" in found:
         columns.take(columns.second("lines"), "lines")
     if "location_id" not in found:
@@ -312,21 +362,32 @@ def read_header(
         )  # fmt: skip
     unnamed = tuple(position for position, key in enumerate(columns.keys) if not key)
     days = _day_columns(columns)
+    area_code = next((at for at, name in enumerate(headers) if is_area_code(name)), None)
+    if area_code in {*found.values(), *columns.ignored, *columns.rules}:
+        area_code = None
     known = {*found.values(), *unnamed, *columns.ignored, *(position for _, position, _ in days)}
+    known |= set() if area_code is None else {area_code}
     unknown = [position for position in range(len(headers)) if position not in known]
     if layout == "long":
         _warn_of_long(columns, unknown, row, file, log)
-        return Header(layout, tuple(headers), row, found, (), unnamed, days=days)
+        return Header(
+            layout, tuple(headers), row, found, (), unnamed, days=days, area_code=area_code
+        )
     rules, left_out = _rule_columns(columns, unknown, template, row, file, log)
     return Header(
-        layout, tuple(headers), row, found, rules, unnamed, left_out, frozenset(columns.rules), days
-    )
+        layout, tuple(headers), row, found, rules, unnamed, left_out, frozenset(columns.rules), days,
+        area_code,
+    )  # fmt: skip
 
 
 def _take_for_location(columns: _Columns, row: int, file: str, log: IssueLog) -> None:
     """Match columns of a plain list of locations by secondary aliases, and warn of it."""
     found = columns.fields
-    numbers = [found[name] for name in ("destination",) if name in found]
+    numbers = [
+        found[name]
+        for name in ("destination",)
+        if name in found and columns.aliases[found[name]] not in UNDECIDED
+    ]
     if columns.take([*numbers, *columns.second("default_destination")], "default_destination"):
         if found.get("destination") == found["default_destination"]:
             del found["destination"]
@@ -374,12 +435,16 @@ def _day_columns(columns: _Columns) -> tuple[tuple[int, int, str], ...]:
     """Find the columns of hours by weekday, if most of the week has one."""
     if "business_hours" in columns.fields:
         return ()
+    alone = days_by_language(columns.headers)
     found = []
+    taken = {*columns.fields.values(), *columns.rules, *columns.ignored}
     for position, header in enumerate(columns.headers):
-        is_taken = position in columns.fields.values() or columns.keys[position] in columns.template
-        day = None if is_taken else day_of(header)
-        if day is not None:
-            found.append((day[0], position, day[1]))
+        is_taken = position in taken or columns.keys[position] in columns.template
+        named = None if is_taken else days_of(header)
+        if not is_taken and position in alone:
+            named = (alone[position],), "both"
+        if named is not None:
+            found += [(day, position, named[1]) for day in named[0]]
     return tuple(sorted(found)) if len({day for day, _, _ in found}) >= _LEAST_DAYS else ()
 
 
@@ -392,7 +457,8 @@ def _rule_columns(
     left_out: list[int] = []
     for position in unknown:
         is_named = columns.keys[position] in template or position in rules
-        if is_named or not is_no_routing_column(columns.headers[position]):
+        is_other = is_no_routing_column(columns.headers[position])
+        if is_named or not (is_other or columns.is_of_a_person(position)):
             rules.add(position)
         else:
             left_out.append(position)
@@ -402,7 +468,7 @@ def _rule_columns(
         position = columns.fields.pop(field)
         if columns.keys[position] in template or columns.keys[position] in ALSO_RULES:
             rules.add(position)
-        elif columns.keys[position] in UNDECIDED:
+        elif columns.aliases[position] in UNDECIDED:
             left_out.append(position)
         else:
             log.add(

@@ -11,7 +11,7 @@ from routing_engine.catalog.columns import Interner
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours import BusinessHours
 from routing_engine.model.destinations import Destination
-from routing_engine.model.rules import MAX_LOCATION_ID_LENGTH, Location
+from routing_engine.model.rules import MAX_LABEL_LENGTH, MAX_LOCATION_ID_LENGTH, Location
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import read_fraction, split_codes, text_of
 from routing_engine.sheets.drafts import Draft, Int32, RowsOf
@@ -144,6 +144,8 @@ def _looks_shortened(text: str) -> bool:
 def read_name(text: str) -> tuple[str, None]:
     """Read the name of a location, spaces folded."""
     folded = " ".join(text.split())
+    if folded.isprintable() and 0 < len(folded) <= MAX_LABEL_LENGTH:
+        return folded, None  # nothing that the model refuses; most names
     return Location(location_id="x", default_destination=_SAMPLE, name=folded).name or "", None
 
 

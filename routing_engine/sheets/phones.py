@@ -17,7 +17,6 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +35,7 @@ from routing_engine.model.destinations import (
     check_length,
     parse_destination,
 )
+from routing_engine.model.numbering import assigned, split
 from routing_engine.model.written import fold
 from routing_engine.reports import shown
 from routing_engine.sheets.cells import Value, text_of
@@ -56,6 +56,14 @@ _N_DIGITS_AT = 50  # fifteen digits are less than 2**50
 # The two common shapes of a cell; "'+" is how this library exports a number.
 _E164 = re.compile(r"[ \t]*'?\+([1-9][0-9]{6,14})[ \t]*", re.ASCII)
 _PLAIN_DIGITS = re.compile(r"[ \t]*([0-9]{1,15})[ \t]*", re.ASCII)
+
+# What ten digits in these groups are in no other way: see tests/sheets/test_phone_cells.py.
+_NORTH_AMERICAN = re.compile(
+    r"\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}|[2-9][0-9]{2}([-. ])[2-9][0-9]{2}\1[0-9]{4}"
+    r"|[2-9][0-9]{2}[2-9][0-9]{6}",
+    re.ASCII,
+)
+_NO_DIGIT = re.compile(r"[^0-9]")
 
 # "12345678.00" is an amount; so many zeros are what is left of a number of ten digits.
 _FLOAT = re.compile(r"\+?(?:[0-9]{7,15}\.(0)|[0-9]{10,15}\.(0+))", re.ASCII)
@@ -251,6 +259,7 @@ class NumberReader:
     pbx: str | None = None
     _refused: frozenset[int] = frozenset()
     _regions: frozenset[str] | None = None
+    _is_north_american: bool = False
 
     def __post_init__(self) -> None:
         self._refused = frozenset(
@@ -259,11 +268,13 @@ class NumberReader:
             if PhoneNumberType.to_string(kind).lower() in self.policy.refused_types
         )
         self._regions = self.policy.countries
+        self._is_north_american = self.region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]
 
     def read(self, text: str) -> tuple[int, int]:
         """Read one cell: code and status; ``_ELSEWHERE`` where the code needs interning."""
-        if text[:1] == "+" and self._is_allowed(text):
-            return int(text[1:]), OK
+        number = f"+{text[1:]}" if text[:1] == "+" else self._plainly_written(text)
+        if number is not None and self._is_allowed(number):
+            return int(number[1:]), OK
         try:
             found, repair = read_number(text, self.region, self.pbx)
         except InvalidValueError:
@@ -275,49 +286,19 @@ class NumberReader:
             return 0, REFUSED
         return int(number[1:]), OK if repair is None else REPAIRED
 
+    def _plainly_written(self, text: str) -> str | None:
+        """Return the number of a cell as North America writes it, without looking further."""
+        match = _NORTH_AMERICAN.fullmatch(text) if self._is_north_american else None
+        return None if match is None else f"+1{_NO_DIGIT.sub('', text)}"
+
     def _is_allowed(self, number: str) -> bool:
         """Whether an E.164 number is certainly valid and allowed; False if in doubt."""
-        parsed = None if number.startswith(SATELLITE_CODES) else _plain_number(number[1:])
-        if parsed is None:
+        parts = None if number.startswith(SATELLITE_CODES) else split(number[1:])
+        found = None if parts is None else assigned(*parts)
+        if found is None:
             return False
-        # The type is unknown exactly where is_valid_number is False: both look for the number in
-        # the metadata of its region.
-        kind = phonenumbers.number_type(parsed)
-        if kind == PhoneNumberType.UNKNOWN or kind in self._refused:
-            return False
-        return self._regions is None or phonenumbers.region_code_for_number(parsed) in self._regions
-
-
-def _plain_number(digits: str) -> phonenumbers.PhoneNumber | None:
-    """Parse ``+digits`` as ``phonenumbers.parse`` would, if that is simple, else None.
-
-    Half of the time to parse a number goes into separators, extensions, leading zeros and
-    national prefixes; digits that begin with no zero and no such prefix have none of them.
-    """
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
-        return None
-    for n in (1, 2, 3):
-        code = digits[:n]
-        prefix = _national_prefix(code)
-        if prefix is None:
-            continue
-        rest = digits[n:]
-        if len(rest) < 5 or rest[0] == "0" or prefix.match(rest):
-            return None
-        return phonenumbers.PhoneNumber(country_code=int(code), national_number=int(rest))
-    return None
-
-
-@cache
-def _national_prefix(country_code: str) -> re.Pattern[str] | None:
-    """Return the national prefix that ``parse`` strips in a country; None if there is none."""
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(country_code), ("ZZ",))
-    find = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code
-    metadata = find(int(country_code), regions[0])
-    if metadata is None:
-        return None
-    # The pattern of no text at all stands for nothing to strip.
-    return re.compile(metadata.national_prefix_for_parsing or r"(?!)")
+        region, kind = found
+        return kind not in self._refused and (self._regions is None or region in self._regions)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from routing_engine.cli import ExitCode, app
 
-HEADERS = ("Filiale", "Zentrale", "Notiz")
+HEADERS = ("Filiale", "Vorzimmer", "Notiz")
 
 
 def run(*arguments):
@@ -32,11 +32,11 @@ def test_headers_are_mapped_and_a_profile_remembers_it(tmp_path):
     profile = tmp_path / "p.json"
     check = ("check", sheet, "--no-lint", "--profile", profile)
     assert run(*check).exit_code == ExitCode.DIFFERS
-    mapped = ("--map", "Zentrale=default_destination", "--map", "Notiz=ignore")
+    mapped = ("--map", "Vorzimmer=default_destination", "--map", "Notiz=ignore")
     assert run(*check, *mapped).exit_code == 0
     assert run(*check).exit_code == 0
     assert json.loads(profile.read_text(encoding="utf-8")) == {
-        "map": {"Notiz": "ignore", "Zentrale": "default_destination"}
+        "map": {"Notiz": "ignore", "Vorzimmer": "default_destination"}
     }
 
 

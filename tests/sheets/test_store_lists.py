@@ -6,7 +6,7 @@ import pytest
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.sheets import read_sheet
-from routing_engine.sheets.aliases import day_of, is_no_routing_column
+from routing_engine.sheets.aliases import days_of, is_no_routing_column
 
 from .making import A, B, C, locations, refused, texts, write_csv
 
@@ -190,14 +190,21 @@ def test_these_columns_may_be_rules(header):
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ("Monday", (0, "both")), ("Mon Open", (0, "open")), ("mon_close", (0, "close")),
-        ("Monday Hours", (0, "both")), ("Opening Time Tuesday", (1, "open")), ("Mo", (0, "both")),
-        ("Samstag", (5, "both")), ("Dimanche", (6, "both")), ("sat_from", (5, "open")),
-        ("Sat To", (5, "close")), ("Monday Special", None), ("Months", None),
+        ("Monday", ((0,), "both")), ("Mon Open", ((0,), "open")), ("mon_close", ((0,), "close")),
+        ("Monday Hours", ((0,), "both")), ("Opening Time Tuesday", ((1,), "open")),
+        ("Mo", ((0,), "both")), ("Samstag", ((5,), "both")), ("Dimanche", ((6,), "both")),
+        ("sat_from", ((5,), "open")), ("Sat To", ((5,), "close")), ("Monday Special", None),
+        ("Months", None), ("Mon-Fri", ((0, 1, 2, 3, 4), "both")), ("Pon-Pt", ((0, 1, 2, 3, 4), "both")),
+        ("Sun & PH", ((6,), "both")), ("Sat & Sun", ((5, 6), "both")), ("Niedziela", ((6,), "both")),
+        ("Öppettider vardagar", ((0, 1, 2, 3, 4), "both")), ("Öppettider lördag", ((5,), "both")),
+        ("Openingstijden ma t/m vr", ((0, 1, 2, 3, 4), "both")), ("Weekday Hours", ((0, 1, 2, 3, 4), "both")),
+        ("Hours Mon-Thu", ((0, 1, 2, 3), "both")), ("月-金", ((0, 1, 2, 3, 4), "both")),
+        ("Billing", None), ("Opening Hours", None), ("Phone 2", None), ("Di", None), ("24/7", None),
+        ("Sat to Do", None), ("Sales", None),
     ],
 )  # fmt: skip
 def test_columns_of_days_are_told_by_their_headers(header, expected):
-    assert day_of(header) == expected
+    assert days_of(header) == expected
 
 
 def test_hours_in_a_column_a_day_are_the_hours_of_the_location(tmp_path):

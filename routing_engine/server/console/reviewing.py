@@ -91,7 +91,8 @@ def _heard(visit: Visit, draft: dict[str, Any], said: Counter[str]) -> list[Hear
     except InvalidValueError:
         return [Heard(text, n, None, None, 0.0, 1.0) for text, n in common]
     # Not the encoder that remembers: what callers said is forgotten at once.
-    engine = trial(location, visit.plane.engine.encoder)
+    policy = visit.plane.dial_policy(visit.session.principal.organisation_id)
+    engine = trial(location, visit.plane.engine.encoder, policy)
     decisions = engine.route_many([(location.location_id, text) for text, _ in common])
     found = []
     for (text, n), decision in zip(common, decisions, strict=True):
