@@ -164,7 +164,8 @@ def rollback(
     # Before others have to wait: what an earlier version was, it is for good.
     with reading(request) as work:
         snapshot = work.versions.get(agent_id, body.version).snapshot
-    seen = snapshot, examine(snapshot, plane_of(request).encoder)
+        policy = policy_of(work)
+    seen = snapshot, policy, examine(snapshot, plane_of(request).encoder, policy)
 
     def do(work: UnitOfWork) -> WriteResult:
         work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
