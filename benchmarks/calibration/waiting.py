@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from benchmarks.callers import (
     CORPUS,
@@ -154,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, curve in made.items():
         if options.curves and name not in options.curves:
             continue
-        splits = ["dev"] if name == "sentences" else options.splits
+        splits: list[Any] = ["dev"] if name == "sentences" else options.splits
         businesses = [
             business
             for split in splits

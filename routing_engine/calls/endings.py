@@ -281,7 +281,9 @@ def _of_text(text: str) -> Ending | None:
         return _of_code(int(header[2]), "sip" if header[1].casefold() == "sip" else "cause")
     if (match := _CODE.fullmatch(text.strip())) is None:
         return None
-    kind = "cause" if match["cause"] else "sip" if match["sip"] else None
+    kind: Literal["cause", "sip"] | None = None
+    if match["cause"] or match["sip"]:
+        kind = "cause" if match["cause"] else "sip"
     return _of_code(int(match["code"]), kind)
 
 

@@ -413,7 +413,8 @@ def nearest_candidates(similarities: Floats, layout: Layout) -> list[int]:
     if layout.examples is None:
         return nearest
     firsts = layout.starts - 2 * layout.n_rules
-    return layout.examples[firsts + np.array(nearest)].tolist()
+    chosen: list[int] = layout.examples[firsts + np.array(nearest)].tolist()
+    return chosen
 
 
 def least_confidence(policy: RoutingPolicy, parameters: Parameters = PARAMETERS) -> float:

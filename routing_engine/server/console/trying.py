@@ -108,7 +108,8 @@ def tried(
     usual = engine._builder.threshold if location.threshold is None else location.threshold
     rules = {rule.label: rule for rule in location.rules}
     evidence = decision._evidence
-    matches = () if evidence is None else evidence.grounds(None).matches
+    grounds = None if evidence is None else evidence.grounds(None)
+    matches = () if grounds is None else grounds.matches
     bars = []
     for match in matches:
         rule = rules[match.label]
