@@ -81,13 +81,21 @@ def examine_compiled(compiled: Compiled, encoder: Encoder, policy: DialPolicy) -
             f"{rule.label!r} is for closed hours, and the location has none",
             "give the agent businessHours, or set the rule's hours to always",
             blocks=True,
+            rule=rule.label,
         )
         for rule in location.rules
         if rule.hours == "closed" and location.business_hours is None
     ]
     told = {item["message"] for item in findings}
     findings += [
-        _finding(item.kind, "handoffConfig.transferRules", item.message, item.suggestion)
+        _finding(
+            item.kind,
+            "handoffConfig.transferRules",
+            item.message,
+            item.suggestion,
+            rule=item.rule,
+            sentence=item.sentence,
+        )
         for item in engine.lint().findings
         if item.message not in told
     ]
@@ -135,10 +143,18 @@ def _asked(
 
 
 def _finding(
-    kind: str, path: str, message: str, suggestion: str = "", *, blocks: bool = False
+    kind: str,
+    path: str,
+    message: str,
+    suggestion: str = "",
+    *,
+    blocks: bool = False,
+    rule: str | None = None,
+    sentence: str | None = None,
 ) -> dict[str, Any]:
     return {
         "kind": kind, "path": path, "message": message, "suggestion": suggestion, "blocks": blocks,
+        "rule": rule, "sentence": sentence,
     }  # fmt: skip
 
 

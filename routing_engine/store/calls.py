@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from routing_engine.store.totals import (
     Counted,
     Totals,
     add_up,
+    add_up_each,
     came_out,
     day_of,
     write_totals,
@@ -159,6 +160,15 @@ class Calls:
             cursor=cursor,
             newest_first=True,
         )
+
+    def totals_each(self, agent_ids: Sequence[str], since: datetime) -> dict[str, Totals]:
+        """Totals of several agents since the UTC day of a moment; without rules and days.
+
+        Args:
+            agent_ids: of at most a page.
+            since: the day that is counted first.
+        """
+        return add_up_each(self._session, agent_ids, since)
 
     def kept(self, agent_id: str, limit: int) -> list[CallRow]:
         """The last calls that have ended and whose words are kept, newest first.

@@ -582,7 +582,13 @@ class TestCalls:
         api.data("POST", f"/agents/{agent_id}/route", json={"utterance": "bananas"})
         api.plane.recorder.flush()
         page = desk.get(f"/calls?agent={agent_id}").text
-        assert "<dd>2</dd>" in page
+        rows = re.findall(r'<th scope="row">([^<]+)</th><td class="num">([^<]+)<', page)
+        assert rows == [("Oakland", "2"), ("the 31 days before", "0")]
+        other = api.published(name="Reno", location_id="reno-1")
+        beside = desk.get(f"/calls?agent={agent_id}&beside=reno-1").text
+        assert '<th scope="row">Reno</th><td class="num">0<' in beside
+        assert other not in beside
+        assert desk.get(f"/calls?agent={agent_id}&beside=nowhere").status_code == 422
         assert "Calls by day" in page
         assert 'aria-label="Calls by rule"' in page
         assert desk.get(f"/calls.csv?agent={agent_id}").text.splitlines()[1].endswith(",2,2,0")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from routing_engine.store import Store
+from routing_engine.store import DecisionRow, Store
 from routing_engine.store.sessions import find_session
 
 IDLE, LIFETIME = timedelta(minutes=30), timedelta(hours=12)
@@ -116,3 +116,30 @@ def test_agents_are_found_by_name_or_location_and_by_what_is_published(store: St
         first = work.agents.search(limit=2)
         assert [a.name for a in first.items] == ["Berkeley", "Oakland 100%"]
         assert [a.name for a in work.agents.search("", 2, first.cursor).items] == ["Reno"]
+
+
+def test_totals_of_several_agents_are_those_of_each(store: Store):
+    organisation_id, now = store.create_organisation("ours"), datetime.now(UTC)
+    with store.work(organisation_id) as work:
+        agents = [work.agents.create(f"A{i}", None, {}).id for i in range(3)]
+    rows = [
+        DecisionRow(
+            organisation_id=organisation_id, id=f"d{i}-{days}", call_id=f"c{i}-{days}",
+            agent_id=agents[i % 2], version=1, decided_at=now - timedelta(days=days),
+            outcome=outcome, reason="rule_matched", transferred=outcome != "contain", is_alone=True,
+        )
+        for i, outcome in enumerate(["transfer", "default", "contain", "transfer"])
+        for days in (0, 3, 40)
+    ]  # fmt: skip
+    store.add_decisions(rows)
+    with store.read(organisation_id) as work:
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+        each = work.calls.totals_each(agents, now - timedelta(days=30))
+        for agent_id in agents:
+            one = work.calls.totals(agent_id, since=midnight)
+            assert each[agent_id].calls == one.calls
+            assert each[agent_id].transfer_rate == one.transfer_rate
+            assert each[agent_id].default_rate == one.default_rate
+            assert each[agent_id].contained == one.contained
+        assert [each[agent_id].calls for agent_id in agents] == [4, 4, 0]
+        assert work.calls.totals_each([], now) == {}

@@ -416,9 +416,17 @@ def report(visit: Visit) -> Response:
     """What publishing would find."""
     agent = _agent(visit)
     found = ask(prepublish_report, visit, agent["id"])
-    return visit.render(
-        "_report.html", agent=agent, report=found, tests=agent.get("routingTests") or []
-    )
+    return visit.render("_report.html", **_reported(agent, found))
+
+
+def _reported(agent: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report is shown with."""
+    return {
+        "agent": agent,
+        "report": found,
+        "tests": agent.get("routingTests") or [],
+        "places": {rule["label"]: i for i, rule in enumerate(_rules(agent))},
+    }
 
 
 @pages.get("/locations/{agent}/suggestions", "agents:read")
@@ -476,10 +484,8 @@ def publish_draft(visit: Visit) -> Response:
     except ProblemError as error:
         if error.code != "blocked":
             raise
-        return visit.render(
-            "_blocked.html", 409, agent=_agent(visit), report=error.extra["report"], note=body["note"],
-            tests=_agent(visit).get("routingTests") or [],
-        )  # fmt: skip
+        shown = _reported(_agent(visit), error.extra["report"])
+        return visit.render("_blocked.html", 409, note=body["note"], **shown)
     return _part(visit, "_published.html", _agent(visit), made=made)
 
 

@@ -14,7 +14,7 @@ from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import publish
 from routing_engine.server.wire.agents import AgentCreate
 from routing_engine.server.wire.publishing import Publish
-from routing_engine.store import Agent, UnitOfWork
+from routing_engine.store import Agent, Totals
 
 __all__ = ["pages"]
 
@@ -51,7 +51,11 @@ def show(visit: Visit) -> Response:
     with visit.plane.store.read(visit.session.principal.organisation_id) as work:
         page = work.agents.search(text, SHOWN, cursor, **filters)
         n = work.agents.count(text, **filters)
-        rows = [_row(work, agent, with_calls=visit.may("calls:read")) for agent in page.items]
+        published = [agent.id for agent in page.items if agent.version is not None]
+        totals = {}
+        if visit.may("calls:read"):
+            totals = work.calls.totals_each(published, datetime.now(UTC) - RATE_OF)
+    rows = [_row(agent, totals.get(agent.id)) for agent in page.items]
     context = {"q": text, "state": state, "rows": rows, "n": n, "cursor": page.cursor}
     template = "locations.html"
     if visit.is_htmx:
@@ -59,12 +63,8 @@ def show(visit: Visit) -> Response:
     return visit.render(template, **context)
 
 
-def _row(work: UnitOfWork, agent: Agent, *, with_calls: bool) -> dict[str, Any]:
+def _row(agent: Agent, totals: Totals | None) -> dict[str, Any]:
     handoff = agent.config.get("handoffConfig") or {}
-    totals = None
-    if with_calls and agent.version is not None:
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        totals = work.calls.totals(agent.id, since=midnight - RATE_OF)
     return {
         "id": agent.id,
         "name": agent.name,

@@ -47,25 +47,45 @@ def _found(visit: Visit) -> dict[str, Any]:
         **filters, "since": since, "until": until, "outcomes": [one.value for one in Outcome],
         "page": None, "totals": None, "name": "", "q": visit.asked("q")[:200], "choices": [],
     }  # fmt: skip
+    beside = visit.asked("beside").strip()[:256]
+    context |= {"beside": beside, "figures": []}
+    other = None
     with visit.plane.store.read(visit.session.principal.organisation_id) as work:
         if agent_id:
             context["name"] = work.agents.get(agent_id).name
+            if beside:
+                found = work.agents.page(1, location_id=beside).items
+                if not found:
+                    raise wrong_field("beside", "no location has this id")
+                other = found[0]
         else:
             context["choices"] = work.agents.search(context["q"], 20, is_published=True).items
-    if agent_id:
-        data = ask(
+    if not agent_id:
+        return context
+
+    def of(agent: str, first: date, last: date, cursor: str | None = None) -> Any:
+        return ask(
             list_calls,
             visit,
-            agent_id,
-            SHOWN,
-            visit.asked("cursor") or None,
-            datetime.combine(since, time(), UTC),
-            datetime.combine(until + timedelta(days=1), time(), UTC),
+            agent,
+            SHOWN if agent == agent_id else 1,
+            cursor,
+            datetime.combine(first, time(), UTC),
+            datetime.combine(last + timedelta(days=1), time(), UTC),
             Outcome(outcome) if outcome else None,
             rule or None,
         )
-        context |= {"page": data, "totals": data["totals"]}
-    return context
+
+    data = of(agent_id, since, until, visit.asked("cursor") or None)
+    days = until - since + timedelta(days=1)
+    figures = [(context["name"], data["totals"])]
+    if other is not None:
+        figures.append((other.name, of(other.id, since, until)["totals"]))
+    elif days > timedelta(0):
+        figures.append(
+            (f"the {days.days} days before", of(agent_id, since - days, until - days)["totals"])
+        )
+    return context | {"page": data, "totals": data["totals"], "figures": figures}
 
 
 @pages.get("/calls", "calls:read")

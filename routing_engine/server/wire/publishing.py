@@ -88,6 +88,8 @@ class Finding(Wire):
 
     Attributes:
         blocks: whether publish refuses because of it, unless forced.
+        rule: label of the rule that it is about; null where it is about none.
+        sentence: the sentence that shows it; null where none is needed.
     """
 
     kind: str
@@ -95,6 +97,8 @@ class Finding(Wire):
     message: str
     suggestion: str
     blocks: bool
+    rule: str | None
+    sentence: str | None
 
 
 class TestResult(Wire):
