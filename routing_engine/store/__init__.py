@@ -29,7 +29,7 @@ from routing_engine.store.feed import Changes, Feed, Published
 from routing_engine.store.imports import Import, ImportedDraft
 from routing_engine.store.keys import Key, Principal
 from routing_engine.store.pages import Page
-from routing_engine.store.sessions import Session
+from routing_engine.store.sessions import ConsoleSession
 from routing_engine.store.skills import Skill
 from routing_engine.store.store import Store
 from routing_engine.store.tables import new_id
@@ -43,6 +43,7 @@ __all__ = [
     "Audit",
     "CallRow",
     "Changes",
+    "ConsoleSession",
     "Day",
     "DecisionRow",
     "Feed",
@@ -52,7 +53,6 @@ __all__ = [
     "Page",
     "Principal",
     "Published",
-    "Session",
     "Skill",
     "Store",
     "Totals",

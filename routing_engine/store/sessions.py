@@ -16,13 +16,13 @@ from routing_engine.store.scoped_session import ScopedSession
 from routing_engine.store.tables import KeyRow, SessionRow, present
 from routing_engine.store.transaction import Transaction
 
-__all__ = ["Session", "Sessions", "find_session"]
+__all__ = ["ConsoleSession", "Sessions", "find_session"]
 
 SEEN_EVERY: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ConsoleSession:
     """Somebody who is signed in.
 
     Attributes:
@@ -79,7 +79,7 @@ class Sessions:
 
 def find_session(
     rows: ScopedSession, token: str, idle: timedelta, now: datetime
-) -> tuple[Session, bool] | None:
+) -> tuple[ConsoleSession, bool] | None:
     """The session of a token, and whether it is to be noted that it was seen; None for nobody."""
     if not token.isascii() or len(token) > 100:
         return None
@@ -100,7 +100,7 @@ def find_session(
     if key.expires_at is not None and now >= key.expires_at:
         return None
     principal = Principal(key.organisation_id, key.id, frozenset(key.scopes), key.expires_at)
-    session = Session(row.id, principal, key.name, row.created_at, row.seen_at)
+    session = ConsoleSession(row.id, principal, key.name, row.created_at, row.seen_at)
     return session, now >= row.seen_at + SEEN_EVERY
 
 

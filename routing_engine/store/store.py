@@ -20,7 +20,7 @@ from routing_engine.store.keys import Principal, find_principal
 from routing_engine.store.patience import LONG, LOOKING, SHORT, Patience
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.sealing import Sealer
-from routing_engine.store.sessions import Session, find_session
+from routing_engine.store.sessions import ConsoleSession, find_session
 from routing_engine.store.tables import (
     AnswerRow,
     CallRecord,
@@ -180,7 +180,7 @@ class Store:
                     update(KeyRow).where(KeyRow.id == principal.key_id).values(last_used_at=now)
                 )
 
-    def session(self, token: str, idle: timedelta) -> Session | None:
+    def session(self, token: str, idle: timedelta) -> ConsoleSession | None:
         """Who is signed in to the console by a token; None for nobody, or nobody any more.
 
         Args:

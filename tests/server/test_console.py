@@ -220,7 +220,18 @@ class TestScopes:
             assert word in Desk(api, api.token).get(f"/locations/{agent_id}").text
 
 
-class TestIsolation:
+class OnBothDatabases:
+    """Tests that run on SQLite and on PostgreSQL."""
+
+    @pytest.fixture
+    def api(self, tmp_path, store_url):
+        with served(
+            tmp_path, database=store_url, store_transcripts=True, rate_burst=100_000
+        ) as made:
+            yield made
+
+
+class TestIsolation(OnBothDatabases):
     def test_another_organisation_sees_nothing_of_it_on_any_page(self, api: Served, desk):
         agent_id = api.published(name="Ours alone", location_id="ours-1")
         call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
@@ -299,7 +310,7 @@ class TestHeaders:
             assert api.client.get("/console/sign-in").status_code == 404
 
 
-class TestALocation:
+class TestALife(OnBothDatabases):
     def test_from_nothing_to_a_published_rule(self, api: Served, desk):
         made = desk.post("/locations", {"name": "Oakland", "locationId": "store-7"})
         path = made.headers["hx-redirect"].removeprefix("/console")
@@ -336,6 +347,8 @@ class TestALocation:
             } | {name: value for name, value in agent["handoffConfig"]["transferRules"][0].items() if value is False}
         ]  # fmt: skip
 
+
+class TestALocation:
     def test_a_rule_is_changed_in_place_and_keeps_what_the_form_does_not_have(
         self, api: Served, desk
     ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -32,7 +34,8 @@ def organisations(store):
         with store.work(organisation_id) as work:
             agent = work.agents.create(name, "store-0042", {})
             work.skills.create(agent.id, {"of": name})
-            work.keys.create(name, [])
+            key, _ = work.keys.create(name, [])
+            work.sessions.create(key.id, timedelta(hours=1))
             work.versions.publish(agent.id, snapshot={"of": name}, location='{"lines": ["2204"]}')
             work.calls.put(
                 CallRow(id=f"cal_{name}", agent_id=agent.id, version=1, opened_at=present())

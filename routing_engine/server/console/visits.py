@@ -27,7 +27,7 @@ from routing_engine.validation import problems_of
 
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
-    from routing_engine.store import Session
+    from routing_engine.store import ConsoleSession
 
 __all__ = ["COOKIE", "SIGN_IN", "Pages", "Visit", "ask", "is_secure", "same_site", "validated"]
 
@@ -51,7 +51,7 @@ class Visit:
     """
 
     request: Request
-    session: Session
+    session: ConsoleSession
     token: str
     form: FormData = field(default_factory=FormData)
 
@@ -214,7 +214,7 @@ def _texts(request: Request) -> list[str]:
     return [text for pair in request.query_params.multi_items() for text in pair]
 
 
-def _check_rate(plane: ControlPlane, session: Session) -> None:
+def _check_rate(plane: ControlPlane, session: ConsoleSession) -> None:
     wait_s = plane.limiter.wait_s(session.principal.key_id)
     if wait_s:
         raise ProblemError(429, f"too many requests; try again in {wait_s} s")
