@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -93,6 +94,16 @@ def test_words_that_still_go_on_are_encoded_once_each(counted):
     counted.hear(INVOICE, final=False)
     assert counted.n_new() == 1  # after other words it is another conversation
     assert max(counted.encoder.batches[-4:]) <= 2
+
+
+def test_words_that_still_go_on_are_encoded_once_without_blocking_too(counted):
+    async def heard():
+        provisional = await counted.call.ahear(INVOICE, final=False, now=NOON)
+        assert counted.n_new() == 1
+        assert await counted.call.ahear(INVOICE, now=NOON) == provisional
+        assert counted.n_new() == 0
+
+    asyncio.run(heard())
 
 
 @pytest.mark.parametrize("words", ["", "…", "great, thanks a lot"])
