@@ -89,6 +89,10 @@ class Follower(Protocol):
         """As :meth:`routing_engine.RoutingEngine.apply`."""
         ...
 
+    def location_for(self, called: str, *, region: str | None = "US") -> Location | None:
+        """As :meth:`routing_engine.RoutingEngine.location_for`."""
+        ...
+
     def __contains__(self, location_id: object) -> bool:
         """Whether the engine has a location."""
         ...
@@ -215,7 +219,7 @@ class Following:
             publish(changes.locations)
         except (InvalidValueError, MissingExtraError):
             # One that cannot be loaded holds up no other.
-            unsound = {item.location_id for item in changes.locations if not _is_sound(item)}
+            unsound = self._unsound(list(changes.locations), gone, whole=whole)
             if not unsound:
                 raise
             publish([item for item in changes.locations if item.location_id not in unsound])
@@ -224,6 +228,25 @@ class Following:
         self._skipped.difference_update(_ids(changes.locations), changes.removed)
         self._skipped |= unsound | set(changes.unreadable)
         self._position = changes.position
+
+    def _unsound(
+        self, locations: Sequence[Location], gone: Sequence[str], *, whole: bool
+    ) -> set[str]:
+        """Return ids of locations that cannot be loaded, alone or with a line of another.
+
+        A store gives each line to one location. One whose newest publication cannot be read keeps
+        the lines that it had, and may hold one that has another location by now.
+        """
+        unsound = {item.location_id for item in locations if not _is_sound(item)}
+        leaving = {item.location_id for item in locations} - unsound | set(gone)
+        owner: dict[str, str] = {}
+        for item in locations:
+            for line in () if item.location_id in unsound else item.lines:
+                held = None if whole else self._engine.location_for(line, region=None)
+                is_held = held is not None and held.location_id not in leaving
+                if is_held or owner.setdefault(line, item.location_id) != item.location_id:
+                    unsound.add(item.location_id)
+        return unsound
 
 
 def _ids(locations: Sequence[Location] | LocationColumns) -> Iterator[str]:

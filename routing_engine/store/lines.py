@@ -43,7 +43,7 @@ class Lines:
         self.release(locations)
         owner: dict[str, str] = {}
         for agent_id, text in locations.items():
-            for line in from_json(text).get("lines", ()):
+            for line in _lines_of(text):
                 other = owner.setdefault(line, agent_id)
                 if other != agent_id:
                     raise _conflict(line, self._location_id(other), self._location_id(agent_id))
@@ -76,6 +76,16 @@ class Lines:
     def _location_id(self, agent_id: str) -> str:
         found = self._session.scalar(select(AgentRow.location_id).where(AgentRow.id == agent_id))
         return agent_id if found is None else found
+
+
+def _lines_of(location: str) -> list[str]:
+    """Return the lines of a location; none of a text that is no location."""
+    try:
+        fields = from_json(location)
+    except ValueError:
+        return []
+    lines = fields.get("lines") if isinstance(fields, dict) else None
+    return [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
 
 
 def _conflict(line: str, one: str, other: str) -> ConflictError:

@@ -63,6 +63,56 @@ def engine_of(locations=()):
     return RoutingEngine(locations, encoder=HashingEncoder(), cache_size=0)
 
 
+class Changed:
+    """What a feed says was published."""
+
+    def __init__(self, position, *locations, removed=(), unreadable=()):
+        self.position = position
+        self.locations = list(locations)
+        self.removed = removed
+        self.unreadable = unreadable
+
+
+class Scripted:
+    """A feed that says one thing after the other."""
+
+    def __init__(self, *changes):
+        self._changes = list(changes)
+
+    def changes(self, since=0):
+        return self._changes.pop(0)
+
+    def wait(self, since, timeout_s):
+        time.sleep(min(timeout_s, 0.01))
+        return bool(self._changes)
+
+    def close(self):
+        pass
+
+
+def test_a_line_that_another_still_holds_is_waited_for_and_holds_up_nobody():
+    def lined(name, *lines):
+        return location(name).model_copy(update={"lines": lines})
+
+    feed = Scripted(
+        Changed(1, lined("a", "2204"), lined("b")),
+        # What is stored of "a" cannot be read, so that it stays as it was.
+        Changed(2, lined("b", "2204"), lined("c", "2205"), unreadable=("a",)),
+        Changed(3, lined("a"), lined("b", "2204")),
+    )
+    engine = engine_of()
+    seen = []
+    with engine.follow(feed) as following:
+        until = time.monotonic() + 5
+        while following.position < 3 and time.monotonic() < until:
+            seen.append((following.position, following.skipped))
+            time.sleep(0.001)
+        assert following.error is None
+    assert following.skipped == frozenset()
+    held = [engine.location_for(line).location_id for line in ("2204", "2205")]
+    assert held == ["b", "c"]
+
+
 class TestStoreFeed:
     def test_the_first_load_is_there_at_once_and_replaces_what_was(
         self, store, organisation_id, agent_id
