@@ -424,7 +424,8 @@ class LocationColumns:
         """Return what callers dial to reach location ``i``."""
         if not len(self.line_of):
             return ()
-        start, stop = np.searchsorted(self.line_of, [i, i + 1]).tolist()
+        # Keys of another type would have all of the column converted first.
+        start, stop = np.searchsorted(self.line_of, np.array([i, i + 1], np.int32)).tolist()
         return tuple(self.lines[line] for line in range(start, stop))
 
     def rule(self, i: int, rule: int) -> ContextRule:
