@@ -1,4 +1,4 @@
-"""How platforms say that a transfer ended, and what that means: one table.
+"""Translate how platforms report the end of a transfer: one table.
 
 Case, hyphens, underscores, dots and spaces do not matter: ``no-answer``, ``NOANSWER`` and "No
 Answer" are one word. A code of SIP or of Q.850 stands alone (``486``, ``17``), with its words
@@ -29,10 +29,10 @@ __all__ = ["ENDINGS", "Ending", "Report", "Row", "markdown", "read_report"]
 _OWN_WORDS = frozenset(item.value for item in TransferOutcome)
 
 MAX_REPORTED = 100
-"""Characters of a platform's words that are kept."""
+"""Most characters of a platform's words that are kept."""
 
 Ending = TransferOutcome | Literal["answered", "not over"]
-"""How a transfer failed; or that somebody answered, or that nothing is decided yet."""
+"""How a transfer failed, or that it was answered, or that it is not over yet."""
 
 _ANSWERED: Ending = "answered"
 _NOT_OVER: Ending = "not over"
@@ -43,7 +43,7 @@ _BUSY, _NO_ANSWER, _DECLINED, _UNREACHABLE, _VOICEMAIL, _LEFT = (
 
 
 class Row(NamedTuple):
-    """Words of one platform that mean the same.
+    """Words of one platform with one meaning.
 
     Attributes:
         platform: whose words they are, and where it says them.
@@ -190,7 +190,7 @@ ENDINGS = (
     Row(_OTHERS, ("cancel", "abandoned", "originator_cancel"), _LEFT),
     Row(_OTHERS, ("started",), _NOT_OVER),
 )  # fmt: skip
-"""What platforms say, by word. A word that two of them have means the same for both."""
+"""Word of a platform -> its meaning. A word of two platforms means the same for both."""
 
 _SIP_NAMES = {
     400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden",
@@ -228,7 +228,7 @@ _CODE = re.compile(
 
 
 class Report(NamedTuple):
-    """A platform's word for how a transfer ended, read.
+    """How a transfer ended, as read from a platform's report.
 
     Attributes:
         ending: what it means.
@@ -241,7 +241,7 @@ class Report(NamedTuple):
 
 
 def read_report(said: object) -> Report:
-    """Read what a platform, or a person, says of how a transfer ended.
+    """Read how a transfer ended from the report of a platform or a person.
 
     Args:
         said: a ``TransferOutcome``, a word of :data:`ENDINGS`, or a code of SIP or Q.850.
@@ -288,7 +288,7 @@ def _of_text(text: str) -> Ending | None:
 
 
 def _of_code(code: int, kind: Literal["cause", "sip"] | None = None) -> Ending | None:
-    """What a code means; of no kind, one below 128 is a cause."""
+    """Return the meaning of a code; one below 128 is a Q.850 cause unless ``kind`` says else."""
     if kind != "sip" and 0 <= code < 128:
         return _CAUSES.get(code, _UNREACHABLE)
     if kind == "cause" or not 100 <= code <= 699:

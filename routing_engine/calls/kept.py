@@ -1,4 +1,4 @@
-"""The last decision of a call, as its record keeps it for another process."""
+"""The last decision of a call, as stored in its record for another process."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _destination(written: str) -> Destination:
 
 
 class _Kept:
-    """What a kept decision still rests on: its rules and its candidates."""
+    """Evidence of a stored decision: its rules and candidates."""
 
     def __init__(self, rules: list[ContextRule], candidates: tuple[Candidate, ...]) -> None:
         self._rules = rules
@@ -133,7 +133,7 @@ class _Kept:
         return self._rules[number]
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return every rule of the location as it did."""
+        """Return every rule of the location with its scores."""
         return self._candidates
 
     def grounds(self, number: int | None) -> Grounds | None:  # noqa: ARG002  as Evidence has it

@@ -1,4 +1,4 @@
-"""Commands that phone systems and agents ask: agi, sip-redirect and mcp."""
+"""Commands that serve phone systems and agents: agi, sip-redirect and mcp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that phone systems and agents ask: FastAGI, SIP redirect and MCP.
+"""Servers for phone systems and agents: FastAGI, SIP redirect and MCP.
 
 Each answers from one engine, opens no call itself and dials nobody: it says whom to dial.
 

@@ -1,4 +1,4 @@
-"""FastAGI: an Asterisk dialplan asks where a caller goes, and for the next when nobody answers.
+"""FastAGI: tell an Asterisk dialplan where a caller goes, and whom to try next.
 
 The protocol (https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Gateway-Interface-AGI/):
 Asterisk connects and sends ``agi_*`` lines up to an empty one; then every command gets one response
@@ -29,7 +29,7 @@ MAX_LINES = 200
 MAX_CONNECTIONS = 2000
 REQUEST_S = 5.0
 RESPONSE_S = 5.0
-"""How long Asterisk may take to send its request, and each response."""
+"""Timeout of Asterisk's request and of each of its responses."""
 
 _ENVIRONMENT = re.compile(r"(agi_[a-z0-9_]{1,40}): ?(.*)", re.ASCII | re.DOTALL)
 _RESPONSE = re.compile(r"(\d{3}) result=(-?\d+)(?: \((.*)\))?", re.ASCII | re.DOTALL)
@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _ProtocolError(RoutingError):
-    """What came is no AGI; the connection is closed."""
+    """The peer does not speak AGI; the connection is closed."""
 
 
 class _HungUpError(RoutingError):
@@ -46,7 +46,7 @@ class _HungUpError(RoutingError):
 
 
 def variables_of(decision: Decision | None, *, reason: str = "") -> dict[str, str]:
-    """Channel variables of a decision; without one, of a call that no location takes.
+    """Return the channel variables of a decision, or of a call without location for None.
 
     Args:
         decision: what to do.
@@ -96,7 +96,7 @@ class _Channel:
             raise _ProtocolError
 
     async def get(self, name: str) -> str:
-        """A channel variable; empty where it is not set."""
+        """Return a channel variable; empty if it is not set."""
         status, value = await self._command(f"GET VARIABLE {name}")
         return value if status == 1 else ""
 
@@ -131,13 +131,13 @@ class _Channel:
 
 
 def _quoted(value: str) -> str:
-    """A value as an argument of a command: one line, in quotes."""
+    """Quote a value as an argument of a command, on one line."""
     line = " ".join(value.split())
     return '"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class AgiServer:
-    """Answers FastAGI requests.
+    """A FastAGI server.
 
     Args:
         switchboard: what decides, and keeps the calls.
@@ -149,7 +149,7 @@ class AgiServer:
         self._n_connections = 0
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port."""
+        """Start listening; return the port."""
         self._server = await asyncio.start_server(
             self._connected, host, port, limit=MAX_LINE, backlog=512
         )
@@ -157,7 +157,7 @@ class AgiServer:
         return found
 
     async def serve(self) -> None:
-        """Answer until cancelled."""
+        """Serve until cancelled."""
         assert self._server is not None
         async with self._server:
             await self._server.serve_forever()
@@ -190,7 +190,7 @@ class AgiServer:
             await channel.set(name, value)
 
     async def _decided(self, channel: _Channel) -> dict[str, str]:
-        """What the variables are to be: of the next in line, where this call was asked before."""
+        """Decide the variables: of the next destination, if this call was asked about before."""
         switchboard = self._switchboard
         before = await channel.get("ROUTING_DECISION")
         if before and switchboard.knows(before):

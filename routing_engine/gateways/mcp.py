@@ -1,4 +1,4 @@
-"""The skill as the one tool of an MCP server, over stdin and stdout.
+"""An MCP server over stdin and stdout, with the skill as its only tool.
 
 With the official SDK (extra ``mcp``): https://modelcontextprotocol.io/specification/.
 """
@@ -22,7 +22,7 @@ NAME = "routing-engine"
 
 
 def server_of(skill: Skill, *, version: str) -> Server[Any]:
-    """An MCP server whose only tool is a skill.
+    """Build an MCP server whose only tool is a skill.
 
     Args:
         skill: the tool; what it answers is given as JSON text and as structured content.

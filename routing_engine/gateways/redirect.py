@@ -1,4 +1,4 @@
-"""A SIP redirect server (RFC 3261 section 8.3): any proxy asks by INVITE, and gets a 302.
+"""A SIP redirect server (RFC 3261 section 8.3): it answers INVITEs of proxies with 302.
 
 It is a stateless user agent server: it sends no provisional responses, ignores ACK and CANCEL, and
 answers a retransmission as it answered the request. Nobody is authenticated: listen where only your
@@ -41,7 +41,7 @@ __all__ = ["RedirectServer", "contacts"]
 ALLOW = "INVITE, ACK, CANCEL, OPTIONS"
 MAX_CONNECTIONS = 1000
 MAX_PENDING = 2000
-"""Requests that are being decided; one more is answered 503."""
+"""Most requests being decided at once; one more is answered 503."""
 
 MAX_ANSWERS = 50_000
 MAX_ADDRESS = 512
@@ -54,7 +54,7 @@ Headers = list[tuple[str, str]]
 
 
 def contacts(decision: Decision, domain: str) -> list[str]:
-    """``Contact`` values of everybody to try, the first with the highest ``q``.
+    """Return ``Contact`` values of all destinations, the first with the highest ``q``.
 
     How long each may ring is its parameter ``ring``; an extension is ``ext``, for whoever can dial
     it after the answer, and never stands in the URI. One that no URI can be made of is left out.
@@ -82,7 +82,7 @@ def contacts(decision: Decision, domain: str) -> list[str]:
 
 
 class RedirectServer:
-    """Answers INVITEs over UDP and TCP.
+    """A SIP redirect server over UDP and TCP.
 
     Args:
         switchboard: what decides.
@@ -100,7 +100,7 @@ class RedirectServer:
         self._transport: asyncio.DatagramTransport | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Listen by UDP and TCP on one port; returns it."""
+        """Start listening by UDP and TCP on one port; return it."""
         self._server = await asyncio.start_server(
             self._connected, host, port, limit=MAX_MESSAGE, backlog=512
         )
@@ -112,7 +112,7 @@ class RedirectServer:
         return found
 
     async def serve(self) -> None:
-        """Answer until cancelled."""
+        """Serve until cancelled."""
         assert self._server is not None
         assert self._transport is not None
         try:
@@ -124,7 +124,7 @@ class RedirectServer:
     # ---------------------------------------------------------------- transports
 
     def datagram(self, data: bytes, source: tuple[str, int]) -> None:
-        """Take one message by UDP."""
+        """Handle one message received by UDP."""
         request = self._read(data, source, self._send_datagram)
         if request is None:
             return
@@ -150,7 +150,7 @@ class RedirectServer:
         self._pending[key] = asyncio.create_task(answer())
 
     def _send_datagram(self, request: Request, data: bytes, source: tuple[str, int]) -> None:
-        """To the address that it came from, whatever ``Via`` says: nobody else is written to."""
+        """Send to the source address, whatever ``Via`` says, so that no third party is flooded."""
         port = request.reply_port()
         if self._transport is not None:
             self._transport.sendto(data, (source[0], source[1] if port is None else port))
@@ -187,7 +187,7 @@ class RedirectServer:
     # ---------------------------------------------------------------- requests
 
     def _read(self, data: bytes, source: tuple[str, int], send: object) -> Request | None:
-        """A request that is to be answered; what is malformed is refused here, or dropped."""
+        """Parse a request; malformed ones are refused or dropped."""
         try:
             return read_request(data)
         except MalformedError as error:
@@ -198,7 +198,7 @@ class RedirectServer:
             return None
 
     async def answer(self, request: Request, source: tuple[str, int]) -> bytes:
-        """The response to a request; empty for none."""
+        """Return the response to a request; empty for none."""
         if request.method in ("ACK", "CANCEL"):
             return b""  # a stateless server ignores them
         required = [item for item in request.all("require") if item]
@@ -278,7 +278,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 async def _next_message(reader: asyncio.StreamReader) -> bytes:
-    """One message of a stream, by its ``Content-Length``, which it must have there."""
+    """Read one message of a stream; it must have a ``Content-Length``."""
     head = await reader.readuntil(b"\r\n")
     if head == b"\r\n":
         return b""
@@ -290,7 +290,7 @@ async def _next_message(reader: asyncio.StreamReader) -> bytes:
 
 
 def _caller(request: Request, region: str | None) -> Caller:
-    """Who calls, as the proxy reports it; nobody vouches for it here."""
+    """Read the caller from the proxy's report, as unverified."""
     reported = request.header("p-asserted-identity") or request.header("from")
     if len(reported) > MAX_ADDRESS:
         return Caller()

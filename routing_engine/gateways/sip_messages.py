@@ -1,4 +1,4 @@
-"""SIP requests from the wire, and responses to them, by the grammar of RFC 3261.
+"""Parse SIP requests and build responses, by the grammar of RFC 3261.
 
 Strict where a mistake would matter (request line, headers that are copied into a response, lengths)
 and blind to all else. What is copied is printable text of one line, so that no request can put a
@@ -62,7 +62,7 @@ _REASONS = {
 
 
 class MalformedError(RoutingError):
-    """A message that is no request of RFC 3261.
+    """The message is not a request of RFC 3261.
 
     Attributes:
         request: what could be read of it, where that is enough to answer it; else None.
@@ -77,7 +77,7 @@ class MalformedError(RoutingError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, as far as a redirect server reads it.
+    """The parts of a request that a redirect server needs.
 
     Attributes:
         method: as written; methods are case-sensitive.
@@ -92,16 +92,16 @@ class Request:
     vias: tuple[str, ...]
 
     def header(self, name: str) -> str:
-        """The first value of a header, by its name in lower case; empty for none."""
+        """Return the first value of a header, named in lower case; empty for none."""
         return next((value for key, value in self.headers if key == name), "")
 
     def all(self, name: str) -> list[str]:
-        """All values of a header."""
+        """Return all values of a header."""
         return [value for key, value in self.headers if key == name]
 
     @property
     def user(self) -> str | None:
-        """The user part of the request URI, unescaped; None where it has none."""
+        """The user part of the request URI, unescaped, or None."""
         match = _URI.fullmatch(self.uri) or _TEL.fullmatch(self.uri)
         if match is None or match["user"] is None:
             return None
@@ -127,7 +127,7 @@ class Request:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells one transaction from another: the same for a retransmission."""
+        """Key of the transaction, equal for retransmissions."""
         branch = _BRANCH.search(self.vias[0])
         return (
             "" if branch is None else branch[1],
@@ -139,7 +139,7 @@ class Request:
         )
 
     def reply_port(self) -> int | None:
-        """The port of the topmost ``Via``; None where it asks for the source's (RFC 3581)."""
+        """The port of the topmost ``Via``; None if it asks for the source port (RFC 3581)."""
         match = _VIA.fullmatch(self.vias[0])
         if match is None or _RPORT.search(self.vias[0]):
             return None
@@ -147,12 +147,12 @@ class Request:
 
 
 def _parameters(value: str) -> str:
-    """What follows an address: of one in brackets, behind them."""
+    """Return the parameters after an address; after the brackets, if it has any."""
     return value.rpartition(">")[2] if ">" in value else value
 
 
 def body_length(head: str) -> int | None:
-    """The ``Content-Length`` of a head; None where it has none.
+    """Return the ``Content-Length`` of a message head, or None.
 
     Raises:
         MalformedError: it is no length.
@@ -226,7 +226,7 @@ def read_request(data: bytes) -> Request | None:
 
 
 def _check_answerable(request: Request) -> None:
-    """Whoever cannot be answered by the rules is not answered at all."""
+    """Refuse requests that cannot be answered by the rules."""
     if not request.vias or not all(map(_VIA.fullmatch, request.vias)):
         raise MalformedError("Via")
     for name in ("from", "to"):
@@ -246,7 +246,7 @@ def response(
     source: tuple[str, int],
     headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
-    """A response without a body.
+    """Build a response without a body.
 
     Args:
         request: what it answers.
@@ -272,7 +272,7 @@ def response(
 
 
 def _received(vias: Sequence[str], source: tuple[str, int]) -> list[str]:
-    """The ``Via`` values, the topmost with the address that the request really came from."""
+    """Return the ``Via`` values, with the real source address in the topmost."""
     top, *others = vias
     match = _VIA.fullmatch(top)
     assert match is not None

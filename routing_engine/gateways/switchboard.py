@@ -1,4 +1,4 @@
-"""Calls of a phone system without an agent: asked once, then for the next in line."""
+"""Calls of a phone system without an agent: a first decision, then whom to try next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Switchboard"]
 
 MAX_CALLS = 100_000
 KEPT_S = 2 * 3600.0
-"""How long a call may ring, or be talked on, and still go on to the next in line."""
+"""Time for which a call is kept, so that a failed transfer can go to the next in line."""
 
 
 class _Kept(NamedTuple):
@@ -28,7 +28,7 @@ class _Kept(NamedTuple):
 
 
 class Switchboard:
-    """Opens calls that have no agent, and keeps them until their transfer is over.
+    """Opens calls without an agent, and keeps them until their transfer is over.
 
     One event loop asks it. What is kept of a call goes after two hours, and the oldest go where
     there are more than 100,000.
@@ -55,7 +55,7 @@ class Switchboard:
         self._calls: OrderedDict[str, _Kept] = OrderedDict()
 
     def location_id(self, named: str) -> str | None:
-        """The location of this id, or with this line; None where there is none."""
+        """Find the location with an id or a line; None if there is none."""
         if named in self.engine:
             return named
         location = self.engine.location_for(named, region=self.region)
@@ -102,7 +102,7 @@ class Switchboard:
         return decision
 
     def forget(self, decision_id: str) -> None:
-        """Let go of the call of a decision: its transfer is over."""
+        """Drop the call of a decision, as its transfer is over."""
         self._calls.pop(_call_id(decision_id), None)
 
     def _keep(self, call: Call) -> None:

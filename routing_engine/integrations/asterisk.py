@@ -1,4 +1,4 @@
-"""Transfers by Asterisk: what ``Dial`` is given, and what its outcome means.
+"""Transfers by Asterisk: arguments of ``Dial``, and the meaning of its outcome.
 
 Asterisk owns the dialog: it writes ``To``, ``From``, ``P-Asserted-Identity`` and ``Privacy`` itself,
 from the caller ID of the channel. So these are values for the dialplan or for ARI, not headers:
@@ -32,16 +32,16 @@ _ENDPOINT = re.compile(r"[A-Za-z0-9_.\-]{1,79}", re.ASCII)
 _NOT_IN_DIAL = frozenset("&,(){}$\\\"' ")
 _MAX_NAME = 64
 _PAUSE = "ww"
-"""One second before the digits: half a second each."""
+"""Pause of one second before digits: half a second for each ``w``."""
 
 _NOT_SHOWN = 0x60
-"""Bits of a channel's presentation that say whether the number may be shown; 0 says that it may."""
+"""Mask of the presentation bits that restrict showing the number; 0 allows it."""
 
 _VAGUE = frozenset(("BUSY", "CONGESTION", "CHANUNAVAIL"))
-"""Statuses of which the cause says more."""
+"""Dial statuses about which the cause says more."""
 
 _NO_CAUSE = frozenset((0, 16, 31))
-"""Causes of Q.850 that say less than any status: unknown, normal clearing, normal unspecified."""
+"""Q.850 causes that say less than any status: unknown, normal clearing, unspecified."""
 
 
 def dial(
@@ -53,7 +53,7 @@ def dial(
     context: Context | None = None,
     ring_timeout_s: int | None = None,
 ) -> dict[str, Any]:
-    """Build what ``Dial``, or ARI's ``POST /channels``, is given.
+    """Build the arguments of ``Dial`` or of ARI's ``POST /channels``.
 
     Args:
         caller: on the channel.
@@ -114,14 +114,14 @@ def _caller_id(caller: Caller, line: Destination | None) -> dict[str, str]:
 
 
 def _name(caller: Caller) -> str:
-    """A name as a variable holds it: nothing that the dialplan would evaluate or quote."""
+    """Return a name without anything that the dialplan would evaluate or quote."""
     return ascii_line(caller.name, _MAX_NAME).translate({ord(c): None for c in '"\\${}<>,;'})
 
 
 def caller_of(
     number: str, name: str = "", presentation: str = "", *, region: str | None = None
 ) -> Caller:
-    """Read who is on a channel.
+    """Read the caller on a channel.
 
     Args:
         number: ``CALLERID(num)``, or ``agi_callerid``.
@@ -139,7 +139,7 @@ def caller_of(
 
 
 def ending(status: str, cause: str = "") -> str:
-    """How a ``Dial`` ended, as ``call.transfer_failed`` reads it.
+    """Return how a ``Dial`` ended, for ``call.transfer_failed``.
 
     Args:
         status: ``DIALSTATUS``.

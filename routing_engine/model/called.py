@@ -1,4 +1,4 @@
-"""Lines: the numbers, DIDs and SIP users that callers dial, and what a call server calls them.
+"""Lines: the numbers, DIDs and SIP users that callers dial.
 
 A line is kept in one form: E.164 (``+14155550199``), or the user part of a SIP URI as it is written
 (``2204``, ``oakland-desk``). Seven digits or more are always a phone number: as a SIP user they
@@ -21,7 +21,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$/]{1,128}", re.ASCII)
 _SHORTEST_NUMBER = 7
 MAX_CALLED_LENGTH = 512
-"""Characters of what was called; a longer text is no line."""
+"""Most characters of a line; a longer text is none."""
 _NAME_ADDRESS = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|[^<>\"]*?)\s*<([^<>]+)>.*", re.DOTALL)
 _URI = re.compile(r"(sips?|tel):([^@;?]*)([@;?].*)?", re.DOTALL | re.IGNORECASE)
 _WRITTEN_NUMBER = re.compile(r"[+(]?[0-9][0-9 ().\-/]*", re.ASCII)
@@ -78,7 +78,7 @@ def parse_line(text: str, *, region: str | None = None) -> str:
 
 
 def is_line(text: object) -> bool:
-    """Whether this is a line in the form in which it is kept."""
+    """Whether a text is a line in canonical form."""
     if not isinstance(text, str):
         return False
     if text.startswith("+"):
@@ -87,7 +87,7 @@ def is_line(text: object) -> bool:
 
 
 def called_line(called: str, *, region: str | None = None) -> str | None:
-    """Return the line that a call server means by what was called; None where that is no line.
+    """Read the line that a call server reports as called; None if it is none.
 
     Args:
         called: as for :func:`parse_line`.
@@ -127,13 +127,13 @@ def _is_written_number(text: str) -> bool:
 
 
 def _international(text: str) -> str:
-    """Return the digits of a number that may lack its ``+``, or have ``00`` instead, with a ``+``."""
+    """Return a number with ``+``, which it may lack or write as ``00``."""
     return f"+{_SEPARATORS.sub('', text).removeprefix('+').removeprefix('00')}"
 
 
 @lru_cache(maxsize=4096)
 def _national(text: str, region: str | None) -> str | None:
-    """Return E.164 of a national number of a region; None where it is none."""
+    """Convert a national number of a region to E.164; None if it is not one."""
     if region is None or text.startswith("+"):
         return None
     import phonenumbers
@@ -148,7 +148,7 @@ def _national(text: str, region: str | None) -> str | None:
 
 
 def _without_plus(text: str) -> str | None:
-    """Return E.164 of a number that lacks its ``+``; None where that is no valid number."""
+    """Convert a number that lacks its ``+`` to E.164; None if it is not valid."""
     number = _international(text)
     if not _E164.fullmatch(number):
         return None

@@ -1,4 +1,4 @@
-"""The two numbers that a call already has at its ends, and that it is never transferred to.
+"""The caller's number and the called line, to which a call is never transferred.
 
 A transfer to the caller's own number rings a phone that is in use, or its voicemail. A transfer to
 the line that was called is answered by the agent once more, which transfers it again.
@@ -23,7 +23,7 @@ _NATIONAL = re.compile(r"[0-9]{5,15}", re.ASCII)
 
 
 def line_of(text: str | Destination) -> str:
-    """Return a called line in the form that lines are compared by.
+    """Normalise a called line for comparison.
 
     Args:
         text: a number (E.164, or its digits as a switch passes them on), a SIP or tel URI of one,
@@ -52,7 +52,7 @@ def line_of(text: str | Destination) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who is on the line already, as far as it is known.
+    """The caller's number and the called line, as far as they are known.
 
     Attributes:
         caller: the caller's own number, E.164; None where it is not known.
@@ -71,7 +71,7 @@ class Parties:
         caller: str | Caller | None = None,
         called: str | Destination | None = None,
     ) -> Parties:
-        """Read both as a platform reports them: what cannot be read is not known.
+        """Read both from a platform's report; what cannot be read stays unknown.
 
         Args:
             caller: the caller's number, also one that is withheld.
@@ -105,7 +105,7 @@ class Parties:
             return None
 
     def has(self, destination: Destination) -> bool:
-        """Return whether a transfer to this destination would come back to the call itself.
+        """Whether a transfer to a destination would loop back to the call itself.
 
         An extension behind the line that was called is answered by the line; one behind the
         caller's number is a phone of its own.
@@ -129,12 +129,12 @@ class Parties:
 
 
 NOBODY = Parties()
-"""Neither number is known."""
+"""Parties of whom nothing is known."""
 
 
 @lru_cache(maxsize=4096)
 def _is_national_form(line: str, number: str) -> bool:
-    """Whether some digits are this E.164 number, as its own country writes it."""
+    """Whether digits are the national form of an E.164 number."""
     if not _NATIONAL.fullmatch(line) or not _NUMBER.fullmatch(number):
         return False
     import phonenumbers

@@ -13,7 +13,7 @@ from routing_engine.text.lines import same_name
 __all__ = ["ReportedCaller", "is_withheld_name", "read_caller"]
 
 MAX_LENGTH = 512
-"""Characters of a value that are read; a longer one is none that a platform writes."""
+"""Most characters of a value; no platform writes a longer one."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}", re.ASCII)
 _WRITTEN = re.compile(r"\+?[0-9 ().\-/]{3,40}", re.ASCII)
@@ -53,7 +53,7 @@ _NOBODYS_HOST = "anonymous.invalid"
 
 
 class ReportedCaller(NamedTuple):
-    """What a platform's value says.
+    """A caller as reported by a platform.
 
     Attributes:
         number: E.164; None where it is withheld or not known.
@@ -91,12 +91,12 @@ def read_caller(text: str, *, name: str, privacy: str, region: str | None) -> Re
 
 
 def is_withheld_name(name: str) -> bool:
-    """Return whether a display name says that the caller withholds the number."""
+    """Whether a display name says that the caller withholds the number."""
     return _says(name, _WITHHELD_NAMES)
 
 
 def _folded(text: str) -> str:
-    """The text without what only a screen shows: direction marks, wide digits, long dashes."""
+    """Normalise what differs only on screen: direction marks, wide digits, long dashes."""
     cut = text[:MAX_LENGTH]
     if not cut.isascii():
         kept = (c for c in cut if unicodedata.category(c) != "Cf")
@@ -107,7 +107,7 @@ def _folded(text: str) -> str:
 
 
 def _addresses(text: str) -> Iterator[tuple[str, str, str]]:
-    """Every address of a value: its display name, the address, and the header's parameters."""
+    """Yield every address of a value: display name, address, header parameters."""
     start, count = 0, 0
     while (match := _NAME_ADDRESS.match(text, start)) is not None:
         shown = match["name"].strip()
@@ -124,7 +124,7 @@ def _addresses(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _parts(address: str) -> tuple[str, str, str]:
-    """User (or the whole number), host and phone context of an address, in lower case."""
+    """Split an address into user or number, host and phone context, in lower case."""
     folded = address.strip().casefold()
     for scheme in ("sips:", "sip:", "tel:", "sip_"):
         if folded.startswith(scheme):
@@ -140,13 +140,13 @@ def _parts(address: str) -> tuple[str, str, str]:
 
 
 def _says(text: str, words: frozenset[str]) -> bool:
-    """Whether a text is one of these words, with "number" or "caller" around it or not."""
+    """Whether a text is one of some words, ignoring "number" or "caller" around it."""
     folded = same_name(text)
     return folded in words or _AROUND.sub("", folded) in words
 
 
 def _number(user: str, context: str, region: str | None) -> str | None:
-    """The number that a user part or a text means, as E.164."""
+    """Read a user part or a text as an E.164 number."""
     shortened = _EXTENSION.sub("", user) if _EXTENSION.search(user) else user
     if not _WRITTEN.fullmatch(shortened):
         return None
@@ -163,7 +163,7 @@ def _number(user: str, context: str, region: str | None) -> str | None:
 
 
 def _without_plus(digits: str, region: str | None) -> str | None:
-    """The number that digits without ``+`` mean: of the region, or E.164 that lost its plus.
+    """Read digits without ``+``: of the region, or E.164 that lost its plus.
 
     Where a region's national numbers begin with a trunk prefix, such as 0, digits without it are
     first tried as E.164; elsewhere they are first tried as a national number.

@@ -1,4 +1,4 @@
-"""Words that tell a sentence of a language from its names, dishes and brands in an English one.
+"""Words that only sentences of a language have, unlike its names and brands in English.
 
 "Casa de Campo", "coq au vin" and "Nguyen Van Minh" are as Spanish, French and Vietnamese, letter by
 letter, as anything said in these languages. What they lack is grammar: pronouns, verbs, question
@@ -14,10 +14,10 @@ from collections.abc import Iterable
 __all__ = ["has_grammar", "is_written_in_latin"]
 
 ENOUGH = 2
-"""Least evidence that words are of a language; half of it for ``MANY`` words and more."""
+"""Least evidence that words are of a language; half of it from ``MANY`` words on."""
 
 MANY = 4
-"""Words that are hardly a name."""
+"""Number of words that are too many for a name."""
 
 
 def _words(strong: str, weak: str) -> dict[str, int]:
@@ -188,7 +188,7 @@ _FRENCH_BEGINNINGS = ("j'", "qu'", "l'a-t", "n'est", "n'ai", "m'a", "d'un")
 
 
 def has_grammar(words: Iterable[str], language: str) -> bool:
-    """Return whether some words are more than names of a language.
+    """Whether some words of a language are more than names.
 
     Of a language whose grammar is not known here, many words are.
 
@@ -207,7 +207,7 @@ def has_grammar(words: Iterable[str], language: str) -> bool:
 
 
 def is_written_in_latin(text: str) -> bool:
-    """Return whether at least half of the letters are Latin; so are those of any English name."""
+    """Whether at least half of the letters are Latin."""
     letters = [c for c in text if c.isalpha()]
     latin = sum(unicodedata.name(c, "").startswith(("LATIN", "FULLWIDTH LATIN")) for c in letters)
     return 2 * latin >= len(letters)
