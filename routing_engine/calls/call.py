@@ -79,9 +79,9 @@ class Call:
         self._record = record
         self._turns = record.turns()
         self._scored: Scored | None = None
-        """Of the caller's last turn; of the one before, where the last only answers a question."""
+        """Scores of the caller's last turn, or of the one before if the last only answers a question."""
         self.growing: Growing | None = None
-        """Words that still go on; whoever resumes the call for each of them keeps these."""
+        """Words still being spoken; whoever resumes the call for each of them keeps these."""
         self._known = record.known_details()
         self._decision: Decision | None = None
         self._hearing = asyncio.Lock()
@@ -189,7 +189,7 @@ class Call:
 
     @property
     def details(self) -> dict[str, str]:
-        """What the agent collected, by name."""
+        """Details that the agent collected, by name."""
         return dict(self._record.details)
 
     @property

@@ -188,7 +188,7 @@ def mcp_tool(description: str) -> dict[str, Any]:
 
 
 class Asked(NamedTuple):
-    """What a model asks.
+    """The arguments of a model's call of the tool.
 
     Attributes:
         words: the caller's own.

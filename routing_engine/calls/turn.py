@@ -147,7 +147,7 @@ def terms_of(record: CallRecord, turn: Turn, facts: CallFacts, decision_id: str)
 
 
 def _factors(patience: tuple[float, float, float], told: int) -> tuple[float, float]:
-    """What the odds are multiplied by, for the conversation and for its last turn alone."""
+    """Return the odds factors for the conversation and for its last turn alone."""
     first, second, later = patience
     if told <= 1:
         return first, first

@@ -68,7 +68,7 @@ class Verdict(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """What rules are asked for that do not say themselves.
+    """The thresholds for rules that set none themselves.
 
     Attributes:
         policy: of the engine.
@@ -568,7 +568,7 @@ def _is_in_vain(destination: Destination | None, terms: CallTerms) -> bool:
 
 
 def _bar(entry: CatalogEntry, terms: CallTerms | None) -> Bar:
-    """What the rules of a location are asked for."""
+    """Return the thresholds for the rules of a location."""
     settings, own = entry.settings, entry.catalog.threshold(entry.number)
     if terms is None:
         return Bar(settings.policy, settings.threshold if own is None else own)
@@ -624,7 +624,7 @@ def _is_surer(
 
 
 def _confidence(scored: Scored, number: int | None) -> float:
-    """Of the rule that was decided about; of the best one where there is none."""
+    """Return the confidence of the decided rule, or of the best one."""
     return max(scored.confidences) if number is None else scored.confidences[number]
 
 

@@ -17,8 +17,9 @@ from routing_engine.model.destinations import are_kept, check_length, parse_dest
 __all__ = ["called_line", "is_line", "parse_line"]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-# As RFC 3261 has it, but for commas and semicolons, which separate the lines of a cell.
-_USER = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$/]{1,128}", re.ASCII)
+# As RFC 3261 has it, but for commas and semicolons, which separate the lines of a cell, and quotes
+# at an end, which people put around a text.
+_USER = re.compile(r"(?!')[A-Za-z0-9\-_.!~*'()&=+$/]{1,128}(?<!')", re.ASCII)
 _SHORTEST_NUMBER = 7
 MAX_CALLED_LENGTH = 512
 """Most characters of a line; a longer text is none."""
@@ -114,10 +115,10 @@ def _user_of(text: str) -> str:
         text = header[1].strip()
     uri = _URI.fullmatch(text)
     if uri is None:
-        return text
+        return text.strip("'")
     if uri[1].casefold() != "tel" and "@" not in (uri[3] or ""):
         return ""  # a host without a user
-    return unquote(uri[2])
+    return unquote(uri[2]).strip("'")
 
 
 def _is_written_number(text: str) -> bool:

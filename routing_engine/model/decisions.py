@@ -217,7 +217,7 @@ class Decision:
 
     @property
     def reported(self) -> str | None:
-        """What the platform said, as it said it, where this answers its report; else None."""
+        """The platform's own words, if this decision answers its report; else None."""
         return None if self._call is None else self._call.reported
 
     @property

@@ -43,7 +43,7 @@ _TO_NOBODY = ("closed", "default", "clarify")
 
 
 class Reads(Enum):
-    """What of a live call a decision was made from."""
+    """The part of a live call that a decision was made from."""
 
     ALL_THERE_IS = "the last turn, to which nothing before it adds"
     LAST_TURN = "the last turn alone, which is surer than the whole conversation"
@@ -52,7 +52,7 @@ class Reads(Enum):
 
 
 class Heard(NamedTuple):
-    """What of a live call a decision was made from, and how patient the call was.
+    """The part of a live call that a decision was made from, and the call's patience.
 
     Attributes:
         reads: what was read.
@@ -221,7 +221,7 @@ def _ranking(decision: Explained, grounds: Grounds) -> list[str]:
 
 
 def _of_the_call(decision: Explained, heard: Heard, grounds: Grounds | None) -> Iterator[str]:
-    """What of a live call was read, what moved the bar, and what would have been enough."""
+    """Explain what was read of a live call, what moved the bar, and what would have been enough."""
     yield f"The decision reads {heard.reads.value}."
     if grounds is None or not grounds.matches:
         return

@@ -39,7 +39,7 @@ MAX_UNKNOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class RoutedTo:
-    """Where an engine sends a call.
+    """The destination to which an engine sends a call.
 
     Attributes:
         outcome: what happens; None where the engine has no such location.
@@ -430,7 +430,7 @@ def _check_labels(calls: Sequence[RecordedCall], first: Side, other: Side) -> No
 
 
 class _Routed(NamedTuple):
-    """Where a call goes, and by which rule."""
+    """The destination of a call, and the rule that chose it."""
 
     to: RoutedTo
     picked: str | None

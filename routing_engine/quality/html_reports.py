@@ -135,7 +135,7 @@ def _evaluation(found: Evaluation) -> Iterable[str]:
 
 
 def fitting_page(fitting: Fitting[Any]) -> str:
-    """What fitting gained, as a page."""
+    """Build a page about what fitting gained."""
 
     def parts() -> Iterable[str]:
         verdict = f"Accepted: {fitting.setting}" if fitting.accepted else "Refused"
@@ -210,7 +210,7 @@ def comparison_page(found: Comparison) -> str:
 
 
 def check_page(report: ImportReport, wording: LintReport | None) -> str:
-    """What is wrong with a sheet, and with the wording of its rules, as a page."""
+    """Build a page about the issues of a sheet and the wording of its rules."""
 
     def parts() -> Iterable[str]:
         yield _figures(

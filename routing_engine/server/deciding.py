@@ -214,7 +214,7 @@ def _spool(rows: list[DecisionRow], folder: Path) -> None:
 
 
 def _unspooled(folder: Path) -> Iterator[DecisionRow]:
-    """What earlier processes kept; its files are gone then, and belong to this process."""
+    """Take over the decisions that earlier processes kept in files."""
     for path in sorted(folder.glob(f"*{SPOOLED}")):
         taken = path.with_suffix(".taken")
         try:

@@ -61,7 +61,7 @@ MAX_TEXTS = 20_000
 """Most texts of drafts whose vectors are cached: another try embeds only new texts."""
 
 LOOK_S = 1.0
-"""What a look at the database may take, before it is said not to answer."""
+"""Timeout of a look at the database, after which it counts as not answering."""
 
 POLL_S = 0.2
 

@@ -73,7 +73,7 @@ class _StrictRequest(Request):
     limit = 0
     plane: ControlPlane
     field: ModelField | None = None
-    """What a JSON body is, by itself."""
+    """The JSON body as one field, to validate it by itself."""
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         n_bytes = 0

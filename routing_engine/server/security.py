@@ -108,7 +108,7 @@ class KeyRing:
         return principal
 
     async def _ask(self, token: str, digest: bytes) -> Principal | None:
-        """What the database says of a token.
+        """Ask the database for the principal of a token.
 
         Raises:
             StoreUnavailableError: nothing, in time.

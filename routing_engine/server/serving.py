@@ -53,7 +53,7 @@ _logger = logging.getLogger(__name__)
 BACKLOG = 2048
 HEALTH_CONNECTIONS = 32
 LAST_S = 0.5
-"""Of the time to shut down, in which a process that hangs ends itself."""
+"""Last part of the shutdown time, in which a process that hangs ends itself."""
 
 
 def serve(settings: Settings) -> None:

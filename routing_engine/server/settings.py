@@ -117,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def spool_folder(self) -> Path:
-        """Where decisions wait for the next start."""
+        """The file in which decisions wait for the next start."""
         if self.spool is not None:
             return self.spool
         if self.database.startswith("sqlite:///"):

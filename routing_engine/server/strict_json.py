@@ -97,7 +97,7 @@ def _check(value: Any) -> None:
 
 
 class _Place(NamedTuple):
-    """Where a value stands: in what, and by which name or number."""
+    """The position of a value: its container, and its name or number there."""
 
     inside: _Place | None
     name: str | int

@@ -51,7 +51,7 @@ class Threads:
         self._n_asked -= 1
 
     async def answer(self, ask: Callable[[], T], within_s: float) -> T:
-        """What is answered; whatever it raises, is raised.
+        """Wait for the answer and return it, or raise its error.
 
         Raises:
             StoreUnavailableError: nothing was, in time. What was asked may be done all the same.

@@ -27,7 +27,7 @@ DELIMITERS = ",;\t|"
 MAX_ROW_LENGTH = 1 << 22
 CHUNK_CHARACTERS = 1 << 23
 CHUNK_CELLS = 1 << 22
-"""Of the rows that are handed out at a time: each is padded to the width of the header."""
+"""Most cells of the rows handed out at a time: each is padded to the header's width."""
 
 
 def open_text(

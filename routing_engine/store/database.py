@@ -141,7 +141,7 @@ class Database:
     def engine(
         self, *, writing: bool, patience: Patience = SHORT, watching: bool = False
     ) -> Engine:
-        """What makes connections for a transaction of this kind."""
+        """Return the source of connections for a kind of transaction."""
         self._check_file()
         key = watching, writing, patience
         found = self._optioned.get(key)
@@ -269,7 +269,7 @@ class Database:
 
 
 def _identity(url: URL) -> tuple[int, int] | None:
-    """What tells a file of SQLite from another at its place; None where there is none."""
+    """Identify a SQLite file, to notice that another replaced it; None if there is none."""
     assert url.database is not None
     try:
         found = Path(url.database).stat()

@@ -42,16 +42,16 @@ class Patience(NamedTuple):
 
 
 SHORT: Final = Patience(statement_s=5.0, lock_s=3.0, answer_s=7.0)
-"""Of requests, and of all that others wait for."""
+"""For requests, and for everything that others wait for."""
 
 LONG: Final = Patience(statement_s=300.0, lock_s=30.0, answer_s=310.0)
-"""Of what reads or writes all there is: imports, migrations, the whole feed."""
+"""For imports, migrations and the whole feed, which read or write everything."""
 
 SPARE: Final = Patience(statement_s=1.0, lock_s=0.05, answer_s=2.0)
-"""Of what is left undone where it cannot be had at once."""
+"""For work that is skipped if it cannot be done at once."""
 
 LOOKING: Final = Patience(statement_s=0.8, lock_s=0.6, answer_s=1.0)
-"""Of who only asks whether it is there."""
+"""For checks whether the database answers."""
 
 CHECK_S: Final = 2.0
 """For the answer of a connection that is taken from the pool."""
@@ -117,7 +117,7 @@ _BY_NAME: Final = {
 
 
 def trouble(error: sqlalchemy.exc.SQLAlchemyError) -> str:
-    """What is wrong with the database, in words that hold nothing of what is stored."""
+    """Describe what is wrong with the database, without stored values."""
     cause: Any = getattr(error, "orig", None)
     state = getattr(cause, "sqlstate", None)
     name = getattr(cause, "sqlite_errorname", None)

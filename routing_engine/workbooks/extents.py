@@ -25,14 +25,14 @@ MAX_CELL_LENGTH: Final = 1 << 20
 
 MAX_COLUMNS: Final = 4096
 MAX_WORKBOOK_CELLS: Final = 25_000_000
-"""Of all sheets, empty ones between others too: the parser holds each."""
+"""Most cells of all sheets, empty ones in between included: the parser holds each."""
 
 SPARSE_CELLS: Final = 4_000_000
 SPARSE_RATIO: Final = 50
 """A sheet of more than so many cells has at least one that holds something in so many."""
 
 MAX_SHEET_CHARACTERS: Final = 1 << 28
-"""Of all cells of a workbook, a text that many share as often as it is there."""
+"""Most characters of all cells, a shared text counted each time it is used."""
 
 MAX_ODD_CELLS: Final = 1 << 18
 """Cells without their value, hidden rows and merged ranges, which are kept one by one."""

@@ -1,4 +1,4 @@
-"""What a process of its own does with a workbook: inspect it, open it, and hand out its rows.
+"""Handle a workbook in a separate process: inspect it, open it, and hand out its rows.
 
 A workbook is small and what it unpacks to is not: 22 KB can name one text of 2 MB eight thousand
 times, and a cell far away makes a sheet of millions. What it comes to is counted before the parser
@@ -43,10 +43,10 @@ ARCHIVE_LIMITS = ArchiveLimits(
     max_bytes=1 << 30, max_ratio=500, free_bytes=1 << 24, max_members=10_000
 )
 MAX_MARKED_UP = 4 * MAX_CELL_LENGTH
-"""Of a text with what marks up its parts, and characters written as references."""
+"""Most characters of a text with its markup and character references."""
 
 CHUNK_CHARACTERS = 1 << 23
-"""Of the rows that are handed out at a time."""
+"""Most characters of the rows that are handed out at a time."""
 
 
 class UnreadableError(RoutingError):
@@ -64,7 +64,7 @@ class UnreadableError(RoutingError):
 
 
 class _Inspected(NamedTuple):
-    """What the XML of a sheet says and its reader does not."""
+    """Facts about a sheet from its XML that the reader does not report."""
 
     lost: tuple[tuple[int, int, str], ...] = ()
     hidden_rows: tuple[int, ...] = ()

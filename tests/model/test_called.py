@@ -26,11 +26,22 @@ WRITTEN = {
     " oakland-desk ": "oakland-desk",
     "Oakland_Desk": "Oakland_Desk",
     "*86": "*86",
+    "'oakland'": "oakland",
+    "sip:'o'neill@pbx.example.com": "o'neill",
 }
 NATIONAL = ("(415) 555-0199", "4155550199", "1-415-555-0199", "sip:4155550199@pbx.example.com")
 NO_LINES = (
     *("", "   ", "sip:pbx.example.com", "front desk", "a|b", "a,b", "a;b", "+abc", "+1415555019"),
-    *("4155550199", "(415) 555-0199", "1000123", f"{LINE};ext=3", "x" * 129, "1" * 600, "déjà"),
+    *(
+        "4155550199",
+        "(415) 555-0199",
+        "1000123",
+        f"{LINE};ext=3",
+        "x" * 129,
+        "1" * 600,
+        "déjà",
+        "''",
+    ),
 )
 
 

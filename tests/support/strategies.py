@@ -246,7 +246,7 @@ def locations(
 
 _lines = st.one_of(
     _VALID_NUMBERS,
-    st.from_regex(r"[a-z*=_.!~')&$/-][A-Za-z0-9\-_.!~*'()&=+$/]{0,8}", fullmatch=True),
+    st.from_regex(r"[a-z*=_.!~)&$/-]([A-Za-z0-9\-_.!~*'()&=+$/]{0,7}[A-Za-z0-9])?", fullmatch=True),
     st.from_regex(r"[0-9]{1,6}", fullmatch=True),
 )
 

@@ -84,7 +84,7 @@ def _by_cause(item: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pages.get("/import/{import}/issues.csv", "agents:write")
 def issues(visit: Visit) -> Response:
-    """What is wrong with a sheet, as a sheet."""
+    """Return the sheet with its issues, as a sheet."""
     item = ask(get_import, visit, visit.path("import"))
     out = io.StringIO()
     rows = csv.writer(out)

@@ -58,7 +58,7 @@ def _rules(agent: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _mark(rule: Mapping[str, Any]) -> str:
-    """What tells a rule from what it was when somebody began to edit it."""
+    """Fingerprint a rule, to notice that it changed since somebody began to edit it."""
     return hashlib.sha256(json.dumps(rule, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -68,7 +68,7 @@ def _is_changed(visit: Visit, agent_id: str) -> bool:
 
 
 def _context(visit: Visit, agent: Mapping[str, Any]) -> dict[str, Any]:
-    """What all parts of the page show."""
+    """Return what all parts of the page show."""
     guardrails = {}
     if visit.may("guardrails:read"):
         guardrails = ask(get_guardrails, visit, agent["id"])
@@ -106,14 +106,14 @@ def _patched(visit: Visit, patch: Mapping[str, Any], if_match: str | None = None
 
 
 def _details(agent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the form of the default number shows."""
+    """Return what the form of the default number shows."""
     handoff = agent.get("handoffConfig") or {}
     names = ("transferDestination", "escalationThreshold")
     return {"name": agent["name"], **{name: handoff.get(name) for name in names}}
 
 
 def _hours(agent: Mapping[str, Any]) -> dict[str, Any]:
-    """What the form of the hours shows."""
+    """Return what the form of the hours shows."""
     return agent.get("businessHours") or {}
 
 
@@ -140,7 +140,7 @@ def _patched_part(
 
 @pages.get("/number", "agents:read")
 def number(visit: Visit) -> Response:
-    """What a number is read as, while it is typed."""
+    """Show how a number is read while it is typed."""
     names = ("destination", "transferDestination", "number", "emergencyNumber")
     text = next((visit.asked(name) for name in names if visit.asked(name)), "").strip()
     context: dict[str, Any] = {"text": text, "kept": "", "why": ""}
@@ -218,7 +218,7 @@ def save_rule(visit: Visit) -> Response:
 
 
 def _place_of(rules: list[dict[str, Any]], place: str, seen: str) -> int | None:
-    """Where the rule stands that was edited; None where it is another one now."""
+    """Find the position of the edited rule; None if it has changed since."""
     if place == NEW:
         return len(rules)
     marks = [_mark(rule) for rule in rules]
@@ -413,7 +413,7 @@ def delete_test(visit: Visit) -> Response:
 
 @pages.get("/locations/{agent}/report", "agents:read")
 def report(visit: Visit) -> Response:
-    """What publishing would find."""
+    """Show what publishing would find."""
     agent = _agent(visit)
     found = ask(prepublish_report, visit, agent["id"])
     return visit.render("_report.html", **_reported(agent, found))
@@ -454,7 +454,7 @@ def add_example(visit: Visit) -> Response:
 
 @pages.get("/locations/{agent}/compared", "agents:read")
 def compared(visit: Visit) -> Response:
-    """What the draft would have done to the calls that are kept."""
+    """Show where the draft would have sent the stored calls."""
     found, why = None, ""
     try:
         found = ask(backtest, visit, visit.path("agent"), validated(Backtest, {"last": BACKTESTED}))
@@ -465,7 +465,7 @@ def compared(visit: Visit) -> Response:
 
 @pages.post("/locations/{agent}/compared", "agents:read")
 def compared_by(visit: Visit) -> Response:
-    """What the draft would do to sentences that are given, one a line."""
+    """Show where the draft would send given sentences, one on each line."""
     said = [line.strip() for line in visit.given("sentences").splitlines() if line.strip()]
     body = validated(Backtest, {"calls": [{"utterance": line} for line in said]})
     found = ask(backtest, visit, visit.path("agent"), body)
@@ -491,7 +491,7 @@ def publish_draft(visit: Visit) -> Response:
 
 @pages.get("/locations/{agent}/versions", "agents:read")
 def versions(visit: Visit) -> Response:
-    """What was published, newest first."""
+    """List the published versions, newest first."""
     agent = _agent(visit)
     page = ask(list_versions, visit, agent["id"], 50, visit.asked("cursor") or None)
     return visit.render("_versions.html", agent=agent, page=page)
@@ -499,7 +499,7 @@ def versions(visit: Visit) -> Response:
 
 @pages.get("/locations/{agent}/versions/{version}", "agents:read")
 def version(visit: Visit) -> Response:
-    """What a version changed, side by side."""
+    """Show what a version changed, side by side."""
     number = visit.path("version")
     if not number.isascii() or not number.isdigit() or not 0 < int(number) < 2**31:
         raise ProblemError(404, "there is no such version")

@@ -38,7 +38,7 @@ _FILTERS: dict[str, dict[str, bool]] = {
 
 
 def _filters(visit: Visit) -> tuple[str, str, dict[str, bool]]:
-    """What is searched for: the text, the name of the filter, and the filter."""
+    """Read the search: its text, the name of the filter, and the filter."""
     state = visit.asked("state", "all")
     return visit.asked("q")[:200], state if state in _FILTERS else "all", _FILTERS.get(state, {})
 
@@ -127,7 +127,7 @@ def _all_changed(visit: Visit) -> list[str]:
 
 
 def _published(visit: Visit, agent_id: str, note: str) -> dict[str, Any]:
-    """What came of publishing one location."""
+    """The result of publishing one location."""
     with visit.plane.store.read(visit.session.principal.organisation_id) as work:
         name = work.agents.get(agent_id).name
     made: dict[str, Any] = {"id": agent_id, "name": name, "version": None, "why": ""}

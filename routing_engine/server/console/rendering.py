@@ -20,7 +20,7 @@ STATIC = FOLDER / "static"
 
 @cache
 def address(name: str) -> str:
-    """Where a static file is: named by its content, so that a browser keeps it for ever."""
+    """Return the URL of a static file, named by its content so that browsers cache it for ever."""
     mark = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
     return f"/console/static/{mark}/{name}"
 

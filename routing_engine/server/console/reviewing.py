@@ -25,7 +25,7 @@ __all__ = ["pages"]
 pages = Pages()
 
 LOOKED_AT = 1000
-"""Of the last calls that are kept."""
+"""Most stored calls that are reviewed, the latest ones."""
 
 SHOWN = 40
 """Sentences; each is asked of the draft."""
@@ -35,7 +35,7 @@ _UNSURE = frozenset({Outcome.DEFAULT, Outcome.CLARIFY})
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What some callers said that no rule took for certain.
+    """Words of some callers that no rule matched for certain.
 
     Attributes:
         text: their words.

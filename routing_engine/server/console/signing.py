@@ -26,7 +26,7 @@ signing = Pages()
 HOME = "/console/locations"
 FAILURES_AT_ONCE = 5
 FAILURES_PER_S = 0.1
-"""Of one address; one that failed five times waits ten seconds before each further try."""
+"""Failed sign-ins per second of one address: after five, ten seconds for each further try."""
 
 SLOWED_S = 0.5
 MAX_KEY_LENGTH = 200
@@ -84,7 +84,7 @@ def _begun(plane: ControlPlane, key: str) -> str | None:
 
 
 def _next(request: Request) -> str:
-    """Where to go on; only to a page of the console."""
+    """Return where to go after signing in: only a page of the console."""
     path = request.query_params.get("next", "")
     is_ours = path.startswith("/console/") and "//" not in path and "\\" not in path
     return path if is_ours and path.isprintable() and path != SIGN_IN else HOME

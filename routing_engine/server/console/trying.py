@@ -62,7 +62,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a location made of what was said."""
+    """The decision of a location on some words."""
 
     decision: Decision
     bars: tuple[Bar, ...]
@@ -95,7 +95,7 @@ def tried(
     confirmed: bool,
     now: datetime | None,
 ) -> Tried:
-    """What a location decides on a conversation, the last turn of which is the caller's."""
+    """Decide on a conversation whose last turn is the caller's."""
     engine = trial(location, encoder, policy)
     decision = engine.route(
         location.location_id,
@@ -160,7 +160,7 @@ def conversation(text: str) -> list[tuple[str, str]]:
 
 @pages.post("/locations/{agent}/try", "calls:write")
 def try_out(visit: Visit) -> Response:
-    """What draft and published version make of what was said; nothing of it is stored."""
+    """Show the decisions of draft and published version on some words. Stores nothing."""
     if not visit.may("agents:read"):
         raise ProblemError(403, "this key lacks the scope agents:read", code="missing_scope")
     turns = conversation(visit.given("said")[:MAX_SAID])

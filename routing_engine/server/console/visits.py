@@ -57,7 +57,7 @@ class Visit:
 
     @property
     def plane(self) -> ControlPlane:
-        """What the application works on."""
+        """The control plane of the application."""
         plane: ControlPlane = self.request.app.state.plane
         return plane
 

@@ -37,7 +37,7 @@ __all__ = [
 
 MAX_FALLBACK = 16
 MAX_EXAMPLES = 10_000
-"""Of a rule in one request; a library or a sheet takes any number."""
+"""Most examples of a rule in one request; a library or a sheet takes any number."""
 MAX_TESTS = 1000
 
 Details = Annotated[list[Name], Field(max_length=MAX_LISTED)]
