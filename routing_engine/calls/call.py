@@ -277,7 +277,10 @@ class Call:
             scored = self._known_scores(hearing)
             if scored is None:
                 scored = await self._router.ascore(
-                    self.location_id, utterance, list(self._turns), deadline_s=deadline_s
+                    self.location_id,
+                    turn.rest or utterance,
+                    list(self._turns),
+                    deadline_s=deadline_s,
                 )
         elif turn.settled is None:
             await self._aready()
@@ -295,7 +298,7 @@ class Call:
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         record = self._record
-        turn = read_turn(record, self._turns, utterance)
+        turn = read_turn(record, self._turns, utterance, self._whens())
         answer = None if record.confirming is None else read_answer(utterance)
         events = record.events
         place = len(events), events[-1].at if events else None
@@ -311,7 +314,7 @@ class Call:
         known = self._known_scores(hearing)
         if known is not None:
             return known
-        return self._router.score(self.location_id, hearing.utterance, self._turns)
+        return self._router.score(self.location_id, turn.rest or hearing.utterance, self._turns)
 
     def _known_scores(self, hearing: _Hearing) -> Scored | None:
         """Return the scores of words that were heard before, while they could still go on."""
@@ -326,16 +329,23 @@ class Call:
     def _end(self, hearing: _Hearing, scored: Scored | None, *, final: bool) -> Decision:
         """Decide on a turn of the caller, and keep it."""
         record, (utterance, moment, turn, _, place) = self._record, hearing
+        of_words: Scored | None = None
         if scored is None:
             assert turn.settled is not None
             terms = terms_of(record, turn, self._facts(is_final=final), self._next_id(final))
             decision = self._router.contain(record.location_id, turn.settled, terms=terms)
         else:
             if turn.choice is None:
-                turn = with_meaning(turn, scored, utterance)
+                of_words = scored
+                turn = with_meaning(record, turn, scored, utterance)
+                if turn.is_news:
+                    # Our own question names both rules, and so does what led to it.
+                    scored = (scored.alone or scored).without(turn.excluded)
             decision = self._gated(scored, turn, moment, is_final=final)
+            if turn.is_unclear and decision.reason is Reason.BELOW_THRESHOLD:
+                terms = terms_of(record, turn, self._facts(is_final=final), self._next_id(final))
+                decision = self._router.contain(record.location_id, Reason.AMBIGUOUS, terms=terms)
         if not final:
-            of_words = scored if turn.choice is None else None
             before = self.growing
             if before is not None and before.place != place:
                 before = None
@@ -694,7 +704,7 @@ class Call:
             turn = read_again(record, before, words)
             scored = self._scored_turn(n_answers=record.n_answers + (turn.choice is not None))
             if turn.choice is None:
-                turn = with_meaning(turn, scored, words)
+                turn = with_meaning(record, turn, scored, words)
             decision = self._gated(scored, turn, moment)
         return self._settled(decision, moment)
 
@@ -757,7 +767,10 @@ class Call:
         record = self._record
         record.n_decisions += 1
         if record.asked is not None:
-            record.asked = None
+            # Who does not understand may be told once more, by the agent; then the call goes on.
+            record.is_asked_again = decision.reason is Reason.AMBIGUOUS
+            if not record.is_asked_again:
+                record.asked = None
         asked = decision.rule if decision.outcome is Outcome.CONFIRM else None
         confirming = None if asked is None else asked.label
         if record.confirming != confirming:
@@ -809,6 +822,14 @@ class Call:
     def _labelled(self, label: str | None) -> ContextRule | None:
         """Return the rule with a label in the current catalog, or None."""
         return None if label is None else self._router.rule(self._record.location_id, label)
+
+    def _whens(self) -> tuple[str, str]:
+        """Descriptions of the rules between which the caller has just been asked to choose."""
+        asked = self._record.asked
+        if asked is None:
+            return "", ""
+        first, second = (self._labelled(label) for label in asked)
+        return "" if first is None else first.when, "" if second is None else second.when
 
     def _note(
         self,

@@ -10,7 +10,7 @@ from routing_engine.model.outcomes import Outcome, Reason
 
 __all__ = ["say", "spoken_time"]
 
-MAX_QUESTION_LENGTH = 120
+MAX_QUESTION_LENGTH = 220
 """Most characters of a question to the caller."""
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -37,9 +37,8 @@ def say(decision: Decision, rule: str | None, now: datetime) -> str:
             return "We are closed just now. I am connecting you with our after-hours line."
         return "I am connecting you with somebody who can help."
     if outcome is Outcome.CLARIFY:
-        return (
-            f"{plain_name(decision.question or '', MAX_QUESTION_LENGTH) or 'What is this about'}?"
-        )
+        question = plain_name(decision.question or "", MAX_QUESTION_LENGTH, marks=",")
+        return f"{question or 'What is this about'}?"
     if outcome is Outcome.VERIFY:
         return f"Before I connect you with {who}, I need to verify who you are."
     if outcome is Outcome.CONFIRM:

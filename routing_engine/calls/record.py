@@ -51,6 +51,7 @@ class CallRecord:
         told: turns of the caller that said something.
         asked: the labels between which the caller has just been asked to choose.
         has_asked: whether the caller was ever asked to choose.
+        is_asked_again: whether the answer to that was none, so that another is waited for.
         chosen: label of the rule that the caller named last.
         ringing: label of the rule whose phones are being tried; None where it is the default.
         dialling: what is being dialled.
@@ -83,6 +84,7 @@ class CallRecord:
     told: int = 0
     asked: tuple[str, str] | None = None
     has_asked: bool = False
+    is_asked_again: bool = False
     chosen: str | None = None
     ringing: str | None = None
     dialling: str | None = None

@@ -283,22 +283,25 @@ def names(texts: Iterable[str]) -> list[str]:
     return [name for name in kept if name]
 
 
-def plain_name(text: str, length: int, digits: int = MAX_DIGITS) -> str:
+def plain_name(text: str, length: int, digits: int = MAX_DIGITS, *, marks: str = "") -> str:
     """Reduce a sheet's text to a name on one line in which no instruction can hide.
 
     Letters, few digits and what names are written with; no quotes, colons, brackets or direction
-    marks, and none of its digits where there are more than ``digits``.
+    marks, and none of its digits where there are more than ``digits``; besides these ``marks``.
     """
     kept = []
     for character in unicodedata.normalize("NFKC", text):
         category = unicodedata.category(character)
-        if category[0] in "LM" or category == "Nd" or character in "&'’/-":
+        if category[0] in "LM" or category == "Nd" or character in "&'’/-" + marks:
             kept.append(character)
         elif category != "Cf":
             kept.append(" ")
     if sum(map(str.isdecimal, kept)) > digits:
         kept = [" " if character.isdecimal() else character for character in kept]
-    return " ".join("".join(kept).split())[:length].strip(" &'’/-")
+    plain = " ".join("".join(kept).split())
+    for mark in marks:
+        plain = plain.replace(f" {mark}", mark)
+    return plain[:length].strip(" &'’/-")
 
 
 def _strict(schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from routing_engine.model.explanation import Heard, Reads, times
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, RoutingPolicy, RuleText
+from routing_engine.text.paraphrases import gist
 
 __all__ = [
     "Bar",
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 MORE_LIKELY_THAN_NOT = 0.5
+
+LONGEST_EXAMPLE = 40
+"""Characters of an example that a question quotes."""
 
 FAILURES = frozenset((Reason.ENGINE_DEGRADED, Reason.OVERLOADED, Reason.DEADLINE_EXCEEDED))
 """Reasons why nothing was scored although a rule might have matched."""
@@ -651,10 +655,23 @@ def _question(
 ) -> str | None:
     """Return the question that the agent may ask, or None."""
     if outcome is Outcome.CLARIFY and number is not None and rival is not None:
-        return f"Is this about {rules[number].label} or {rules[rival].label}?"
+        first, second = map(_recognised, (rules[number], rules[rival]))
+        joint = ", or about " if "," in first + second else " or "
+        return f"Is this about {first}{joint}{second}?"
     if outcome is Outcome.CONFIRM and number is not None:
         return f"Shall I connect you with {rules[number].label}?"
     return None
+
+
+def _recognised(rule: RuleText) -> str:
+    """How a question names a rule: by its label, and by what it is about or a typical call."""
+    about = gist(rule.when)
+    if about and about.casefold() not in rule.label.casefold():
+        return f"{rule.label}, such as {about}"
+    typical = min(rule.examples, key=len, default="").strip()
+    if typical and len(typical) <= LONGEST_EXAMPLE:
+        return f"{rule.label}, such as “{typical}”"
+    return rule.label
 
 
 def _applies(rule: RuleText, *, open_now: bool) -> bool:

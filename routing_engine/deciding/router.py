@@ -31,6 +31,7 @@ from routing_engine.model.decisions import Decision, next_serial
 from routing_engine.model.outcomes import Reason
 from routing_engine.model.parties import NOBODY, Parties
 from routing_engine.model.rules import ContextRule, Location
+from routing_engine.text.denials import split_denials
 
 __all__ = ["CallRouter", "Router"]
 
@@ -263,7 +264,8 @@ class Router:
         table = entry.catalog.table(entry.number)
         if table.profile < 0:
             return Scored(entry, Reason.NO_RULES)
-        embedded = text_to_embed(said, history)
+        denials = split_denials(said)
+        embedded = text_to_embed(said, denials, history)
         key = b""
         if self._caches:
             key = ScoreCache.key(
@@ -272,7 +274,7 @@ class Router:
             scored: Scored | None = state.scores.get(key)
             if scored is not None:
                 return scored
-        return Question(entry, part, table, said, embedded, key)
+        return Question(entry, part, table, said, embedded, denials, key)
 
     def _scored(
         self,

@@ -7,7 +7,7 @@ once, with at most one encoding, and may be gated any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,15 @@ from routing_engine.catalog.lookup import Table
 from routing_engine.deciding.state import CatalogEntry, Part
 from routing_engine.encoders.person import PersonDirection
 from routing_engine.matching import scoring
+from routing_engine.matching.denied import without_denied
 from routing_engine.matching.identification import Spoken, by_language
 from routing_engine.model.decisions import Candidate
 from routing_engine.model.destinations import Destination
 from routing_engine.model.explanation import Grounds, Match
 from routing_engine.model.outcomes import Reason
 from routing_engine.model.rules import ContextRule, RuleText
-from routing_engine.text.history import drop_denials, summarise_history
+from routing_engine.text.denials import Denials
+from routing_engine.text.history import summarise_history
 
 __all__ = ["MAX_UTTERANCE_LENGTH", "Question", "Scored", "read", "score_vector", "text_to_embed"]
 
@@ -40,6 +42,7 @@ class Question(NamedTuple):
         table: its rules, at least one.
         said: the utterance as it is read.
         embedded: the text that is embedded: the utterance, or a summary of the conversation.
+        denials: what of the utterance is meant, and what is not.
         key: of the score cache; empty where none is kept.
     """
 
@@ -48,6 +51,7 @@ class Question(NamedTuple):
     table: Table
     said: str
     embedded: str
+    denials: Denials
     key: bytes
 
 
@@ -132,6 +136,23 @@ class Scored:
             self._utterance,
             self.spoken,
             alone,
+            asks_for_person=self.asks_for_person,
+        )
+
+    def without(self, labels: Collection[str]) -> Scored:
+        """Return the same scores once the caller has said that these rules are not meant."""
+        gone = [i for i, rule in enumerate(self.rules) if rule.label in labels]
+        return Scored(
+            self.entry,
+            self.reason,
+            self.rules,
+            self.codes,
+            scoring.without(self.confidences, self.codes, gone),
+            self._similarities,
+            self._layout,
+            self._utterance,
+            self.spoken,
+            None if self.alone is None else self.alone.without(labels),
             asks_for_person=self.asks_for_person,
         )
 
@@ -238,6 +259,9 @@ def score_vector(
     parameters = profiles.parameters
     utterance = scoring.utterance_terms(vector, profiles.background, parameters)
     confidences = scoring.confidences(similarities, layout, utterance, codes, parameters)
+    asked, denied = question.denials.asked, question.denials.denied
+    if denied:
+        confidences = without_denied(confidences, rules, codes, denied, asked)
     spoken = None
     if table.identifier is not None:
         spoken = table.identifier.spoken(question.said)
@@ -252,7 +276,7 @@ def score_vector(
         layout,
         utterance,
         spoken,
-        asks_for_person=person is not None and person.is_asked_for(vector),
+        asks_for_person=person is not None and person.is_asked_for(vector, question.embedded),
     )
 
 
@@ -268,16 +292,17 @@ def read(utterance: str) -> str | None:
     return said
 
 
-def text_to_embed(said: str, history: Iterable[tuple[str, str]]) -> str:
-    """Return the text to embed: the utterance, or a summary of the conversation.
+def text_to_embed(said: str, denials: Denials, history: Iterable[tuple[str, str]]) -> str:
+    """Return the text that stands for what a caller means by now.
 
     Args:
         said: the utterance as it is read.
+        denials: what of it is meant.
         history: the turns before, oldest first.
 
     Raises:
         InvalidValueError: a turn is not a pair of ``"agent"`` or ``"caller"`` and words.
     """
     if not history:
-        return drop_denials(said)
+        return denials.text
     return read(summarise_history(history, said)) or said

@@ -18,7 +18,6 @@ phrases full of names, and on sentences in other languages; half of each was kep
 
 from __future__ import annotations
 
-import math
 import re
 import threading
 from collections.abc import Iterable, Sequence
@@ -26,6 +25,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing_engine.errors import MissingExtraError
+from routing_engine.matching.scoring import without
 from routing_engine.model.rules import RuleText
 from routing_engine.text.languages import named_languages
 from routing_engine.text.telling_words import has_grammar, is_written_in_latin
@@ -211,15 +211,7 @@ def by_language(
     named = named_languages(text)
     if named is None:
         return list(confidences)
-    changed = list(confidences)
-    withdrawn: dict[int, float] = {}
-    for i, rule in enumerate(rules):
-        if rule.languages and named.isdisjoint(rule.languages):
-            place = destinations[i]
-            withdrawn[place] = max(withdrawn.get(place, 0.0), confidences[i])
-            changed[i] = 0.0
-    for i, place in enumerate(destinations):
-        # Confidences are shares of one whole (Luce's choice): without some, the rest grow alike.
-        rest = 1.0 - math.fsum(lost for other, lost in withdrawn.items() if other != place)
-        changed[i] = min(changed[i] / rest, 1.0) if rest > 0.0 else changed[i]
-    return changed
+    gone = [
+        i for i, rule in enumerate(rules) if rule.languages and named.isdisjoint(rule.languages)
+    ]
+    return without(confidences, destinations, gone)

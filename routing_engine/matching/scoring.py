@@ -31,7 +31,7 @@ examples, tables of 1 to 60 rules.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -57,6 +57,7 @@ __all__ = [
     "score_rule",
     "threshold_for",
     "utterance_terms",
+    "without",
 ]
 
 SCORING = "centred-logit-2"
@@ -390,6 +391,29 @@ def confidences(
         odd / (1.0 + odd + math.fsum(odds[j] for j in elsewhere))
         for odd, elsewhere in zip(odds, rivals, strict=True)
     ]
+
+
+def without(
+    confidences: Sequence[float], destinations: Sequence[int], gone: Collection[int]
+) -> list[float]:
+    """Confidences once some rules are none to choose from: theirs are 0, the others grow.
+
+    Args:
+        confidences: one a rule, ``(n_rules,)``.
+        destinations: one hashable a rule; rules with equal ones do not compete.
+        gone: numbers of the rules that are out.
+    """
+    changed = list(confidences)
+    withdrawn: dict[int, float] = {}
+    for i in gone:
+        place = destinations[i]
+        withdrawn[place] = max(withdrawn.get(place, 0.0), confidences[i])
+        changed[i] = 0.0
+    for i, place in enumerate(destinations):
+        # Confidences are shares of one whole (Luce's choice): without some, the rest grow alike.
+        rest = 1.0 - math.fsum(lost for other, lost in withdrawn.items() if other != place)
+        changed[i] = min(changed[i] / rest, 1.0) if rest > 0.0 else changed[i]
+    return changed
 
 
 def rule_similarities(similarities: Floats, layout: Layout, heard: UtteranceTerms) -> Floats:

@@ -6,12 +6,10 @@ embedded like an utterance:
 
 - what the caller said before stays; turns of fillers alone ("uh hi yeah") go;
 - a short answer is put after the agent's words that it answers, unless it begins with a no, or
-  only takes note ("oh okay" after what is no question);
+  only takes note ("oh okay" after what is no question); of "this or that?", after the half that "the second" means;
 - of all that, the last pieces count, and what was said last counts twice.
 
-An embedding hardly hears a "not". So what a caller says that it is *not* about goes, where it is
-said what it is about: of "i don't want to cancel, i want to move my visit" the latter half is read.
-What is wrong stays ("it's not working, i need someone").
+What a caller says that it is *not* about goes, see :mod:`routing_engine.text.denials`.
 """
 
 from __future__ import annotations
@@ -20,11 +18,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from routing_engine.errors import InvalidValueError
+from routing_engine.text.choices import Choice, either_or, parse_choice
+from routing_engine.text.denials import drop_denials
 from routing_engine.text.signals import signals
 
 __all__ = [
     "SPEAKERS",
-    "drop_denials",
     "has_content",
     "in_their_words",
     "is_answer",
@@ -52,29 +51,6 @@ MAX_LENGTH = 800
 """Most characters of a summary; the default encoder reads about a thousand."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+")
-_CLAUSE = re.compile(
-    r"[,;.] | but "
-    r"|(?<!that)(?<!when)(?<!if) "
-    r"(?=(?:i|we) (?:just |only |actually |really )?(?:want|need|would like|have a)\b)"
-    r"| (?=i'd like\b)| (?=it's (?:about|for|that)\b)",
-    re.IGNORECASE,
-)
-"""Between clauses of a text whose words have one space between them."""
-
-_DENIAL = re.compile(
-    r"(?:(?:no|nope|nah|and|so|well|uh|um)[, ]+)*(?:"
-    r"(?:i|we) (?:don't|do not) (?:want|need|mean|have an?)\b|(?:i|we) never said\b|don't send\b"
-    r"|(?:i'm|i am|we're|we are) not (?:\w+ing|here|after|mad|angry|upset)\b"
-    r"|(?:it|this|that)(?:'s| is) not (?:about|for|a|an|my|the|that)\b"
-    r"|(?:it|this|that) isn't (?:about|for|a|an|my|the|that)\b"
-    r"|(?:instead of|rather than)\b"
-    r"|not (?!(?:(?:work|cool|heat|gett|be|hav|go|com|do|turn|runn|drain|show|blow|start|clos|open)"
-    r"ing|sure|only|just|yet|really|happy|at|any|even|to|able|enough)\b))",
-    re.IGNORECASE,
-)
-SHORTEST_CLAUSE = 3
-"""Fewest words of a clause that says what it is about."""
-
 _QUESTION = re.compile(
     r"\?|(?:^|[,.;!:]|\b(?:and|so|or|but|ok|okay|sure|alright|great|sorry|thanks|hi|hello)\b)\s{0,3}"
     r"(?:and |so |just ){0,3}(?:am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|"
@@ -178,10 +154,21 @@ def _pieces(before: tuple[str, str] | None, text: str) -> list[str]:
         asker, asked = before
         answers = said or not _YES.isdisjoint(words) or _QUESTION.search(asked) is not None
         if asker == "agent" and answers and len(_telling(_words(asked))) >= SHORTEST_QUESTION:
-            pieces.append(asked.strip())
+            if signals(text).wants_person:
+                return [text.strip()]  # and is about nothing that was asked
+            pieces.append(_chosen(asked, text) or asked.strip())
     if said:
         pieces.append(drop_denials(text).strip())
     return pieces
+
+
+def _chosen(asked: str, answer: str) -> str | None:
+    """The half of an agent's "this or that?" that an answer names by its place, or None."""
+    halves = either_or(asked)
+    if halves is None:
+        return None
+    choice = parse_choice(answer, ("", "")).choice
+    return {Choice.FIRST: halves[0], Choice.SECOND: halves[1]}.get(choice) if choice else None
 
 
 def has_content(history: Sequence[tuple[str, str]], utterance: str) -> bool:
@@ -201,34 +188,6 @@ def is_answer(history: Sequence[tuple[str, str]], utterance: str) -> bool:
 def _says(text: str) -> bool:
     words = _WORD.finditer(text.casefold().replace("’", "'"))
     return any(word[0] not in _FILLERS for word in words)
-
-
-def drop_denials(text: str) -> str:
-    """Drop clauses that the caller denies, where a clause that says something remains.
-
-    Args:
-        text: one or more sentences, with or without punctuation.
-
-    Returns:
-        The text itself, where nothing is denied or nothing else is said.
-    """
-    said = text.lower()  # most say none of these: the quickest way to know it
-    if not (
-        "not" in said
-        or "n't" in said
-        or "n’t" in said
-        or "never" in said
-        or "instead of" in said
-        or "rather than" in said
-    ):
-        return text
-    spaced = " ".join(text.replace("’", "'").split())
-    clauses = [clause for clause in _CLAUSE.split(spaced) if clause.strip()]
-    kept = [clause for clause in clauses if not _DENIAL.match(clause)]
-    longest = max((len(clause.split()) for clause in kept), default=0)
-    if len(kept) == len(clauses) or longest < SHORTEST_CLAUSE:
-        return text
-    return ", ".join(kept)
 
 
 def _checked(turn: object) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["first_person", "spoken", "stripped"]
+__all__ = ["first_person", "gist", "spoken", "stripped"]
 
 _SUBJECT = (
     r"(?:the |a )?(?:caller|customer|client|patient|guest|member|user|someone|somebody|person|"
@@ -34,6 +34,30 @@ _LINK = re.compile(
     r"about |for |whether |if |that |to |with |on |in |regarding |of |into )\s*",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(
+    r"^(?:[\w' -]*?\b(?:asks?|asking|calls?|calling|questions?|inquir\w+|enquir\w+|anything) "
+    r"(?:about|regarding|concerning) |[\w' -]*?\b(?:wants|needs|would like|reports) (?=an? |the |their ))",
+    re.IGNORECASE,
+)
+_PERIOD = re.compile(r"[.;:(]| - ")
+_ITEMS = re.compile(r",? (?:or|and) |, ", re.IGNORECASE)
+_THING = re.compile(
+    r"(?!(?:how|what|when|where|whether|why|which|who|if|asks?|wants?|needs?|is|are|has|to|not|whose)\b)",
+    re.IGNORECASE,
+)
+"""How a description begins that says what a call is about, and what its items may begin with."""
+_OF_CALLER = [
+    (re.compile(pattern, re.IGNORECASE), said)
+    for pattern, said in (
+        (r"\b(?:the |a )?(?:caller|customer|client|patient|guest|member|user)'s\b", "your"),
+        (r"\btheir\b", "your"),
+        (r"\bthey are\b", "you are"),
+        (r"\b(?:they|them)\b", "you"),
+    )
+]
+LONGEST_GIST = 40
+"""Characters of what a question says of one rule."""
+MOST_ITEMS = 2
 _MAX_LINKS = 3
 _MIN_LENGTH = 3
 
@@ -94,6 +118,31 @@ def spoken(when: str) -> str:
     if verb in _SAID and rest:
         return first_person(f"{_SAID[verb]} {rest}")
     return first_person(stripped(whole))
+
+
+def gist(when: str) -> str:
+    """What a description is about, as a caller would recognise it: "an invoice or charge".
+
+    Only of descriptions like "caller asks about …", where what follows is a thing and not a deed;
+    of these as many items as can be said in one breath. Empty for all others.
+    """
+    found = _ABOUT.match(when.strip())
+    if found is None:
+        return ""
+    items = [item for item in _ITEMS.split(_PERIOD.split(when.strip()[found.end() :])[0]) if item]
+    kept: list[str] = []
+    for item in items:
+        if sum(map(len, kept)) + len(item) > LONGEST_GIST or not _THING.match(item):
+            break
+        kept.append(_as_agent(item.strip()))
+    return " or ".join(kept[:MOST_ITEMS])
+
+
+def _as_agent(text: str) -> str:
+    """A description as the agent would put it to the caller: "their card" -> "your card"."""
+    for pattern, said in _OF_CALLER:
+        text = pattern.sub(said, text)
+    return text
 
 
 def _end(pattern: re.Pattern[str], text: str) -> int:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from routing_engine import HashingEncoder, Reason, RoutingEngine
-from routing_engine.encoders.person import PersonDirection, shipped_person
-from routing_engine.text.signals import wants_person
+from routing_engine.encoders.person import N_FEATURES, PersonDirection, features, shipped_person
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 NOON = datetime(2026, 3, 4, 19, tzinfo=UTC)
@@ -41,7 +40,6 @@ def decided(engine, words):
 @pytest.mark.model
 @pytest.mark.parametrize("words", ASKS)
 def test_a_person_is_asked_for_by_meaning(engine, words):
-    assert not wants_person(words)
     assert decided(engine, words).reason is Reason.PERSON_REQUESTED
 
 
@@ -61,6 +59,18 @@ def test_another_encoder_has_no_direction():
 
 
 def test_a_person_is_asked_for_on_one_side_of_the_plane():
-    direction = PersonDirection(np.array([1.0, -1.0], np.float32), -0.5)
-    assert direction.is_asked_for(np.array([1.0, 0.0], np.float32))
-    assert not direction.is_asked_for(np.array([0.0, 1.0], np.float32))
+    words = np.zeros(N_FEATURES, np.float32)
+    words[features("person")] = 1.0
+    direction = PersonDirection(np.array([1.0, -1.0], np.float32), words, -0.5, -1.0)
+    asks, neither, other = np.eye(3, 2, dtype=np.float32)[[0, 2, 1]]
+    assert direction.is_asked_for(asks, "hello")
+    assert not direction.is_asked_for(neither, "hello")
+    assert direction.is_asked_for(neither, "A person!")
+    assert not direction.is_asked_for(other, "A person!")
+
+
+def test_words_and_neighbours_have_slots_of_their_own():
+    assert features("") == []
+    assert sorted(features("A real person")) == sorted(features("a  REAL, person"))
+    assert len(features("a real person")) == 5
+    assert set(features("a real")) < set(features("a real person"))

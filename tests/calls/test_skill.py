@@ -248,7 +248,9 @@ def test_who_means_one_of_two_rules_is_asked():
     )
     answer = at(engine.skill("store-1"))("wants an estimate")
     assert answer["action"] == "ask"
-    assert answer["say"] == "Is this about Sales or Estimates?"
+    assert answer["say"] == (
+        "Is this about Sales, such as an estimate, or about Estimates, such as an ESTIMATE now?"
+    )
     assert answer["destination_id"] is None
 
 

@@ -240,7 +240,9 @@ class TestPolicy:
         assert (decision.outcome, decision.reason) == (Outcome.CLARIFY, Reason.AMBIGUOUS)
         assert decision.destination == DEFAULT
         assert decision.rule.label == "Sales"
-        assert decision.question == "Is this about Sales or Estimates?"
+        assert decision.question == (
+            "Is this about Sales, such as an estimate, or about Estimates, such as an ESTIMATE now?"
+        )
 
     def test_verification_then_confirmation_then_transfer(self):
         rule = a_rule(requires_verification=True, requires_confirmation=True, threshold=0.0)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
+from routing_engine.text.persons import _asks, declines_person
 from routing_engine.text.signals import (
-    _ALONE,
-    _ASK,
     _CLOSING,
     _CONTENT,
-    _DENIED,
     _FED_UP,
     _TAKEN_BACK,
-    NEITHER,
     asks_nothing,
     frustration,
-    parse_choice,
     signals,
     wants_person,
 )
@@ -101,53 +97,6 @@ def test_who_says_more_does(text):
     assert not asks_nothing(text)
 
 
-FIRST, SECOND = "Billing", "Emergency Service"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("billing", 0), ("uh the bill", 0), ("the first one", 0), ("one", 0), ("option a", 0),
-        ("it's about billing i guess", 0), ("billing not emergency", None),
-        ("uh emergency", 1), ("the second", 1), ("no, the other one", 1), ("the latter please", 1),
-        ("first no wait the second one", 1), ("billing, no the other one", 1),
-        ("emergency, sorry, billing", 0),
-        ("neither", NEITHER), ("no", NEITHER), ("none of those", NEITHER),
-        ("something else", NEITHER),
-        ("yes", None), ("yeah sure", None), ("both", None), ("billing and emergency", None),
-        ("not billing", None), ("which is the first one", None), ("", None), ("uh", None),
-        ("there's water coming through my ceiling right now", None),
-        ("i want to know why the service was so slow on my last visit", None),
-    ],
-)  # fmt: skip
-def test_an_answer_to_this_or_that(text, expected):
-    assert parse_choice(text, FIRST, SECOND) == expected
-
-
-LABELS = st.sampled_from(
-    ["Billing", "Emergency Service", "Warranty Claims", "Careers", "New Installation"]
-)
-AROUND = st.sampled_from(["", "uh ", "um the ", "it's about ", "i think ", "well, "])
-
-
-@given(LABELS, LABELS, AROUND, st.sampled_from(["", " please", " i guess"]))
-def test_a_label_names_its_rule_wherever_it_stands(first, second, before, after):
-    assume(first != second)
-    for text in (first, first.upper(), before + first.lower() + after):
-        assert parse_choice(text, first, second) == 0
-        assert parse_choice(text, second, first) == 1
-
-
-@given(st.text(max_size=80), st.text(max_size=30), st.text(max_size=30))
-def test_any_answer_is_one_of_four(text, first, second):
-    assert parse_choice(text, first, second) in (0, 1, NEITHER, None)
-
-
-@given(LABELS, LABELS, st.sampled_from(["yes", "yeah", "ok", "uh yes please", "sure", "right"]))
-def test_a_yes_names_neither(first, second, text):
-    assert parse_choice(text, first, second) is None
-
-
 WORDS = st.lists(
     st.sampled_from(
         [
@@ -191,9 +140,7 @@ WORDS = st.lists(
 
 @given(WORDS)
 def test_looking_for_a_word_first_changes_nothing(text):
-    assert wants_person(text) == bool(
-        _ALONE.match(text) or (_ASK.search(text) and not _DENIED.search(text))
-    )
+    assert wants_person(text) >= (_asks(text) and not declines_person(text))
     assert frustration(text) == sum(bool(pattern.search(text)) for pattern in _FED_UP)
     assert asks_nothing(text) == bool(
         _CONTENT.search(text) if _CLOSING.fullmatch(text) else _TAKEN_BACK.search(text)
@@ -208,5 +155,4 @@ def test_a_long_utterance_takes_no_longer_than_its_length(word):
     started = time.perf_counter()
     for text in (long, long + "xyz", "never mind " + long + "xyz", "put " + long):
         signals(text)
-        parse_choice(text, FIRST, SECOND)
     assert time.perf_counter() - started < 2.0

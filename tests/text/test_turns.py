@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing_engine import HashingEncoder, InvalidValueError, Outcome, Reason, RoutingEngine
-from routing_engine.text.history import MAX_LENGTH, MAX_PIECES, drop_denials, summarise_history
+from routing_engine.text.denials import drop_denials
+from routing_engine.text.history import MAX_LENGTH, MAX_PIECES, summarise_history
 from tests.support.strategies import a_location, a_rule
 
 ASKED = ("agent", "is water coming in right now")
@@ -47,6 +48,24 @@ def caller(text):
             id="a short answer is put after its question",
         ),
         pytest.param([caller("the sink drips"), ASKED], "no", "the sink drips", id="a no does not"),
+        pytest.param(
+            [("agent", "Sure. Is it a new leak, or one that we mended?")],
+            "the second",
+            "one that we mended the second",
+            id="the half that is chosen by its place stands for the question",
+        ),
+        pytest.param(
+            [("agent", "Is it a new leak, or one that we mended?")],
+            "mended",
+            "Is it a new leak, or one that we mended? mended",
+            id="an answer in words of its own keeps the question",
+        ),
+        pytest.param(
+            [("agent", "Is it a new leak, or one that we mended?")],
+            "representative",
+            "representative",
+            id="who asks for a person is about nothing that was asked",
+        ),
         pytest.param(
             [caller("the sink drips"), ("agent", "okay")],
             "a little",

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from routing_engine.encoders.background import described_rules
-from routing_engine.text.paraphrases import first_person, spoken, stripped
+from routing_engine.text.paraphrases import first_person, gist, spoken, stripped
 from tests.support.strategies import sentences, texts
 
 SUBJECTS = ("caller", "the caller", "customer", "a patient", "someone", "they", "Caller", "")
@@ -159,3 +159,22 @@ def test_the_shipped_descriptions_all_keep_something_to_say():
         assert visible(stripped(when))
         assert visible(spoken(when))
         assert not stripped(when).casefold().startswith(("caller ", "customer ", "the caller "))
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("caller asks about an invoice, charge, or refund", "an invoice or charge"),
+        ("Caller has questions about their bill.", "your bill"),
+        ("caller wants a quote for a new furnace or boiler", "a quote for a new furnace or boiler"),
+        ("caller wants a job with us or is following up on an application", "a job with us"),
+        ("asks about the caller's visit; only during the week", "your visit"),
+        ("caller wants to cancel", ""),
+        ("an emergency that cannot wait", ""),
+        ("asks about how to pay", ""),
+        ("asks about " + "x" * 60, ""),
+        ("", ""),
+    ],
+)
+def test_a_question_names_what_the_caller_would_recognise(when, expected):
+    assert gist(when) == expected
