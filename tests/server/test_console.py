@@ -579,6 +579,24 @@ class TestImports:
         assert len(rows) > 2
         assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row.split(","))
 
+    def test_headers_are_said_and_locations_that_are_missing_go(self, api: Served, desk):
+        api.published(name="Old", location_id="old-1")
+        sheet = SHEET.replace("location_id", "Kürzel")
+        files = {"file": ("stores.csv", sheet.encode())}
+        form = {"what": "check", "columns": "Kürzel = location_id"}
+        _, text = self.ended(api, desk, desk.post("/import", form, files=files))
+        assert "1 are not in the sheet" in text
+        assert "old-1" in text
+        form |= {"what": "publish", "removeMissing": "on"}
+        _, text = self.ended(api, desk, desk.post("/import", form, files=files))
+        assert "failed: nothing was changed" in text  # that is more than a twentieth
+        form |= {"maxRemoved": "100"}
+        _, text = self.ended(api, desk, desk.post("/import", form, files=files))
+        assert "1 were deleted" in text
+        assert [agent["locationId"] for agent in api.data("GET", "/agents")["items"]] == ["z-1"]
+        for wrong in ({"columns": "no sign"}, {"maxRemoved": "101"}, {"maxRemoved": "x"}):
+            assert desk.post("/import", {"what": "check", **wrong}, files=files).status_code == 422
+
     def test_what_is_no_sheet_is_refused(self, desk):
         assert desk.post("/import", {"what": "check"}).status_code == 422
         wrong = desk.post("/import", {"what": "check"}, files={"file": ("x.exe", b"MZ")})

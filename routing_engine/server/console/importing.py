@@ -54,8 +54,32 @@ def begin(visit: Visit) -> Response:
         dry_run=what not in ("apply", "publish"),
         publish=what == "publish",
         region=visit.given("region").strip() or None,
+        columns=_mapping(visit.given("columns")),
+        timezone=visit.given("timezone").strip() or None,
+        remove_missing=visit.given("removeMissing") == "on",
+        max_removed=_most_removed(visit.given("maxRemoved")),
     )
     return visit.render("_import.html", item=made, grouped=[])
+
+
+def _most_removed(text: str) -> float:
+    """The share of the locations that may be deleted, of a percentage."""
+    try:
+        percent = float(text.strip() or 5)
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise wrong_field("maxRemoved", "must be a percentage from 0 to 100")
+    return percent / 100
+
+
+def _mapping(text: str) -> str | None:
+    """What headers mean, one a line, ``Filiale = location_id``, as the API takes it."""
+    lines = [line.rpartition("=") for line in text.splitlines() if line.strip()]
+    if not all(header.strip() and column.strip() for header, _, column in lines):
+        raise wrong_field("columns", "each line must be: header = column")
+    named = {header.strip(): column.strip() for header, _, column in lines}
+    return json.dumps(named) if named else None
 
 
 @pages.get("/import/{import}", "agents:write")
