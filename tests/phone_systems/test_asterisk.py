@@ -15,7 +15,7 @@ from tests.support.strategies import a_location, a_rule
 from . import sipp
 from .asterisk import Asterisk, FarEnd, missing
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 LINE = "+14155550199"
 BILLING, SECOND, THIRD, DEFAULT = "+14155550111", "+14155550112", "+14155550113", "+14155550100"
@@ -94,7 +94,7 @@ def test_busy_then_no_answer_then_the_third(phones, tmp_path):
 def test_a_caller_who_hangs_up_is_rung_for_nowhere_else(phones, tmp_path):
     phones[1].answers[BILLING] = "180 Ringing"
     call(phones, tmp_path, CHARGE, then=sipp.HUNG_UP)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 10
     while not phones[1].cancelled and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -36,7 +37,7 @@ def missing():
     return ""
 
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +86,32 @@ def phones(tmp_path, plane):
          str(tmp_path)],
         stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    time.sleep(2)
+    until = time.monotonic() + 30
+    while not answers(port) and time.monotonic() < until:
+        time.sleep(0.1)
     yield port, far, tmp_path / "log"
     process.terminate()
     process.wait(10)
     log.close()
     far.close()
+
+
+def answers(port):
+    """Whether something on a port answers SIP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.3)
+        probe.connect(("127.0.0.1", port))
+        host, own = probe.getsockname()
+        lines = (
+            f"OPTIONS sip:127.0.0.1:{port} SIP/2.0", f"Via: SIP/2.0/UDP {host}:{own};branch=z9hG4bKa",
+            "From: <sip:a@127.0.0.1>;tag=a", "To: <sip:b@127.0.0.1>", f"Call-ID: probe-{own}",
+            "CSeq: 1 OPTIONS", "Max-Forwards: 70", "Content-Length: 0", "", "",
+        )  # fmt: skip
+        probe.send("\r\n".join(lines).encode())
+        try:
+            return bool(probe.recv(4096))
+        except OSError:  # nobody there, or nobody yet
+            return False
 
 
 def call(phones, tmp_path, words, **options):
@@ -115,5 +136,8 @@ def test_busy_then_no_answer_then_the_default(phones, tmp_path):
 def test_a_caller_who_hangs_up_is_sent_nowhere_else(phones, tmp_path):
     phones[1].answers[BILLING] = "180 Ringing"
     call(phones, tmp_path, CHARGE, then=sipp.HUNG_UP)
-    time.sleep(0.5)
+    until = time.monotonic() + 10
+    while not phones[1].cancelled and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.3)
     assert (phones[1].users(), len(phones[1].cancelled)) == ([BILLING], 1)
