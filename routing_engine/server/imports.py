@@ -19,6 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from starlette.responses import Response
 from routing_engine.catalog.columns import LocationColumns
 from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
-from routing_engine.errors import InvalidValueError, RoutingError, SheetError
+from routing_engine.errors import InvalidValueError, RoutingError, SheetError, StoreUnavailableError
 from routing_engine.hours import meant_zone
 from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, parse_destination
 from routing_engine.model.rules import ContextRule, Location
@@ -402,7 +403,7 @@ def _close(
 ) -> None:
     """Store the final status of an import."""
     try:
-        with plane.store.work(job.organisation_id, actor=job.actor) as work:
+        with plane.store.work(job.organisation_id, actor=job.actor, patient=True) as work:
             _finish(work, job, status, report, compared)
     except RoutingError as error:
         _logger.warning("the end of an import is not noted: %s", type(error).__name__)
@@ -560,7 +561,11 @@ class _Importing:
         if now_s - self._noted_s < NOTED_EVERY_S:
             return
         self._noted_s = now_s
-        with self._plane.store.work(self._job.organisation_id, actor=self._job.actor) as work:
+        with (
+            # Progress is worth no import: one that holds the lock of SQLite is another's.
+            suppress(StoreUnavailableError),
+            self._plane.store.work(self._job.organisation_id, actor=self._job.actor) as work,
+        ):
             work.imports.update(self._job.import_id, n_done=n_done, n_total=n_total)
 
 

@@ -145,6 +145,13 @@ class Endpoint(APIRoute):
                 response = problem_of(error)
             except ClientDisconnect:  # nobody is there to be answered, and nothing was done
                 response = problem_response(400, "the request ended before its body did")
+            except OSError as error:  # a disk that is full, or too few descriptors
+                log_bug(error)
+                response = problem_response(
+                    503,
+                    "the server has no room for this at present; retry",
+                    headers={"Retry-After": "10"},
+                )
             except Exception as error:  # noqa: BLE001  who asks is told no more than that
                 log_bug(error)
                 response = problem_response(500, "internal server error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -33,6 +34,7 @@ class Threads:
     def __init__(self, n: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(n, name)
         self._n_asked = 0
+        self._counting = threading.Lock()
 
     def start(self, ask: Callable[[], T]) -> Future[T]:
         """Ask in a thread.
@@ -40,15 +42,17 @@ class Threads:
         Raises:
             StoreUnavailableError: too many wait already.
         """
-        if self._n_asked >= MAX_ASKED:
-            raise StoreUnavailableError("the database does not answer: too many wait for it")
-        self._n_asked += 1
+        with self._counting:
+            if self._n_asked >= MAX_ASKED:
+                raise StoreUnavailableError("the database does not answer: too many wait for it")
+            self._n_asked += 1
         asked = self._threads.submit(contextvars.copy_context().run, ask)
         asked.add_done_callback(self._done)
         return asked
 
     def _done(self, _: object) -> None:
-        self._n_asked -= 1
+        with self._counting:
+            self._n_asked -= 1
 
     async def answer(self, ask: Callable[[], T], within_s: float) -> T:
         """Wait for the answer and return it, or raise its error.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 import time
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from routing_engine.errors import StoreUnavailableError
+from routing_engine.server import imports
 from routing_engine.server.health import health_app
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.security import KeyRing
@@ -99,6 +101,19 @@ def test_a_key_that_the_database_never_knew_does_not_work_without_it():
 
     with pytest.raises(StoreUnavailableError):
         asyncio.run(KeyRing(authenticate, 5.0).principal("any"))
+
+
+def test_an_upload_that_finds_the_disk_full_is_sent_again_later(tmp_path, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with served(tmp_path) as api:
+        sheet = b"location_id,default_destination\nz-1,+14155550100\n"
+        with monkeypatch.context() as patch:
+            patch.setattr(imports.tempfile, "mkdtemp", full)
+            refused = api("POST", "/imports", files={"file": ("a.csv", sheet)})
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert api.imported(sheet)["status"] == "done"
 
 
 def test_of_many_who_ask_with_one_key_one_asks_the_database():

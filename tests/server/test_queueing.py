@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -132,6 +134,21 @@ def test_a_version_is_examined_before_others_have_to_wait(tmp_path, monkeypatch)
         for version in (1, 2):
             api.data("POST", f"/agents/{agent_id}/rollback", json={"version": version})
     assert held == [False, False]
+
+
+def test_an_import_waits_for_another_process_that_holds_the_file(tmp_path):
+    """Longer than a request would wait: it is told nothing of its progress meanwhile."""
+    path = tmp_path / "routing.db"
+    with served(tmp_path, database=f"sqlite:///{path}") as api:
+        rows = b"".join(b"z-%d,+14155550100\n" % i for i in range(2_000))
+        import_id = api.data(
+            "POST", "/imports", files={"file": ("a.csv", SHEET + rows)}, data={"dryRun": "false"}
+        )["id"]
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            time.sleep(5)
+            other.rollback()
+        assert api.ended(import_id)["status"] == "done"
 
 
 def test_what_servers_that_are_gone_left_behind_is_swept(tmp_path, monkeypatch):
