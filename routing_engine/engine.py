@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -125,6 +125,9 @@ class RoutingEngine:
         dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         template: str | os.PathLike[str] | Sequence[RuleText] | None = None,
         on_error: Literal["raise", "skip"] = "raise",
+        columns: Mapping[str, str] | None = None,
+        pbx: str | None = None,
+        timezone: str | None = None,
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
@@ -140,6 +143,10 @@ class RoutingEngine:
             dial_policy: destinations it refuses are errors; it is the engine's, too.
             template: for a wide sheet, the ``when`` and examples of each column.
             on_error: ``"raise"`` loads all or nothing; ``"skip"`` leaves out what is wrong.
+            columns: what headers of the sheet mean: ``{"Filiale": "location_id"}``; or ``"ignore"``,
+                or ``"rule"`` for a rule of the wide layout.
+            pbx: SIP host whose extensions cells of 3 to 5 digits are.
+            timezone: IANA zone of locations that name none.
             encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
                 constructor.
 
@@ -152,8 +159,9 @@ class RoutingEngine:
         from routing_engine.sheets import read_sheet
 
         sheet = read_sheet(
-            path, region=region, dial_policy=dial_policy, template=template, on_error=on_error
-        )
+            path, region=region, dial_policy=dial_policy, template=template, on_error=on_error,
+            columns=columns, pbx=pbx, timezone=timezone,
+        )  # fmt: skip
         options = EngineOptions.of(
             encoder, policy, default_destination, dial_policy, cache_size, max_waiting
         )
@@ -168,6 +176,9 @@ class RoutingEngine:
         dial_policy: DialPolicy = DEFAULT_DIAL_POLICY,
         template: str | os.PathLike[str] | Sequence[RuleText] | None = None,
         on_error: Literal["raise", "skip"] = "raise",
+        columns: Mapping[str, str] | None = None,
+        pbx: str | None = None,
+        timezone: str | None = None,
         encoder: Encoder | None = None,
         policy: RoutingPolicy | None = None,
         default_destination: str | Destination | None = None,
@@ -183,7 +194,8 @@ class RoutingEngine:
 
         Args:
             frame: a routing sheet, long or wide.
-            region, dial_policy, template, on_error: as for :meth:`from_csv`.
+            region, dial_policy, template, on_error, columns, pbx, timezone: as for
+                :meth:`from_csv`.
             encoder, policy, default_destination, cache_size, max_waiting, progress: as for the
                 constructor.
 
@@ -202,8 +214,9 @@ class RoutingEngine:
                 f"from_frame takes a pandas DataFrame, not a {type(frame).__name__}"
             )
         sheet = read_sheet(
-            frame, region=region, dial_policy=dial_policy, template=template, on_error=on_error
-        )
+            frame, region=region, dial_policy=dial_policy, template=template, on_error=on_error,
+            columns=columns, pbx=pbx, timezone=timezone,
+        )  # fmt: skip
         options = EngineOptions.of(
             encoder, policy, default_destination, dial_policy, cache_size, max_waiting
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from routing_engine import HashingEncoder, RoutingEngine
 from routing_engine.errors import InvalidValueError
 from routing_engine.sheets import read_sheet
 from routing_engine.sheets.aliases import days_of, is_no_routing_column
@@ -231,3 +232,26 @@ def test_hours_in_two_columns_a_day_are_put_together(tmp_path):
     ]
     (location,) = locations(read_sheet(write_csv(tmp_path / "f.csv", rows)))
     assert str(location.business_hours) == "Mon-Thu 08:30-17:00"
+
+
+def test_an_engine_reads_a_sheet_as_it_is_told_to(tmp_path):
+    import pandas as pd
+
+    rows = [("Haus", "Zimmer", "Durchwahl", "hours"), ("h1", A, "2204", "Mon 9am-5pm")]
+    path = write_csv(tmp_path / "f.csv", rows)
+    told = {
+        "columns": {
+            "Haus": "location_id", "Zimmer": "default_destination", "Durchwahl": "rule",
+            "hours": "business_hours",
+        },
+        "pbx": "pbx.example.com",
+        "timezone": "Europe/Berlin",
+    }  # fmt: skip
+    frame = pd.DataFrame([rows[1]], columns=list(rows[0]))
+    for engine in (
+        RoutingEngine.from_csv(path, encoder=HashingEncoder(), **told),
+        RoutingEngine.from_frame(frame, encoder=HashingEncoder(), **told),
+    ):
+        location = engine.location("h1")
+        assert (str(location.default_destination), location.timezone) == (A, "Europe/Berlin")
+        assert [str(rule.destination) for rule in location.rules] == ["sip:2204@pbx.example.com"]
