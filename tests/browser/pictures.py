@@ -17,7 +17,7 @@ from tests.docs.pages import ROOT
 from tests.server.test_process import KEY, server
 
 ASSETS = ROOT / "docs" / "assets"
-SIZE = {"width": 1200, "height": 760}
+SIZE = {"width": 1180, "height": 700}
 
 
 def opened(api: httpx.Client, name: str) -> str:
