@@ -15,6 +15,7 @@ from typing import Any
 from routing_engine.errors import InvalidValueError
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
+from routing_engine.integrations.sip import Peer
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 
@@ -45,7 +46,7 @@ def rtjson(
     Raises:
         InvalidValueError: the domain is none, or a time to ring is not 5 to 300 s.
     """
-    target(Destination("+14155550100"), domain)  # refuses a domain that is none
+    domain = Peer(domain).domain
     extra = "".join(f"{name}: {value}\r\n" for name, value in context_headers(caller, context))
     routes = []
     for destination, ring_s in destinations:
