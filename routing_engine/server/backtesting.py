@@ -81,7 +81,11 @@ def backtest(
             errors=error.problems,
         ) from error
     found = compared(request, published, proposed, given)
-    made = WriteResult(shown(found), f"{found.n_moved} of {found.n} calls would go elsewhere")
+    data = shown(found)
+    # What callers said is in this response alone: repeated, it has the figures and no sentences.
+    repeated = data | {"moves": [move | {"calls": []} for move in data["moves"]]}
+    message = f"{found.n_moved} of {found.n} calls would go elsewhere"
+    made = WriteResult(data, message, kept=repeated)
     if request.headers.get("idempotency-key") is None:
         return answer(made.data, made.message)
     return idempotent(request, lambda _: made)

@@ -18,6 +18,7 @@ from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from routing_engine.calls.call import Call
+from routing_engine.calls.endings import read_report
 from routing_engine.errors import InvalidValueError, RoutingError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
@@ -266,8 +267,23 @@ def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey =
             return _turned(request, taken)
 
         with suppress(_ChangedError):
-            return idempotent(request, do)
+            return idempotent(request, do, again=partial(_turned_again, body))
     raise AssertionError("the last attempt ends it")
+
+
+def _turned_again(turn: Turn, work: UnitOfWork, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer to a repeated turn: with its handoff, for as long as that is kept."""
+    decision = data["decision"]
+    if decision is None:
+        return data
+    if decision["reported"] is not None:
+        decision["reported"] = read_report(turn.outcome).said
+    if data["handoff"] is not None:
+        row = work.calls.get(data["callId"])
+        kept = None if row.handoff is None else json.loads(row.handoff)
+        is_its = kept is not None and kept["decision_id"] == decision["decisionId"]
+        data["handoff"] = kept if is_its else None
+    return data
 
 
 def _turned(request: Request, taken: _Taken) -> WriteResult:
@@ -298,7 +314,14 @@ def _turned(request: Request, taken: _Taken) -> WriteResult:
         "handoff": None if taken.handoff is None else json.loads(taken.handoff),
         "isOver": taken.is_over,
     }
-    return WriteResult(data, "noted" if decision is None else decision.outcome.value, then=stored)
+    kept = None
+    if made is not None:
+        # Who called, and what they and a platform said, is kept with the call alone.
+        reported = None if made["reported"] is None else ""
+        handoff: dict[str, Any] | None = None if taken.handoff is None else {}
+        kept = data | {"decision": made | {"reported": reported}, "handoff": handoff}
+    message = "noted" if decision is None else decision.outcome.value
+    return WriteResult(data, message, then=stored, kept=kept)
 
 
 @calls.post(
@@ -330,9 +353,11 @@ def end_call(
             ),
         )
         work.calls.put(row)
-        return WriteResult(detail(row), f"call ended: {body.outcome}")
+        made = detail(row)
+        kept = made | {"handoff": None, "timeline": None}
+        return WriteResult(made, f"call ended: {body.outcome}", kept=kept)
 
-    return idempotent(request, do)
+    return idempotent(request, do, again=lambda work, _: detail(work.calls.get(call_id)))
 
 
 def detail(row: CallRow) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 An answer is kept for 24 hours in the transaction of the write that it speaks of, so that neither
 is ever there without the other. A request that failed changed nothing and is not kept: sent again,
-it is tried again.
+it is tried again. Secrets, and what callers said or who they are, are not kept with it: a repeated
+answer takes them from where they are stored, for as long as they are.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -60,6 +62,7 @@ class WriteResult:
 
     Attributes:
         then: what is to be done once it is committed; nothing, where it was answered before.
+        kept: of the data, what may be kept for a repeated request; None for all of it.
     """
 
     data: Any
@@ -67,6 +70,7 @@ class WriteResult:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     then: Callable[[], None] | None = None
+    kept: Any = None
 
 
 def reading(request: Request) -> AbstractContextManager[UnitOfWork]:
@@ -88,7 +92,11 @@ def etag_of(if_match: str | None) -> str | None:
 
 
 def idempotent(
-    request: Request, do: Callable[[UnitOfWork], WriteResult], *, body: bytes | None = None
+    request: Request,
+    do: Callable[[UnitOfWork], WriteResult],
+    *,
+    body: bytes | None = None,
+    again: Callable[[UnitOfWork, Any], Any] | None = None,
 ) -> Response:
     """Run a write in one transaction, or repeat its response for a known idempotency key.
 
@@ -96,6 +104,7 @@ def idempotent(
         request: its ``Idempotency-Key`` says whether this was asked before.
         do: makes the answer.
         body: what tells this request from another with the same key; None for its whole body.
+        again: makes the data of a repeated answer from what was kept of it; None for as it is.
     """
     key = request.headers.get("idempotency-key")
     mark = ""
@@ -105,13 +114,16 @@ def idempotent(
         if key is not None:
             known = work.answers.recall(key, mark)
             if known is not None:
-                return Response(
-                    known.body, known.status, known.headers, media_type="application/json"
-                )
+                text = known.body
+                if again is not None:
+                    told = json.loads(text)
+                    text = envelope(again(work, told["data"]), told["message"])
+                return Response(text, known.status, known.headers, media_type="application/json")
         made = do(work)
         text = envelope(made.data, made.message)
         if key is not None:
-            work.answers.remember(key, mark, made.status, text, made.headers)
+            kept = text if made.kept is None else envelope(made.kept, made.message)
+            work.answers.remember(key, mark, made.status, kept, made.headers)
     if made.then is not None:
         made.then()
     return Response(text, made.status, made.headers, media_type="application/json")

@@ -29,7 +29,7 @@ class Answer:
 
 
 class Answers:
-    """Stored answers by idempotency key; encrypted, as they may name callers.
+    """Stored answers by idempotency key; encrypted, and without secrets or what callers said.
 
     An answer is remembered in the transaction of the write that it tells of: both are there, or
     neither is.

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import base64
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from routing_engine.store.sealing import Sealer
 from tests.support.planes import BILLING, CANCEL, CONFIG, MAIN, Served, served
 
 CALLER = "+12025550188"
@@ -195,6 +199,48 @@ def test_a_repeated_turn_is_taken_once(api: Served, agent_id):
     assert len([event for event in kept if event["kind"] == "caller"]) == 1
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_what_is_deleted_with_a_call_is_not_repeated(tmp_path, is_kept):
+    secret = bytes(range(32))
+    sealed_by = base64.b64encode(secret).decode()
+    with served(tmp_path, store_transcripts=is_kept, retention_days=0.01, secret=sealed_by) as api:
+        call_id = opened(api, api.published(), callerId=CALLER, callerName="Ada Byron")
+        turn(api, call_id, event="noted", note={"details": {"pin": "4711"}})
+        path = f"/calls/{call_id}/turns"
+        requests = {
+            "heard": (path, {"text": "I was charged twice in Zanzibar"}),
+            "failed": (path, {"event": "transferFailed", "outcome": "486 Busy Here"}),
+            "ended": (f"/calls/{call_id}/outcome", {"outcome": "abandoned"}),
+        }
+
+        def sent(name: str):
+            path, body = requests[name]
+            return api.data("POST", path, json=body, headers={"Idempotency-Key": name})
+
+        heard = sent("heard")
+        assert heard["handoff"]["caller"]["number"] == CALLER
+        assert heard["handoff"]["details"] == {"pin": "4711"}
+        assert sent("heard") == heard
+        failed = sent("failed")
+        assert failed["decision"]["reported"] == "486 Busy Here"
+        assert sent("failed") == failed
+        # The call has another handoff by now: the first decision's is not made up from it.
+        assert sent("heard") == heard | {"handoff": None}
+
+        ended = sent("ended")
+        assert sent("ended") == ended
+        api.plane.store.expire(datetime.now(UTC) + timedelta(hours=1))
+        assert sent("ended") == ended | {"handoff": None, "timeline": None}
+        assert sent("failed") == failed | {"handoff": None}
+
+        with sqlite3.connect(tmp_path / "routing.db") as database:
+            rows = database.execute("SELECT organisation_id, key, sealed FROM answers").fetchall()
+    stored = [Sealer(secret).open(sealed, "answers", owner, key) for owner, key, sealed in rows]
+    assert sorted(key for _, key, _ in rows) == ["ended", "failed", "heard"]
+    for private in (CALLER, "Ada Byron", "4711", "Zanzibar", "486 Busy"):
+        assert not any(private in text for text in stored)
+
+
 def test_calls_are_counted_and_filtered(api: Served):
     agent_id = api.published()
     for text in ("hello", "I was charged twice", "I was charged twice"):
@@ -218,8 +264,6 @@ def test_calls_are_counted_and_filtered(api: Served):
 
 
 def test_transcripts_are_kept_where_that_is_wanted_and_deleted_in_time(tmp_path):
-    from datetime import UTC, datetime, timedelta
-
     with served(tmp_path, store_transcripts=True, retention_days=2) as api:
         agent_id = api.published()
         call_id = opened(api, agent_id, callerId=CALLER)

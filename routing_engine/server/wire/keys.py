@@ -45,6 +45,6 @@ class Key(Wire):
 
 
 class NewKey(Key):
-    """A new API key; ``key`` is its secret, shown only here."""
+    """A new API key; ``key`` is its secret, shown only here, and null to a repeated request."""
 
-    key: str
+    key: str | None
