@@ -14,7 +14,15 @@ from routing_engine.server.differences import differences
 from routing_engine.server.examining import Examined, examine, proposals
 from routing_engine.server.policies import policy_of
 from routing_engine.server.problems import ProblemError, unpublished
-from routing_engine.server.requests import answer, listed, plane_of, principal_of, router, secured
+from routing_engine.server.requests import (
+    answer,
+    check_scope,
+    listed,
+    plane_of,
+    principal_of,
+    router,
+    secured,
+)
 from routing_engine.server.wire.common import Envelope, Page
 from routing_engine.server.wire.publishing import (
     Change,
@@ -43,6 +51,9 @@ from routing_engine.store import Version as VersionRecord
 __all__ = ["publishing", "until_loaded"]
 
 publishing = router()
+
+GUARDED = {"skills": "skills", "guardrails": "guardrails", "callerVerification": "guardrails"}
+"""Parts of a draft that have scopes of their own -> what those begin with."""
 
 VersionNumber = Annotated[int, Path(alias="version", ge=1, le=2**31 - 1, examples=[2])]
 
@@ -160,7 +171,10 @@ def rollback(
     if_match: IfMatch = None,
     _: IdempotencyKey = None,
 ) -> Response:
-    """Copy an earlier version into the draft and publish it as a new version."""
+    """Copy an earlier version into the draft and publish it as a new version.
+
+    Where that changes skills or guardrails, the key needs ``skills:write`` or ``guardrails:write``.
+    """
     # Before others have to wait: what an earlier version was, it is for good.
     with reading(request) as work:
         snapshot = work.versions.get(agent_id, body.version).snapshot
@@ -168,6 +182,10 @@ def rollback(
     seen = snapshot, policy, examine(snapshot, plane_of(request).encoder, policy)
 
     def do(work: UnitOfWork) -> WriteResult:
+        draft = work.drafts.get(agent_id)
+        for part, kind in GUARDED.items():
+            if (draft.get(part) or None) != (snapshot.get(part) or None):
+                check_scope(principal_of(request), f"{kind}:write")
         work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
         return frozen(request, work, agent_id, body, seen=seen)
 
@@ -234,11 +252,13 @@ def list_versions(
     tags=["publishing"],
 )
 def get_version(request: Request, agent_id: AgentId, version: VersionNumber) -> Response:
-    """Return a version with the draft that it froze."""
+    """Return a version with the draft that it froze: of it, what the key may read."""
     with reading(request) as work:
         work.agents.get(agent_id)
         found = work.versions.get(agent_id, version)
-    return answer({**summary(found), "snapshot": found.snapshot}, f"version {version}")
+    return answer(
+        {**summary(found), "snapshot": _readable(request, found.snapshot)}, f"version {version}"
+    )
 
 
 @publishing.get(
@@ -256,17 +276,28 @@ def diff_version(
         Query(ge=0, le=2**31 - 1, description="Another version; by default the one before."),
     ] = None,
 ) -> Response:
-    """Compare a version with another, field by field."""
+    """Compare a version with another, field by field: of both, what the key may read."""
     base = version - 1 if against is None else against
     with reading(request) as work:
         work.agents.get(agent_id)
         after = work.versions.get(agent_id, version).snapshot
         before = work.versions.get(agent_id, base).snapshot if base else {}
     changes = [
-        Change(path=path, before=old, after=new) for path, old, new in differences(before, after)
+        Change(path=path, before=old, after=new)
+        for path, old, new in differences(_readable(request, before), _readable(request, after))
     ]
     data = Diff(fromVersion=base, toVersion=version, changes=changes)
     return answer(data, f"{len(changes)} fields differ")
+
+
+def _readable(request: Request, snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts of a version that the key of a request may read."""
+    scopes = principal_of(request).scopes
+    return {
+        part: value
+        for part, value in snapshot.items()
+        if part not in GUARDED or f"{GUARDED[part]}:read" in scopes
+    }
 
 
 def _catch_up(request: Request, agent_id: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
-from routing_engine.errors import InvalidValueError, NotFoundError
+from routing_engine.errors import ConflictError, InvalidValueError, NotFoundError
 from routing_engine.store.auditing import Audits
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.scoped_session import ScopedSession
@@ -24,6 +24,8 @@ __all__ = ["Key", "Keys", "Principal", "find_principal"]
 PREFIX_LENGTH: Final = 12
 MIN_TOKEN_LENGTH: Final = 32
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
+MAKES_KEYS: Final = "keys:write"
+"""Scope of a key that makes others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,22 @@ class Keys:
         self._audits.record("key.create", row.id, {"name": name, "scopes": row.scopes})
         return _key(row), token
 
+    def lock(self) -> None:
+        """Let nobody else change the organisation's keys until this unit of work ends."""
+        owner = self._transaction.organisation_id
+        self._transaction.database.lock(self._session, f"{owner} keys")
+
+    def get(self, key_id: str) -> Key:
+        """Return one key.
+
+        Raises:
+            NotFoundError: there is no such key.
+        """
+        row = self._session.scalar(select(KeyRow).where(KeyRow.id == key_id))
+        if row is None:
+            raise NotFoundError("key", key_id)
+        return _key(row)
+
     def page(self, limit: int = 50, cursor: str | None = None) -> Page[Key]:
         """List keys, oldest first."""
         order = (KeyRow.created_at, KeyRow.id)
@@ -109,12 +127,17 @@ class Keys:
 
         Raises:
             NotFoundError: there is no such key.
+            ConflictError: it is the last that can make keys and does not expire.
         """
-        deleted = self._session.execute(
-            delete(KeyRow).where(KeyRow.id == key_id).returning(KeyRow.id)
-        ).first()
-        if deleted is None:
-            raise NotFoundError("key", key_id)
+        self.lock()
+        key = self.get(key_id)
+        if _lasts(key) and not any(
+            _lasts(_key(row)) for row in self._session.scalars(select(KeyRow)) if row.id != key_id
+        ):
+            raise ConflictError(
+                "this is the last key that can make keys and does not expire; make another first"
+            )
+        self._session.execute(delete(KeyRow).where(KeyRow.id == key_id))
         self._audits.record("key.delete", key_id)
 
 
@@ -137,6 +160,11 @@ def find_principal(rows: ScopedSession, token: str, now: datetime) -> tuple[Prin
         Principal(found.organisation_id, found.id, frozenset(found.scopes), found.expires_at),
         used is None or used <= now - USE_NOTED_EVERY,
     )
+
+
+def _lasts(key: Key) -> bool:
+    """Whether a key can make keys for good."""
+    return MAKES_KEYS in key.scopes and key.expires_at is None
 
 
 def _hash(token: str) -> bytes:

@@ -199,6 +199,15 @@ def test_a_key_is_shown_once_and_works_until_it_is_deleted(api: Served):
     assert api("GET", "/agents", token=token).status_code == 401
 
 
+def test_a_repeated_request_for_a_key_does_not_show_it_again(api: Served):
+    body = {"name": "once", "scopes": ["agents:read"]}
+    headers = {"Idempotency-Key": "a-key"}
+    first = api.data("POST", "/keys", json=body, headers=headers)
+    second = api.data("POST", "/keys", json=body, headers=headers)
+    assert second == first | {"key": None}
+    assert api("GET", "/agents", token=first["key"]).status_code == 200
+
+
 def test_a_key_cannot_delete_itself(api: Served):
     made = api.data("POST", "/keys", json={"name": "own", "scopes": ["keys:write"]})
     response = api("DELETE", f"/keys/{made['id']}", token=made["key"])
@@ -210,6 +219,88 @@ def test_a_key_cannot_give_what_it_lacks(api: Served):
     token = api.key("keys:write", "agents:read")
     response = api("POST", "/keys", token=token, json={"name": "more", "scopes": ["agents:write"]})
     assert (response.status_code, response.json()["scope"]) == (403, "agents:write")
+
+
+def test_a_key_makes_none_that_outlives_it(api: Served):
+    def made(token: str, **body: object):
+        body = {"name": "k", "scopes": ["keys:write"], **body}
+        return api("POST", "/keys", token=token, json=body)
+
+    soon, later = "2100-01-01T00:00:00Z", "2100-01-02T00:00:00Z"
+    token = made(api.token, expiresAt=soon).json()["data"]["key"]
+    for body in ({}, {"expiresAt": None}, {"expiresAt": later}):
+        response = made(token, **body)
+        assert (response.status_code, response.json()["code"]) == (403, "outlives_key")
+    assert made(token, expiresAt=soon).status_code == 201
+
+
+def test_a_key_deletes_none_that_may_do_more(api: Served):
+    token = api.key("keys:write", "calls:read")
+    more = api.data("POST", "/keys", json={"name": "more", "scopes": ["calls:read", "calls:write"]})
+    response = api("DELETE", f"/keys/{more['id']}", token=token)
+    assert (response.status_code, response.json()["scope"]) == (403, "calls:write")
+    less = api.data("POST", "/keys", json={"name": "less", "scopes": ["calls:read"]})
+    assert api("DELETE", f"/keys/{less['id']}", token=token).status_code == 200
+
+
+def test_the_last_key_that_makes_keys_for_good_stays(tmp_path):
+    with served(tmp_path) as api:
+        (first,) = api.data("GET", "/keys")["items"]
+        body = {"name": "k", "scopes": list(SCOPES)}
+        temporary = api.data("POST", "/keys", json=body | {"expiresAt": "2100-01-01T00:00:00Z"})
+        response = api("DELETE", f"/keys/{first['id']}", token=temporary["key"])
+        assert response.status_code == 409
+        lasting = api.data("POST", "/keys", json=body)
+        assert api("DELETE", f"/keys/{first['id']}", token=lasting["key"]).status_code == 200
+
+
+def test_a_key_that_was_deleted_elsewhere_leaves_no_other_behind(api: Served):
+    body = {"name": "k", "scopes": ["keys:write"]}
+    made, other = (api.data("POST", "/keys", json=body) for _ in range(2))
+    assert api("GET", "/keys", token=made["key"]).status_code == 200
+    with api.plane.store.work(api.organisation_id) as work:
+        work.keys.delete(made["id"])  # another worker did: this one believes the key for seconds
+    assert api("POST", "/keys", token=made["key"], json=body).status_code == 401
+    assert api("DELETE", f"/keys/{other['id']}", token=made["key"]).status_code == 401
+
+
+def test_a_rollback_needs_the_scopes_of_what_it_changes(api: Served):
+    agent_id = api.published()
+    token = api.key("agents:write")
+    skill = {"name": "S", "description": "caller asks for s", "skillType": "info"}
+    changes = [
+        ("PUT", "guardrails", {"requiresVerification": ["Billing"]}, "guardrails:write"),
+        ("POST", "skills", skill, "skills:write"),
+    ]
+    for number, (method, part, body, scope) in enumerate(changes, start=1):
+        api.data(method, f"/agents/{agent_id}/{part}", json=body)
+        refused = api("POST", f"/agents/{agent_id}/rollback", token=token, json={"version": 1})
+        assert (refused.status_code, refused.json()["scope"]) == (403, scope)
+        allowed = api.key("agents:write", scope)
+        back = api("POST", f"/agents/{agent_id}/rollback", token=allowed, json={"version": 1})
+        assert back.json()["data"]["version"] == number + 1
+    assert api.data("GET", f"/agents/{agent_id}/guardrails") == api.data(
+        "GET", f"/agents/{api.published()}/guardrails"
+    )
+
+
+def test_versions_show_what_the_key_may_read(api: Served):
+    agent_id = api.published()
+    skill = {"name": "S", "description": "caller asks for s", "skillType": "info"}
+    api.data("POST", f"/agents/{agent_id}/skills", json=skill)
+    api.data("PUT", f"/agents/{agent_id}/guardrails", json={"requiresVerification": ["Billing"]})
+    api.data("POST", f"/agents/{agent_id}/publish")
+    seen = {}
+    for scopes in ((), ("skills:read",), ("guardrails:read",)):
+        token = api.key("agents:read", *scopes)
+        path = f"/agents/{agent_id}/versions/2"
+        snapshot = api("GET", path, token=token).json()["data"]["snapshot"]
+        changes = api("GET", f"{path}/diff", token=token).json()["data"]["changes"]
+        parts = {"skills", "guardrails", "callerVerification"} & set(snapshot)
+        seen[scopes] = parts, {change["path"].split(".")[0].split("[")[0] for change in changes}
+    assert seen[()] == (set(), set())
+    assert seen["skills:read",] == ({"skills"}, {"skills"})
+    assert seen["guardrails:read",] == ({"guardrails", "callerVerification"}, {"guardrails"})
 
 
 def test_a_key_that_has_expired_does_not_work(api: Served):
