@@ -211,9 +211,10 @@ _STROKES = str.maketrans("łøđħı", "lodhi")
 
 def header_key(header: str) -> str:
     """Fold a header: without case, white space, punctuation and width."""
-    # "Store #" is "store number"; a "#" alone stays what it is.
-    named = _NUMBER_SIGN.sub(" number ", unicodedata.normalize("NFKC", header))
-    return "".join(character for character in named.casefold() if character.isalnum())
+    plain = unicodedata.normalize("NFKC", header)
+    key = "".join(character for character in plain.casefold() if character.isalnum())
+    # "Store #" is a number beside "Store", and "Location ID #" the id that it says.
+    return f"{key}number" if "#" in plain and key in _NUMBERED else key
 
 
 def alias_key(header: str) -> str:
@@ -236,6 +237,9 @@ def _words(header: str) -> list[str]:
 def _folded(words: Iterable[str]) -> frozenset[str]:
     return frozenset(_without_accents(word.casefold()) for word in words)
 
+
+_NUMBERED = frozenset(("location", "store", "site", "branch", "unit", "shop"))
+"""Nouns whose number is an alias of ``location_id``."""
 
 _NO_ROUTING = _folded((
     *("携帯", "携帯電話", "手机", "手机号", "휴대폰", "휴대전화", "팩스", "モバイル", "мобильный", "моб", "kom", "mob"),
