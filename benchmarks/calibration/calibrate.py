@@ -540,7 +540,7 @@ def fit(choices: Choices, *, file_weights: Mapping[str, float] | None = None) ->
 
 def _most_likely(choices: Choices, file_weights: Mapping[str, float]) -> Floats:
     """Maximise the penalised likelihood by L-BFGS, ``(n_weights,)``."""
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     shares = np.zeros(len(choices.starts))
     for file in np.unique(choices.files).tolist():
