@@ -295,8 +295,7 @@ class Call:
     def _begin(self, utterance: str, now: datetime | None) -> _Hearing:
         """Read a turn of the caller, before it is scored."""
         moment = moment_of(now)
-        if not isinstance(utterance, str):
-            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        _check_words("an utterance", utterance)
         record = self._record
         turn = read_turn(record, self._turns, utterance, self._whens())
         answer = None if record.confirming is None else read_answer(utterance)
@@ -379,8 +378,13 @@ class Call:
         return replace(decision, stable=False)  # "yes" may go on as "yes, but"
 
     def agent_said(self, text: str, *, now: datetime | None = None) -> None:
-        """Record what the agent said: an answer may make no sense without it."""
+        """Record what the agent said: an answer may make no sense without it.
+
+        Raises:
+            InvalidValueError: the text is not a str.
+        """
         moment = moment_of(now)
+        _check_words("what an agent said", text)
         if not self._record.is_over:
             self._note("agent", moment, text)
 
@@ -477,6 +481,9 @@ class Call:
 
     def confirmed(self, *, words: str = "", now: datetime | None = None) -> Decision:
         """Report that the caller agreed to the transfer, and decide what to do next.
+
+        Nothing is asked anew after :meth:`declined`, so a report that comes then is late or
+        repeated: it stays declined.
 
         Args:
             words: what the caller said, where the call has not heard it.
@@ -711,6 +718,7 @@ class Call:
     def _answered(
         self, kind: Literal["confirmed", "declined"], now: datetime | None, words: str
     ) -> Decision:
+        _check_words("what a caller said", words)
         if self._record.is_over:
             return self._ignored(Reason.CALL_OVER)
         label = self._record.rule
@@ -718,7 +726,9 @@ class Call:
             raise InvalidValueError(
                 "nothing was asked; report an answer after a decision about a rule, such as CONFIRM"
             )
-        self._record.answers[label] = kind == "confirmed"  # the last one counts
+        # Whoever declined is not asked again: a "confirmed" that comes then answers nothing.
+        if kind == "declined" or self._record.answers.get(label) is not False:
+            self._record.answers[label] = kind == "confirmed"
         if words:
             self._note("caller", moment_of(now), words)
             self._record.n_answers += 1
@@ -854,3 +864,13 @@ def _method(method: str) -> str:
     if not isinstance(method, str) or not method.strip():
         raise InvalidValueError("a method of verification is a word or two, such as 'pin'")
     return cut(method, MAX_TURN_LENGTH)
+
+
+def _check_words(what: str, words: object) -> None:
+    """Refuse words of another type.
+
+    Raises:
+        InvalidValueError: they are not a str.
+    """
+    if not isinstance(words, str):
+        raise InvalidValueError(f"{what} is a str, not {type(words).__name__}")

@@ -35,7 +35,8 @@ class CallPolicy(Value):
         max_silences: silences of the caller in a row, after which a person is to take over.
         max_agent_failures: failures of the agent, after which a person is to take over.
         max_frustration: signs of impatience over the call, after which a person is to take over.
-        max_verifications: attempts at a verification; one more is not asked for.
+        max_verifications: attempts at a verification; after as many that failed none counts any
+            more in this call.
         verified_for_s: seconds for which a verification holds.
         patience: odds multiplier over the engine's threshold after 1, 2 and 3 or more turns in
             which the caller told something, each > 0; thanks and goodbyes tell nothing. The

@@ -192,7 +192,9 @@ class CallRecord:
         return [(event.kind, event.text) for event in self.events if event.kind in SPEAKERS]
 
     def verifications(self, now: datetime) -> list[Event]:
-        """Return the verifications that hold at a moment."""
+        """Return the verifications that hold at a moment; none after too many failed attempts."""
+        if self.failed_verifications >= self.policy.max_verifications:
+            return []
         verified = [event for event in self.events if event.kind == "verified"]
         if not verified:
             return verified

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -76,6 +77,7 @@ class Router:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: an argument of another type.
         """
+        _check_deadline(deadline_s)
         question = self._question(state, location_id, utterance, history)
         if isinstance(question, Scored):
             return question
@@ -145,6 +147,7 @@ class Router:
         deadline_s: float | None = None,
     ) -> Scored:
         """As :meth:`score_turn`, without blocking the event loop."""
+        _check_deadline(deadline_s)
         if not history:
             return await self.ascore(state, location_id, utterance, deadline_s=deadline_s)
         question = self._question(state, location_id, utterance, history)
@@ -174,6 +177,7 @@ class Router:
         deadline_s: float | None = None,
     ) -> Scored:
         """As :meth:`score`, without blocking the event loop; concurrent callers share batches."""
+        _check_deadline(deadline_s)
         question = self._question(state, location_id, utterance, history)
         return await self._aanswered(state, question, deadline_s)
 
@@ -255,6 +259,10 @@ class Router:
         """Prepare an utterance for encoding; return scores if nothing need be encoded."""
         if not isinstance(utterance, str):
             raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        if isinstance(history, str | bytes) or not isinstance(history, Iterable):
+            raise InvalidValueError(
+                f"a history is pairs of speaker and words, not {type(history).__name__}"
+            )
         entry, part = state.entry(location_id)
         if not entry.is_known:
             return Scored(entry, Reason.UNKNOWN_LOCATION)
@@ -400,3 +408,21 @@ def _failed(entry: CatalogEntry, error: Exception) -> Scored:
     # The type alone: a message may hold what the caller said.
     _logger.error("caller sent to the default, %s: %s", reason.value, type(error).__name__)
     return Scored(entry, reason)
+
+
+def _check_deadline(deadline_s: object) -> None:
+    """Refuse a deadline that is none.
+
+    Raises:
+        InvalidValueError: neither None nor a finite number.
+    """
+    if deadline_s is None:
+        return
+    if (
+        isinstance(deadline_s, bool)
+        or not isinstance(deadline_s, int | float)
+        or not math.isfinite(deadline_s)
+    ):
+        raise InvalidValueError(
+            f"deadline_s is a finite number of seconds, or None to wait, not {deadline_s!r}"
+        )

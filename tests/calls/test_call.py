@@ -111,6 +111,35 @@ def test_a_verification_is_asked_for_and_expires(call):
     assert call.hear(words, now=later).outcome is Outcome.VERIFY
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_after_too_many_attempts_no_verification_counts(engine, call, is_first):
+    if is_first:
+        call.verified(method="pin", now=NOON)
+    for _ in range(3):
+        call.not_verified(method="pin", now=NOON)
+    call.verified(method="pin", now=NOON)
+    twin = engine.resume_call(call.to_json())
+    for one in (call, twin):
+        decision = one.hear("change the name on my account", now=NOON)
+        assert (decision.outcome.value, decision.reason.value) == (
+            "default", "verification_failed",
+        )  # fmt: skip
+        assert one.handoff(decision).verified_by == ()
+
+
+@pytest.mark.parametrize("words", [None, 5, b"hi", ["hi"]])
+def test_words_of_another_type_are_refused(call, words):
+    call.hear("please cancel my membership", now=NOON)
+    for report in (
+        lambda: call.hear(words),
+        lambda: call.agent_said(words),
+        lambda: call.confirmed(words=words),
+        lambda: call.declined(words=words),
+    ):
+        with pytest.raises(InvalidValueError, match="is a str, not"):
+            report()
+
+
 def test_attempts_at_verification_run_out(call):
     call.hear("change the name on my account", now=NOON)
     for _ in range(2):
@@ -308,7 +337,14 @@ class TestDeclined:
             "contain", "nobody_answered", None,
         )  # fmt: skip
 
-    def test_the_last_answer_counts(self, call):
+    def test_a_stray_yes_does_not_undo_it(self, engine, call):
+        assert said(call.confirmed(now=NOON)) == ("contain", "declined", None)
+        twin = engine.resume_call(call.to_json())
+        assert said(twin.confirmed(words="yes", now=NOON)) == ("contain", "declined", None)
+
+    def test_a_yes_is_undone_by_it(self, engine):
+        call = engine.open_call("store-1", now=NOON)
+        call.hear(self.CANCEL, now=NOON)
         assert said(call.confirmed(now=NOON)) == ("transfer", "rule_matched", "+14155550105")
         call.transfer_failed("busy", now=NOON)
         assert said(call.declined(now=NOON)) == ("contain", "declined", None)

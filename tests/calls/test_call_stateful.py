@@ -128,7 +128,7 @@ class Model:
 
     def is_verified(self, label, now):
         methods = {"pin", "voice"} if label == "account" else set(METHODS)
-        return any(
+        return self.attempts < POLICY.max_verifications and any(
             method in methods and now - timedelta(seconds=POLICY.verified_for_s) <= at <= now
             for method, at in self.verified
         )
@@ -330,7 +330,8 @@ class Calls(RuleBasedStateMachine):
     @precondition(lambda self: self.ongoing() and self.model.label is not None)
     @rule(yes=st.booleans())
     def answer(self, yes):
-        self.model.answers[self.model.label] = yes
+        if self.model.answers.get(self.model.label) is not False or not yes:
+            self.model.answers[self.model.label] = yes
         answered = self.call.confirmed if yes else self.call.declined
         self.check(answered(now=self.now), self.model.again(self.now))
 

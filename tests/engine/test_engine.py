@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -152,6 +153,21 @@ class TestRoute:
     def test_an_utterance_that_is_not_text_is_refused(self, engine, utterance):
         with pytest.raises(InvalidValueError, match="an utterance is a str, not"):
             engine.route("store-1", utterance)
+
+    @pytest.mark.parametrize("history", [5, None, "hello", b"hello"])
+    def test_a_history_of_another_type_is_refused(self, engine, history):
+        with pytest.raises(InvalidValueError, match="a history is pairs of"):
+            engine.route("store-1", SAID, history=history)
+
+    @pytest.mark.parametrize("deadline_s", [math.inf, -math.inf, math.nan, "1", True])
+    def test_a_deadline_that_is_none_is_refused(self, engine, deadline_s):
+        with pytest.raises(InvalidValueError, match="deadline_s is a finite number"):
+            engine.route("store-1", SAID, deadline_s=deadline_s)
+        with pytest.raises(InvalidValueError, match="deadline_s is a finite number"):
+            asyncio.run(engine.aroute("store-1", SAID, deadline_s=deadline_s))
+        call = engine.open_call("store-1")
+        with pytest.raises(InvalidValueError, match="deadline_s is a finite number"):
+            asyncio.run(call.ahear(SAID, deadline_s=deadline_s))
 
     @pytest.mark.parametrize("location_id", [None, 5, b"store-1", ("store-1",)])
     def test_a_location_id_that_is_not_text_is_refused(self, engine, location_id):
