@@ -37,7 +37,7 @@ from routing_engine.errors import (
 if TYPE_CHECKING:
     pass
 
-__all__ = ["bench", "compile_", "demo", "serve"]
+__all__ = ["bench", "compile_", "demo", "keys", "serve"]
 
 
 @app.command(epilog=examples("demo", "demo --sheet stores.csv"))
@@ -143,6 +143,68 @@ def serve(
     except ImportError as error:
         raise MissingExtraError("serve", "server") from error
     run(read_settings(host=host, port=port, database=database, workers=workers))
+
+
+@app.command(
+    epilog=examples(
+        "keys", "keys --new operator", "keys --new calls --delete key_Zm9vYmFyYmF6cXV4"
+    ),
+)
+@guarded
+def keys(
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="That of the server: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.",
+            show_default="sqlite:///routing.db",
+        ),
+    ] = None,
+    organisation: Annotated[
+        str | None, typer.Option(metavar="ID", help="Whose keys; needed where there are several.")
+    ] = None,
+    new: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make a key with all scopes, and print it, this once."),
+    ] = None,
+    delete: Annotated[
+        str | None, typer.Option(metavar="KEY_ID", help="Delete a key, such as a lost one.")
+    ] = None,
+) -> None:
+    """List the API keys of a server's database; make one, where the last was lost.
+
+    For who runs the server: it asks for no key. What it changes is in the audit log, by "operator".
+    """
+    try:
+        from routing_engine.server.security import SCOPES
+        from routing_engine.server.settings import read_settings
+        from routing_engine.store import Store
+    except ImportError as error:
+        raise MissingExtraError("keys", "server") from error
+    with Store.open(read_settings(database=database).database, migrate=False) as store:
+        known = store.organisations()
+        chosen = [one for one, _ in known if organisation in (None, one)]
+        if organisation is None and len(known) > 1:
+            names = ", ".join(f"{one} ({name})" for one, name in known)
+            fail(
+                f"there are several organisations: {names}; name one by --organisation",
+                ExitCode.USAGE,
+            )
+        if not chosen:
+            fail("no such organisation; `routing-engine serve` makes the first", ExitCode.USAGE)
+        if new is None and delete is None:
+            with store.read(chosen[0]) as work:
+                for key in work.keys.page(1000).items:
+                    ends = "never" if key.expires_at is None else key.expires_at.isoformat()
+                    scopes = " ".join(sorted(key.scopes))
+                    typer.echo(plain(f"{key.id}  {key.prefix}…  {key.name}  ends {ends}  {scopes}"))
+            return
+        with store.work(chosen[0], actor="operator") as work:
+            # Printed before it is kept: one that was kept and not shown would be lost.
+            if new is not None:
+                typer.echo(work.keys.create(new, SCOPES)[1])
+            if delete is not None:
+                work.keys.delete(delete)
 
 
 @app.command(

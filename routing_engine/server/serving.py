@@ -84,7 +84,9 @@ def bootstrap(store: Store, settings: Settings) -> None:
         return
     given = settings.bootstrap_key
     # In one transaction: an organisation without a key would be closed to everybody for good.
-    with store.founding("default", actor="bootstrap") as work:
+    with store.founding_first("default", actor="bootstrap") as work:
+        if work is None:  # another process did, meanwhile
+            return
         _, token = work.keys.create(
             "bootstrap", SCOPES, token=None if given is None else given.get_secret_value()
         )

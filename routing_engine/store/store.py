@@ -101,11 +101,35 @@ class Store:
             return work.organisation_id
 
     @contextmanager
+    def founding_first(self, name: str, *, actor: str = "") -> Iterator[UnitOfWork | None]:
+        """Create the first organisation and its first rows in one transaction.
+
+        Of several processes that do so at once, one creates it.
+
+        Yields:
+            A unit of work; None where there is an organisation already.
+        """
+        with self._founding(name, actor, is_first=True) as work:
+            yield work
+
+    @contextmanager
     def founding(self, name: str, *, actor: str = "") -> Iterator[UnitOfWork]:
         """Create an organisation and its first rows in one transaction."""
+        with self._founding(name, actor, is_first=False) as work:
+            assert work is not None
+            yield work
+
+    @contextmanager
+    def _founding(self, name: str, actor: str, *, is_first: bool) -> Iterator[UnitOfWork | None]:
         organisation_id = new_id("org")
         with self._transaction(organisation_id, actor) as transaction:
             session = transaction.session
+            if is_first:
+                # SQLite has one writer; elsewhere who comes second looks once the first is through.
+                self._database.lock(session, "the first organisation")
+                if session.scalar(select(OrganisationRow).limit(1)) is not None:
+                    yield None
+                    return
             session.add(OrganisationRow(id=organisation_id, name=name, created_at=present()))
             session.flush()  # what is added next refers to it
             with _finished(transaction) as work:

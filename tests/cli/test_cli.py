@@ -23,12 +23,13 @@ from routing_engine.encoders import HashingEncoder
 from routing_engine.encoders.model_files import packaged_model
 from routing_engine.matching.scoring import DEFAULT_THRESHOLD
 from routing_engine.sheets import write_sheet
+from routing_engine.store import Store
 from tests.support.decisions import without_id
 from tests.support.labelled import labelled_cases, live_engine, locations, noise_cases
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
-    "bench", "serve", "suggest", "backtest", "agi", "sip-redirect", "mcp",
+    "bench", "serve", "keys", "suggest", "backtest", "agi", "sip-redirect", "mcp",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 HEADER = [
@@ -153,6 +154,28 @@ def test_every_exit_code_is_in_the_module_docstring():
     lines = routing_engine.cli.__doc__.splitlines()
     documented = {int(line.split()[0]) for line in lines if line.strip()[:1].isdigit()}
     assert documented == {code.value for code in ExitCode}
+
+
+def test_a_lost_key_is_replaced_by_who_runs_the_server(tmp_path):
+    url = f"sqlite:///{tmp_path / 'routing.db'}"
+    with Store.open(url) as store:
+        organisation_id = store.create_organisation("default")
+        with store.work(organisation_id) as work:
+            lost, _ = work.keys.create("bootstrap", ["keys:write"])
+    refused = run("keys", "--database", url, "--delete", lost.id)
+    assert (refused.exit_code, "last key" in refused.stderr) == (2, True)
+    made = run("keys", "--database", url, "--new", "operator", "--delete", lost.id)
+    assert made.exit_code == 0
+    with Store.open(url) as store:
+        principal = store.authenticate(made.stdout.strip())
+        with store.read(organisation_id) as work:
+            audited = [(item.actor, item.action) for item in work.audits.page().items]
+        store.create_organisation("another")
+    assert "calls:write" in principal.scopes
+    assert set(audited[:2]) == {("operator", "key.delete"), ("operator", "key.create")}
+    assert run("keys", "--database", url).exit_code == 2
+    listed = run("keys", "--database", url, "--organisation", organisation_id)
+    assert (principal.key_id in listed.stdout, lost.id in listed.stdout) == (True, False)
 
 
 def test_the_documentation_mentions_every_command():

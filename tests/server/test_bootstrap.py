@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.server.security import SCOPES
 from routing_engine.server.serving import bootstrap
 from routing_engine.server.settings import Settings
+from routing_engine.store import Store
 
 KEY = "rk_" + "a" * 40
 
@@ -34,6 +37,20 @@ class TestBootstrap:
         assert store.is_empty()
         bootstrap(store, Settings(bootstrap_key=KEY))
         assert store.authenticate(KEY) is not None
+
+    def test_of_several_first_starts_at_once_one_makes_the_organisation(self, store_url):
+        with Store.open(store_url) as first, Store.open(store_url) as second:
+            with ThreadPoolExecutor(1) as pool:
+                with first.founding_first("default") as work:
+                    work.keys.create("bootstrap", SCOPES, token=KEY)
+                    # It sees no organisation yet, and has to wait to make one.
+                    other = pool.submit(bootstrap, second, Settings(bootstrap_key=KEY))
+                    with pytest.raises(TimeoutError):
+                        other.result(timeout=0.3)
+                other.result(timeout=10)
+            ((organisation_id, _),) = second.organisations()
+            with second.read(organisation_id) as work:
+                assert [key.name for key in work.keys.page().items] == ["bootstrap"]
 
     def test_a_key_that_could_not_be_shown_is_not_kept(self, store, monkeypatch):
         def fails(*_: object, **__: object) -> None:
