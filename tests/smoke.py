@@ -17,7 +17,10 @@ from pathlib import Path
 import routing_engine
 from routing_engine import Outcome, RoutingEngine
 
-NEED_AN_EXTRA = ("routing_engine.store", "routing_engine.server", "routing_engine.training")
+NEED_AN_EXTRA = (
+    *("routing_engine.store", "routing_engine.server", "routing_engine.training"),
+    "routing_engine.gateways.mcp",
+)
 NOT_IN_A_PLAIN_INSTALL = (
     *("torch", "transformers", "sentence_transformers", "onnx", "matplotlib"),
     *("fastapi", "sqlalchemy", "lingua", "pytest"),
