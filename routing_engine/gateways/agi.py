@@ -191,9 +191,16 @@ class AgiServer:
 
     async def _decided(self, channel: _Channel) -> dict[str, str]:
         """Decide the variables: of the next destination, if this call was asked about before."""
-        switchboard = self._switchboard
+        switchboard, environment = self._switchboard, channel.environment
+        called = environment.get("agi_extension", "")
+        named = environment.get("agi_arg_1", "")
+        location_id = switchboard.location_id(named or called)
         before = await channel.get("ROUTING_DECISION")
-        if before and switchboard.knows(before):
+        asked_at = switchboard.location_of(before)
+        # Sent on to another location, the caller is a new one there. An extension that is nobody's
+        # (``h``, ``s``) changes nothing.
+        is_there = location_id == asked_at or (location_id is None and not named)
+        if asked_at is not None and is_there:
             status = await channel.get("DIALSTATUS")
             if status:
                 cause = await channel.get("HANGUPCAUSE")
@@ -201,9 +208,6 @@ class AgiServer:
                 await channel.set("DIALSTATUS", "")
                 decision = switchboard.ended(before, ending(status, cause))
                 return variables_of(decision, reason="unknown_call")
-        environment = channel.environment
-        called = environment.get("agi_extension", "")
-        location_id = switchboard.location_id(environment.get("agi_arg_1") or called)
         if location_id is None:
             return variables_of(None, reason="unknown_location")
         words = environment.get("agi_arg_2") or await channel.get("ROUTING_WORDS")

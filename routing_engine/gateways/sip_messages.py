@@ -18,6 +18,7 @@ __all__ = ["MAX_MESSAGE", "MalformedError", "Request", "body_length", "read_requ
 
 MAX_MESSAGE = 65_535
 MAX_HEADERS = 200
+MAX_PORT = 65_535
 
 _NAME = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _REQUEST_LINE = re.compile(rf"({_NAME}) (\S{{1,2048}}) SIP/([0-9]+\.[0-9]+)", re.ASCII)
@@ -227,8 +228,12 @@ def read_request(data: bytes) -> Request | None:
 
 def _check_answerable(request: Request) -> None:
     """Refuse requests that cannot be answered by the rules."""
-    if not request.vias or not all(map(_VIA.fullmatch, request.vias)):
+    if not request.vias:
         raise MalformedError("Via")
+    for via in request.vias:
+        match = _VIA.fullmatch(via)
+        if match is None or not 0 < int(match[3] or 5060) <= MAX_PORT:
+            raise MalformedError("Via")
     for name in ("from", "to"):
         if not _ADDRESS.fullmatch(request.header(name)):
             raise MalformedError(name)

@@ -79,9 +79,10 @@ class Switchboard:
         self._keep(call)
         return decision
 
-    def knows(self, decision_id: str) -> bool:
-        """Whether the call of a decision is kept."""
-        return self._call_of(decision_id) is not None
+    def location_of(self, decision_id: str) -> str | None:
+        """Return the location of a decision's call; None where the call is not kept."""
+        call = self._call_of(decision_id)
+        return None if call is None else call.location_id
 
     def ended(self, decision_id: str, said: str) -> Decision | None:
         """Decide what next, now that a transfer has ended; None where the call is not kept.

@@ -170,6 +170,32 @@ def test_asked_again_after_dial_it_gives_the_next_in_line_then_the_default_then_
     assert last["reason"] == "nobody_answered"
 
 
+@pytest.mark.parametrize(("other", "destination"), [("2204", DESK), ("store-9", "")])
+def test_a_caller_who_is_sent_on_to_another_location_reaches_only_that_one(
+    engine, other, destination
+):
+    async def play(port):
+        channel = Asterisk(port)
+        await channel.agi("store-1", CHARGE)
+        assert channel.routing()["destination"] == BILLING
+        channel.variables["DIALSTATUS"] = "BUSY"
+        await channel.agi(other, "the front desk please")
+        return channel.routing()
+
+    assert with_server(engine, play)["destination"] == destination
+
+
+def test_an_extension_that_is_nobodys_goes_on_with_the_call(engine):
+    async def play(port):
+        channel = Asterisk(port)
+        await channel.agi("store-1", CHARGE)
+        channel.variables["DIALSTATUS"] = "BUSY"
+        await channel.agi(extension="s")
+        return channel.routing()
+
+    assert with_server(engine, play)["destination"] == SECOND
+
+
 def test_a_caller_who_was_answered_or_hung_up_is_sent_to_nobody_else(engine):
     async def play(port):
         reasons = []

@@ -193,6 +193,9 @@ DROPPED = {
     "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a response": b"SIP/2.0 200 OK\r\n\r\n",
     "no Via": a_request(drop=("Via",)),
+    # No socket sends to such a port; asking it to once closed the server's.
+    "a Via of no port": a_request(via=f"SIP/2.0/UDP {HOST}:99999;branch=z9hG4bK1"),
+    "a Via of port 0": a_request(via=f"SIP/2.0/UDP {HOST}:0;branch=z9hG4bK1"),
     "no From": a_request(drop=("From",)),
     "no Call-ID": a_request(drop=("Call-ID",)),
     "no end": a_request()[:-2],
