@@ -79,6 +79,12 @@ NUMBER_TYPES = frozenset(
 )
 """Names of libphonenumber's number types, and ``satellite``."""
 
+EMERGENCY_NUMBERS = frozenset({"911", "112", "999", "000"})
+"""User parts of SIP URIs that gateways take for a call to the emergency services."""
+
+MIN_INTERNATIONAL_DIGITS = 11
+"""Digits from which on the user part of a SIP URI is read as a number with its country code."""
+
 SATELLITE_CODES = ("+870", "+881", "+882", "+883")
 """Country codes of satellite systems and international networks, as costly as premium numbers."""
 
@@ -481,6 +487,35 @@ def _hosts_of(uri: str) -> Iterator[str]:
             yield _plain_host(value)
 
 
+def _number_in(uri: str) -> str | None:
+    """The phone number that a SIP URI has a gateway dial, ``+`` and digits; None for none.
+
+    Digits without ``+`` are one where there are as many as in a number with its country code:
+    shorter ones are extensions of a phone system.
+    """
+    match = _SIP.fullmatch(uri)
+    user = "" if match is None or match["user"] is None else match["user"].partition(";")[0]
+    digits = re.sub(r"[-.()]", "", user)
+    if not digits.removeprefix("+").isdecimal():
+        return None
+    if digits.startswith("+"):
+        return digits
+    return f"+{digits}" if len(digits) >= MIN_INTERNATIONAL_DIGITS else None
+
+
+def _is_emergency(uri: str) -> bool:
+    """Whether a SIP URI has a gateway dial an emergency number."""
+    match = _SIP.fullmatch(uri)
+    user = None if match is None or match["user"] is None else match["user"].partition(";")[0]
+    return user in EMERGENCY_NUMBERS
+
+
+def _diversion(uri: str) -> str | None:
+    """The parameter that makes more of a SIP URI than a call to its host; None for none."""
+    names = [part.partition("=")[0].lower() for part in uri.split(";")[1:]]
+    return next((name for name in names if name in ("maddr", "method")), None)
+
+
 def _host_allowed(written: str) -> str:
     """A host of a dial policy in the form that hosts are compared in."""
     host = _plain_host(written.strip())
@@ -505,6 +540,10 @@ class DialPolicy:
             whatever the rest says; None for no such list.
         sip_hosts: hosts that SIP URIs may name, such as ``sip.example.com`` or an address;
             ``*.example.com`` is every host below it. None allows all, an empty set allows none.
+
+    A SIP URI that has a gateway dial a phone number is judged by that number too. Emergency
+    numbers and the parameter ``method`` are refused in it, and ``maddr`` unless ``sip_hosts``
+    allows its host; ``allow`` overrides.
     """
 
     countries: frozenset[str] | None = None
@@ -551,17 +590,45 @@ class DialPolicy:
         if destination.sip_uri is not None:
             if self.allow is not None and destination.sip_uri in self.allow:
                 return None
-            if not self.allow_sip:
-                return "SIP destinations are not allowed"
-            host = self._refused_host(destination.sip_uri)
-            return None if host is None else f"SIP destinations at {host} are not allowed"
+            found = self._sip_refusal(destination.sip_uri)
+            return None if found is None else found[0]
         assert destination.number is not None
-        if self.allow is not None and destination.number in self.allow:
+        return self._number_refusal(destination.number)
+
+    def _sip_refusal(self, uri: str) -> tuple[str, str] | None:
+        """Return why a SIP URI may not be dialled, and which field says so; None if it may."""
+        if (host := self._refused_host(uri)) is not None and self.allow_sip:
+            return (
+                f"SIP destinations at {host} are not allowed",
+                f"(dial policy: sip_hosts lacks {host}; --sip-host {host})",
+            )
+        if not self.allow_sip:
+            return "SIP destinations are not allowed", "(dial policy: allow_sip)"
+        by_name = f"(dial policy: allow lacks {uri})"
+        diversion = _diversion(uri)
+        if diversion == "method" or (diversion == "maddr" and self.sip_hosts is None):
+            return f"SIP destinations with the parameter {diversion} are refused", by_name
+        if _is_emergency(uri):
+            return "emergency numbers are refused", by_name
+        number = _number_in(uri)
+        if number is None:
             return None
-        country, number_type = _facts(destination.number)
+        try:
+            why = self._number_refusal(number)
+        except InvalidValueError:
+            # Digits without "+" may be a name; with it, they are a number or a mistake.
+            if "+" not in uri.partition("@")[0]:
+                return None
+            return "SIP destinations with an invalid number are refused", by_name
+        return None if why is None else (why, self._rule_of_number(number))
+
+    def _number_refusal(self, number: str) -> str | None:
+        if self.allow is not None and number in self.allow:
+            return None
+        country, number_type = _facts(number)
         if number_type in self.refused_types:
             return f"{number_type.replace('_', ' ')} numbers are refused"
-        if "satellite" in self.refused_types and destination.number.startswith(SATELLITE_CODES):
+        if "satellite" in self.refused_types and number.startswith(SATELLITE_CODES):
             return "satellite numbers are refused"
         if self.countries is not None and country not in self.countries:
             return f"numbers of {country} are not allowed"
@@ -582,14 +649,15 @@ class DialPolicy:
     def rule_of(self, destination: Destination) -> str:
         """Return which field of the policy refuses a destination, and how to allow it."""
         if destination.sip_uri is not None:
-            host = self._refused_host(destination.sip_uri) if self.allow_sip else None
-            if host is None:
-                return "(dial policy: allow_sip)"
-            return f"(dial policy: sip_hosts lacks {host}; --sip-host {host})"
+            found = self._sip_refusal(destination.sip_uri)
+            return "(dial policy)" if found is None else found[1]
         assert destination.number is not None
-        country, number_type = _facts(destination.number)
+        return self._rule_of_number(destination.number)
+
+    def _rule_of_number(self, number: str) -> str:
+        country, number_type = _facts(number)
         if number_type not in self.refused_types:
-            is_satellite = destination.number.startswith(SATELLITE_CODES)
+            is_satellite = number.startswith(SATELLITE_CODES)
             number_type = "satellite" if is_satellite else number_type
         if number_type in self.refused_types:
             return f"(dial policy: refused_types has {number_type}; --allow {number_type})"

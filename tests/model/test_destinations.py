@@ -359,6 +359,41 @@ class TestKeys:
         assert str(Destination.parse(uri)) == uri
 
 
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("sip:+19005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:+1-900-555-1234@gw.example", "premium rate numbers are refused"),
+        ("sip:19005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:+19005551234;ext=12@gw.example;user=phone", "premium rate numbers are refused"),
+        ("sip:+881612345678@gw.example", "satellite numbers are refused"),
+        ("sip:+442079460100@gw.example", "numbers of GB are not allowed"),
+        ("sip:+1999@gw.example", "SIP destinations with an invalid number are refused"),
+        ("sip:911@gw.example", "emergency numbers are refused"),
+        ("sip:112@gw.example;user=phone", "emergency numbers are refused"),
+        (
+            "sip:desk@gw.example;maddr=192.0.2.1",
+            "SIP destinations with the parameter maddr are refused",
+        ),
+        (
+            "sip:desk@gw.example;method=REFER",
+            "SIP destinations with the parameter method are refused",
+        ),
+        ("sip:+14155550111@gw.example;user=phone", None),
+        ("sip:desk@gw.example;transport=tcp", None),
+        ("sip:1234@gw.example", None),
+        ("sip:99999999999@gw.example", None),
+    ],
+)
+def test_a_sip_uri_is_judged_by_the_number_that_it_dials(uri, reason):
+    destination = Destination.parse(uri)
+    policy = DialPolicy(countries={"US"})
+    assert policy.refusal(destination) == reason
+    if reason is not None:
+        assert policy.rule_of(destination).startswith("(dial policy: ")
+        assert dataclasses.replace(policy, allow={str(destination)}).refusal(destination) is None
+
+
 class TestDialPolicy:
     US, TOLL_FREE = Destination("+14155550100"), Destination("+18005550199")
     PREMIUM, UK = Destination("+19005550100"), Destination("+442079460958", "12")
