@@ -80,7 +80,7 @@ def test_no_short_number_is_longer_than_said(region):
 
 
 @pytest.mark.parametrize("region", ["US", "CA", "JM", "GB", None])
-@pytest.mark.parametrize("policy", [DialPolicy(), DialPolicy(countries={"US"})], ids=str)
+@pytest.mark.parametrize("policy", [DialPolicy(), DialPolicy(countries={"US"})], ids=["any", "US"])
 def test_a_number_in_the_usual_groups_is_read_as_by_the_long_way(region, policy):
     def long_way(text):
         try:
