@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from routing_engine.calls.call import Call
 from routing_engine.calls.endings import read_report
-from routing_engine.errors import InvalidValueError, RoutingError
+from routing_engine.errors import InvalidValueError, RoutingError, WrongSecretError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
 from routing_engine.model.outcomes import Outcome, Reason
@@ -336,7 +336,7 @@ def end_call(
     """Report how a call ended. Unless transcripts are kept, what was said is deleted now."""
 
     def do(work: UnitOfWork) -> WriteResult:
-        row = work.calls.get(call_id)
+        row, is_open = _ending(work, call_id)
         outcome = row.outcome
         if body.outcome == "contained":
             outcome = Outcome.CONTAIN.value
@@ -352,12 +352,21 @@ def end_call(
                 failed_transfers=max(row.failed_transfers, int(body.outcome == "failed")),
             ),
         )
-        work.calls.put(row)
+        # What another secret opens stays, where it is to be kept.
+        work.calls.put(row, sealed=is_open or not plane_of(request).settings.store_transcripts)
         made = detail(row)
         kept = made | {"handoff": None, "timeline": None}
         return WriteResult(made, f"call ended: {body.outcome}", kept=kept)
 
-    return idempotent(request, do, again=lambda work, _: detail(work.calls.get(call_id)))
+    return idempotent(request, do, again=lambda work, _: detail(_ending(work, call_id)[0]))
+
+
+def _ending(work: UnitOfWork, call_id: str) -> tuple[CallRow, bool]:
+    """Return a call that is to end, and whether it could be decrypted: its end needs no words."""
+    try:
+        return work.calls.get(call_id), True
+    except WrongSecretError:
+        return work.calls.get(call_id, sealed=False), False
 
 
 def detail(row: CallRow) -> dict[str, Any]:

@@ -93,8 +93,12 @@ class Calls:
         self._session = transaction.session
         self._counted: dict[Alike, Counted] = {}
 
-    def put(self, call: CallRow) -> None:
-        """Insert or update a call."""
+    def put(self, call: CallRow, *, sealed: bool = True) -> None:
+        """Insert or update a call.
+
+        Args:
+            sealed: False to leave its record and handoff as they are stored.
+        """
         row = self._session.scalar(
             select(CallRecord).where(CallRecord.id == call.id).with_for_update()
         )
@@ -105,7 +109,7 @@ class Calls:
             self._count(row, -1)
         for name in _CLEAR:
             setattr(row, name, getattr(call, name))
-        for name in _SEALED:
+        for name in _SEALED if sealed else ():
             text = getattr(call, name)
             place = self._call_place(call.id, name)
             setattr(
@@ -113,8 +117,11 @@ class Calls:
             )
         self._count(row, +1)
 
-    def get(self, call_id: str) -> CallRow:
+    def get(self, call_id: str, *, sealed: bool = True) -> CallRow:
         """Return one call, decrypted.
+
+        Args:
+            sealed: False to leave out its record and handoff, for which the secret is needed.
 
         Raises:
             NotFoundError: there is no such call.
@@ -127,9 +134,9 @@ class Calls:
         if row is None:
             raise NotFoundError("call", call_id)
         opened = {
-            name: self._transaction.sealer.open(sealed, *self._call_place(call_id, name))
+            name: self._transaction.sealer.open(text, *self._call_place(call_id, name))
             for name in _SEALED
-            if (sealed := getattr(row, name)) is not None
+            if sealed and (text := getattr(row, name)) is not None
         }
         return _call(row, **opened)
 

@@ -241,6 +241,21 @@ def test_what_is_deleted_with_a_call_is_not_repeated(tmp_path, is_kept):
         assert not any(private in text for text in stored)
 
 
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_call_that_another_secret_sealed_can_be_ended(tmp_path, is_kept):
+    with served(tmp_path, store_transcripts=is_kept) as api:
+        call_id = opened(api, api.published(), callerId=CALLER)
+        with sqlite3.connect(tmp_path / "routing.db") as database:
+            database.execute("UPDATE calls SET record = zeroblob(64)")
+        spoken = api("POST", f"/calls/{call_id}/turns", json={"text": "hello"})
+        assert (spoken.status_code, spoken.json()["code"]) == (409, "sealed")
+        ended = api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "abandoned"})
+        assert (ended["endedAt"] is not None, ended["timeline"]) == (True, None)
+        with sqlite3.connect(tmp_path / "routing.db") as database:
+            ((record,),) = database.execute("SELECT record FROM calls").fetchall()
+        assert (record is not None) == is_kept
+
+
 def test_calls_are_counted_and_filtered(api: Served):
     agent_id = api.published()
     for text in ("hello", "I was charged twice", "I was charged twice"):
