@@ -19,7 +19,7 @@ from routing_engine.cli.options import (
     examples,
 )
 from routing_engine.cli.terminal import ExitCode, fail, guarded, note, stdout
-from routing_engine.errors import MissingExtraError
+from routing_engine.errors import InvalidValueError, MissingExtraError
 
 if TYPE_CHECKING:
     from routing_engine.gateways.agi import AgiServer
@@ -109,7 +109,12 @@ def sip_redirect(
     480 where it is closed, 603 where nobody may be dialled; Reason says why.
     """
     from routing_engine.gateways.redirect import RedirectServer
+    from routing_engine.integrations.sip import Peer
 
+    try:
+        domain = domain and Peer(domain).domain
+    except InvalidValueError:
+        fail(f"--domain {domain}: not a host, or host:port", ExitCode.USAGE)
     switchboard = _switchboard(directory, encoder, region, deadline_s, reembed=reembed)
     _serve(RedirectServer(switchboard, domain=domain), host, port, "sip")
 

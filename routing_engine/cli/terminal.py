@@ -187,15 +187,25 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except RoutingError as error:
             _trace()
             fail(str(error), exit_code(error))
+        except OSError as error:
+            _trace()
+            if error.filename is None:  # of no path that somebody gave
+                _fail_as_bug(error)
+            reason = error.strerror or type(error).__name__
+            fail(f"cannot read or write {error.filename}: {reason}", ExitCode.USAGE)
         except Exception as error:  # noqa: BLE001  a bug is reported too, without a traceback
             _trace()
-            hint = "" if debugging.get() else "; routing-engine --debug … shows where"
-            fail(
-                f"internal error, a bug in routing-engine: {type(error).__name__}: {error}{hint}",
-                ExitCode.INTERNAL,
-            )
+            _fail_as_bug(error)
 
     return run
+
+
+def _fail_as_bug(error: Exception) -> NoReturn:
+    hint = "" if debugging.get() else "; routing-engine --debug … shows where"
+    fail(
+        f"internal error, a bug in routing-engine: {type(error).__name__}: {error}{hint}",
+        ExitCode.INTERNAL,
+    )
 
 
 def exit_code(error: RoutingError) -> ExitCode:

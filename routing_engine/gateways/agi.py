@@ -33,6 +33,7 @@ RESPONSE_S = 5.0
 
 _ENVIRONMENT = re.compile(r"(agi_[a-z0-9_]{1,40}): ?(.*)", re.ASCII | re.DOTALL)
 _RESPONSE = re.compile(r"(\d{3}) result=(-?\d+)(?: \((.*)\))?", re.ASCII | re.DOTALL)
+_VALUE = "200 result=1 ("
 
 _logger = logging.getLogger(__name__)
 
@@ -113,6 +114,11 @@ class _Channel:
                 if line == "HANGUP":
                     self.has_hung_up = True
                     continue
+                # A value may have line breaks, and Asterisk writes them as they are.
+                while line.startswith(_VALUE) and not line.endswith(")") and len(line) < MAX_LINE:
+                    line += "\n" + await self._line()
+                if not line[:3].isdigit():
+                    continue  # the rest of such a value, one line of which ended with a bracket
                 if line.startswith(("511", "510")):
                     raise _HungUpError if line.startswith("511") else _ProtocolError
                 match = _RESPONSE.fullmatch(line)

@@ -1163,6 +1163,14 @@ def test_a_bug_is_70_without_a_traceback(snapshot, monkeypatch):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--html", "--out"])
+def test_a_path_that_cannot_be_written_is_no_bug(broken, tmp_path, option):
+    result = run("check", broken, option, tmp_path / "nowhere" / "report")
+    assert result.exit_code == ExitCode.USAGE
+    assert "error: cannot read or write " in result.stderr
+    assert "No such file or directory" in result.stderr
+
+
 def test_debug_shows_the_traceback(tmp_path):
     result = run("--debug", "route", tmp_path, "store-1", "hello")
     assert result.exit_code == ExitCode.SNAPSHOT

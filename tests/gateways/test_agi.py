@@ -144,6 +144,14 @@ def test_a_closed_location_dials_nobody(engine):
     assert (found["destination"], found["ring"]) == ("", "")
 
 
+@pytest.mark.parametrize(
+    "words", [f"hello\n{CHARGE}\r\n\nplease", f"{CHARGE} (yes)\nplease\n\n", "\n"]
+)
+def test_words_with_line_breaks_are_answered(engine, words):
+    found = asked(engine, "store-1", variables={"ROUTING_WORDS": words})
+    assert found["destination"] == (BILLING if CHARGE in words else DEFAULT)
+
+
 def test_an_unknown_location_dials_nobody(engine):
     found = asked(engine, "store-9", CHARGE)
     assert found == dict.fromkeys(found, "") | {"reason": "unknown_location"}

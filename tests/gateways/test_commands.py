@@ -78,6 +78,7 @@ def test_sip_redirect_answers_by_udp_and_tcp(listening):
     [
         (("agi", "nowhere"), 4, "holds no snapshot"),
         (("agi", "DIR", "--region", "XX"), 2, "not a country code"),
+        (("sip-redirect", "DIR", "--domain", "trunk example"), 2, "not a host, or host:port"),
         (("mcp", "DIR", "--location", "store-9"), 3, "there is no location 'store-9'"),
     ],
 )
