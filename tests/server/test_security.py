@@ -170,9 +170,7 @@ def test_an_operation_succeeds_with_its_scope_alone(api: Served, method, path, s
         made["importId"] = api.imported(b"location_id,default_destination\nz,+14155550100\n")["id"]
     token = api.key(scope, *(("calls:read",) if path == "/keys" else ()))
     if "{keyId}" in path:
-        made["keyId"] = api.data("POST", "/keys", json={"name": "k", "scopes": ["calls:read"]})[
-            "id"
-        ]
+        made["keyId"] = api.data("POST", "/keys", json={"name": "k", "scopes": [scope]})["id"]
     options = BODIES.get((method, path), {})
     if path.endswith("/resolve"):
         asked = BODIES["post", "/agents/{agentId}/skill"]
