@@ -24,7 +24,7 @@ _NO = frozenset((
     "no", "nope", "nah", "naw", "don't", "dont", "not", "never", "negative", "stop", "cancel",
     "wait", "can't", "won't", "wouldn't", "neither", "rather", "hold",
 ))  # fmt: skip
-_NO_ALONE = frozenset(("no", "nope", "nah", "naw", "don't", "dont", "negative", "stop", "cancel"))
+_NO_ALONE = frozenset(("no", "nope", "nah", "naw", "don't", "dont", "negative", "stop"))
 _YES_ALONE = frozenset((
     "yes", "yeah", "yep", "yup", "yea", "ya", "aye", "sure", "absolutely", "definitely",
     "certainly", "affirmative", "correct", "exactly", "ok", "okay", "alright", "mhm", "please",
@@ -83,5 +83,6 @@ def read_answer(text: str) -> bool | None:
 
 
 _FIRM_YES = frozenset(("yes", "yeah", "yep", "yup", "yea", "absolutely", "definitely"))
-_NEGATIONS = frozenset(("not", "never", "can't", "won't", "wouldn't", "neither"))
+_NEGATIONS = frozenset(("not", "never", "can't", "won't", "wouldn't", "neither", "cancel"))
+"""With a no, a no. Alone they say neither: "please cancel it" may be what the caller rang about."""
 _KNOWN = _YES | _NO | _FILLERS | _CONNECT
