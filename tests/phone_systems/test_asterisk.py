@@ -13,7 +13,7 @@ from routing_engine import HashingEncoder, RoutingEngine
 from tests.support.strategies import a_location, a_rule
 
 from . import sipp
-from .asterisk import Asterisk, FarEnd, missing
+from .asterisk import Asterisk, FarEnd, free_port, missing
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -123,3 +123,14 @@ def test_an_extension_is_not_in_the_request_uri(phones, tmp_path):
 def test_a_closed_location_dials_nobody(phones, tmp_path):
     call(phones, tmp_path, CHARGE, user="closed-line", then=sipp.REFUSED)
     assert phones[1].invites == []
+
+
+def test_where_nothing_answers_a_number_of_the_dialplan_is_dialled_once(tmp_path):
+    far = FarEnd({DEFAULT: "200 OK"})
+    asterisk = Asterisk(tmp_path / "asterisk", free_port(), far.port)
+    try:
+        call((asterisk, far), tmp_path, CHARGE)
+    finally:
+        asterisk.close()
+        far.close()
+    assert far.users() == [DEFAULT]
