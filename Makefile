@@ -46,7 +46,7 @@ quick: $(VENV)/.installed-dev
 	@echo "make test runs them, and tries more examples of each property"
 
 test: $(VENV)/.installed-dev
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # With real phone systems, as far as they are there: see CONTRIBUTING.md.
 integrations: $(VENV)/.installed-dev

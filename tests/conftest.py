@@ -34,14 +34,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Tests of the real model run in one worker, so that it is loaded once."""
-    for item in items:
-        if item.get_closest_marker("model") is not None:
-            item.add_marker(pytest.mark.xdist_group("model"))
-
-
 @pytest.fixture(scope="session")
 def reference_encoder():
     """The packaged model. Tests that use it are marked ``model``."""

@@ -587,15 +587,16 @@ def runnable() -> set[str]:
     }
 
 
-@pytest.mark.xdist_group("benchmarks")
 class TestCommands:
     @pytest.fixture(scope="class")
     @staticmethod
     def folder(tmp_path_factory):
-        """The results of every benchmark, run small."""
+        """The results of every benchmark, run small, on the project's own cases."""
         folder = tmp_path_factory.mktemp("results")
         common = ["--quick", "--encoder", "hashing", "--seed", "3", "--plot"]
-        assert main(["all", *common, "--out", str(folder)]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("ROUTING_ENGINE_EVAL", raising=False)
+            assert main(["all", *common, "--out", str(folder)]) == 0
         return folder
 
     def document(self, folder: Path, name: str) -> Document:
@@ -670,6 +671,12 @@ class TestCommands:
             assert run["ready_s"] == pytest.approx(parts, rel=1e-3)
             assert run["peak_mb"] > 20
             assert run["snapshot_mb"] > 0
+
+    def test_store_list(self, folder):
+        results = self.document(folder, "store-list").results
+        assert list(results["runs"]) == ["check", "import"]
+        assert results["n_wrong"] == 0
+        assert results["with_hours"] == 200
 
     def test_accuracy(self, folder):
         # Others are added from the folder that ROUTING_ENGINE_EVAL names.
