@@ -21,6 +21,7 @@ from benchmarks import (
     scale,
     serving,
     store,
+    store_list,
     suggesting,
     throughput,
 )
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         scale.BENCHMARK,
         soak.BENCHMARK,
         store.BENCHMARK,
+        store_list.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
