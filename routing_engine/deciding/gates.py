@@ -655,8 +655,15 @@ def _question(
 ) -> str | None:
     """Return the question that the agent may ask, or None."""
     if outcome is Outcome.CLARIFY and number is not None and rival is not None:
-        first, second = map(_recognised, (rules[number], rules[rival]))
-        joint = ", or about " if "," in first + second else " or "
+        asked = rules[number], rules[rival]
+        abouts = [_recognised(rule) for rule in asked]
+        if abouts[0] == abouts[1]:  # what tells nothing apart
+            abouts = ["", ""]
+        first, second = (
+            f"{rule.label}, such as {about}" if about else rule.label
+            for rule, about in zip(asked, abouts, strict=True)
+        )
+        joint = ", or about " if any(abouts) else " or "
         return f"Is this about {first}{joint}{second}?"
     if outcome is Outcome.CONFIRM and number is not None:
         return f"Shall I connect you with {rules[number].label}?"
@@ -664,14 +671,12 @@ def _question(
 
 
 def _recognised(rule: RuleText) -> str:
-    """How a question names a rule: by its label, and by what it is about or a typical call."""
+    """What a question names a rule by, besides its label: what it is about, or a typical call."""
     about = gist(rule.when)
     if about and about.casefold() not in rule.label.casefold():
-        return f"{rule.label}, such as {about}"
+        return about
     typical = min(rule.examples, key=len, default="").strip()
-    if typical and len(typical) <= LONGEST_EXAMPLE:
-        return f"{rule.label}, such as “{typical}”"
-    return rule.label
+    return f"“{typical}”" if typical and len(typical) <= LONGEST_EXAMPLE else ""
 
 
 def _applies(rule: RuleText, *, open_now: bool) -> bool:

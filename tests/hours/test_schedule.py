@@ -787,12 +787,12 @@ def test_a_value_that_is_gone_is_not_kept_by_identity():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"timezone": "Mars/Olympus"}, "timezone: 'Mars/Olympus' is not a time zone"),
-        ({"timezone": "America"}, "timezone: 'America' is not a time zone"),
-        ({"timezone": "../etc/passwd"}, "is not a time zone"),
-        ({"timezone": "localtime"}, "timezone: 'localtime' is not a time zone"),
-        ({"timezone": "right/UTC"}, "is not a time zone"),
-        ({"timezone": ""}, "timezone: '' is not a time zone"),
+        ({"timezone": "Mars/Olympus"}, "timezone: 'Mars/Olympus' is not the time zone of a place"),
+        ({"timezone": "America"}, "timezone: 'America' is not the time zone of a place"),
+        ({"timezone": "../etc/passwd"}, "is not the time zone of a place"),
+        ({"timezone": "localtime"}, "timezone: 'localtime' is not the time zone of a place"),
+        ({"timezone": "right/UTC"}, "is not the time zone of a place"),
+        ({"timezone": ""}, "timezone: '' is not the time zone of a place"),
         ({"weekly": "Mon 9-5"}, "weekly: business hours 'Mon 9-5'"),
         ({"weekly": [[]] * 6}, "is not a week"),
         ({"weekly": 5}, "weekly: 5 is not a week"),
