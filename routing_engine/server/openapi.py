@@ -97,14 +97,14 @@ def _link(paths: dict[str, Any]) -> None:
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add every status code that an operation can answer."""
     statuses = {401, 403, 422, 429, 500, 503}
-    if "{" in path:
+    if "{" in path or path == "/api/v1/rtjson":
         statuses.add(404)
     if "requestBody" in operation:
         statuses.update(_BODY)
     if method == "post" or path == "/api/v1/keys/{keyId}":
         statuses.add(409)
-    if path == "/api/v1/calls/{callId}":
-        statuses.add(409)  # sealed with another secret
+    if path in ("/api/v1/calls/{callId}", "/api/v1/agents/{agentId}/skill"):
+        statuses.add(409)  # sealed with another secret; not published
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     if "If-Match" in names:
         statuses.add(412)

@@ -588,15 +588,21 @@ def runnable() -> set[str]:
 
 
 class TestCommands:
-    @pytest.fixture(scope="class")
+    @pytest.fixture(scope="class", autouse=True)
     @staticmethod
-    def folder(tmp_path_factory):
-        """The results of every benchmark, run small, on the project's own cases."""
-        folder = tmp_path_factory.mktemp("results")
-        common = ["--quick", "--encoder", "hashing", "--seed", "3", "--plot"]
+    def own_cases():
+        """Only the project's own cases: others would take minutes."""
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("ROUTING_ENGINE_EVAL", raising=False)
-            assert main(["all", *common, "--out", str(folder)]) == 0
+            yield
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def folder(own_cases, tmp_path_factory):
+        """The results of every benchmark, run small."""
+        folder = tmp_path_factory.mktemp("results")
+        common = ["--quick", "--encoder", "hashing", "--seed", "3", "--plot"]
+        assert main(["all", *common, "--out", str(folder)]) == 0
         return folder
 
     def document(self, folder: Path, name: str) -> Document:

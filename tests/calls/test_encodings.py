@@ -135,11 +135,18 @@ def test_a_verification_encodes_nothing(counted):
     assert counted.n_new() == 0
 
 
-def test_yes_and_no_to_a_transfer_encode_nothing(counted):
+def test_a_yes_to_a_transfer_encodes_nothing(counted):
+    assert counted.hear(CANCEL).outcome is Outcome.CONFIRM
+    counted.n_new()
+    assert counted.call.confirmed(now=NOON).outcome is Outcome.TRANSFER
+    assert counted.n_new() == 0
+
+
+def test_a_no_to_a_transfer_encodes_nothing(counted):
     assert counted.hear(CANCEL).outcome is Outcome.CONFIRM
     counted.n_new()
     assert counted.call.declined(now=NOON).reason is Reason.DECLINED
-    assert counted.call.confirmed(now=NOON).outcome is Outcome.TRANSFER
+    assert counted.call.confirmed(now=NOON).reason is Reason.DECLINED
     assert counted.n_new() == 0
 
 

@@ -93,7 +93,8 @@ _hosts = st.one_of(
 @st.composite
 def sip_uris(draw) -> str:
     """SIP and SIPS URIs in canonical form."""
-    user = draw(_sip_users)
+    # A + begins a number, which the dial policy reads: most that are drawn are none.
+    user = draw(_sip_users).lstrip("+")
     port = draw(st.none() | st.integers(1, 65535))
     parameters = draw(st.sampled_from(("", ";transport=tls", ";lr;user=phone")))
     return (
