@@ -181,7 +181,7 @@ def test_a_text_file_of_more_columns_than_a_sheet_has_is_refused(tmp_path):
     began_s = time.monotonic()
     (error,) = refused(path).errors
     assert (error.code, "100,005 columns" in error.message) == ("too_large", True)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 20
 
 
 @pytest.mark.parametrize("row", ["," * (12 << 20), '"\n",' * (3 << 20)])

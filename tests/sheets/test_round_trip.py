@@ -30,7 +30,7 @@ plain = st.one_of(
 )  # fmt: skip
 texts = plain.filter(lambda text: bool(text.split()) and not _has_control(text))
 numbers = st.sampled_from([A, B, C, D, "+442079460958", "+18005550199", "+14155550100;ext=007"])
-destinations = st.one_of(numbers, st.sampled_from(["sip:a@b.example", "sips:+1@h.example;lr"]))
+destinations = st.one_of(numbers, st.sampled_from(["sip:a@b.example", "sips:front+1@h.example;lr"]))
 thresholds = st.one_of(st.none(), st.floats(0, 1), st.just(0.0))
 
 

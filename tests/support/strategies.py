@@ -16,6 +16,7 @@ from routing_engine import (
     Location,
 )
 from routing_engine.catalog.columns import LocationColumns
+from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
 
 WORDS = (
     *("billing", "charge", "invoice", "refund", "urgent", "leak", "flood", "booking", "cancel"),
@@ -93,8 +94,7 @@ _hosts = st.one_of(
 @st.composite
 def sip_uris(draw) -> str:
     """SIP and SIPS URIs in canonical form."""
-    # A + begins a number, which the dial policy reads: most that are drawn are none.
-    user = draw(_sip_users).lstrip("+")
+    user = draw(_sip_users)
     port = draw(st.none() | st.integers(1, 65535))
     parameters = draw(st.sampled_from(("", ";transport=tls", ";lr;user=phone")))
     return (
@@ -106,7 +106,10 @@ def sip_uris(draw) -> str:
 destinations = st.one_of(
     _VALID_NUMBERS.map(lambda number: Destination(number=number)),
     st.builds(Destination, _VALID_NUMBERS, extensions),
-    sip_uris().map(lambda uri: Destination(sip_uri=uri)),
+    # The dial policy reads a number in a user, and refuses what is none.
+    sip_uris()
+    .map(lambda uri: Destination(sip_uri=uri))
+    .filter(lambda destination: DEFAULT_DIAL_POLICY.refusal(destination) is None),
 )
 keys = st.from_regex(r"p{0,4}[0-9*#]{0,3}[0-9*#](p{1,3}[0-9*#]{1,3}){0,2}", fullmatch=True).filter(
     lambda text: any(map(str.isdigit, text))
