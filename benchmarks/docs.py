@@ -34,7 +34,7 @@ OTHER_ENCODERS: dict[str, str] = {
 _OF_AN_EARLIER_ENCODER = "of an earlier encoder; to be run again"
 STALE: dict[str, str] = dict.fromkeys(
     (
-        "peer", "publishing", "soak",
+        "peer", "publishing",
     ),
     _OF_AN_EARLIER_ENCODER,
 )  # fmt: skip
