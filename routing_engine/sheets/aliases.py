@@ -400,7 +400,9 @@ _HOURS_WORDS = re.compile(
     r"|program|çalışma saatleri|часы работы|営業時間|营业时间)\b[.:]?",
     re.IGNORECASE,
 )
-_HOLIDAYS = re.compile(r"\s*(?:[,&+/]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\boch\b)?\s*\bPH\b")
+_HOLIDAYS = re.compile(
+    r"(?<!\s)\s*(?:(?:[,&+/]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b|\boch\b)\s*)?\bPH\b"
+)
 
 
 def days_of(header: str) -> tuple[tuple[int, ...], str] | None:

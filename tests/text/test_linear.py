@@ -162,6 +162,7 @@ BOUNDED = {
     "model.destinations": "reads no text of more than MAX_WRITTEN_LENGTH characters",
     "model.reported": "reads no more than MAX_LENGTH characters",
     "model.written": "reads what model.destinations gives it",
+    "text.denials": "reads no text of more than LONGEST characters",
     "hours.ranges": "reads no text of more than MAX_TEXT_LENGTH characters",
     "hours.zones": "reads no more than MAX_NAME characters",
     "validation": "looks at what is shown, which is short",
