@@ -25,6 +25,7 @@ from benchmarks.served import (
     scratch_database,
     why_no_postgres,
 )
+from routing_engine.server.wire.hours import DAYS
 
 if TYPE_CHECKING:
     from schemathesis import Case
@@ -42,6 +43,7 @@ SHEET = (
     b"location_id,default_destination,label,when,destination\n"
     b"store-7,+14155550100,Billing,caller asks about an invoice,+14155550111\n"
 )
+ALWAYS_OPEN = {"weekly": {day: ["00:00-24:00"] for day in DAYS}, "holidays": []}
 _KINDS = {"agt": "agentId", "skl": "skillId", "imp": "importId", "key": "keyId"}
 """Prefix of an id -> its path parameter."""
 
@@ -203,8 +205,9 @@ class _Fuzzing:
         self.statuses[case.operation.label][response.status_code] += 1
         if case.method == "DELETE" and response.status_code == 200:
             self._deleted.update(map(str, case.path_parameters.values()))
-        if response.status_code in (201, 202):
-            self._note(response.json()["data"])
+        if case.method == "POST" and response.status_code < 300:
+            made = response.json()
+            self._note(made.get("data", made))
         return response
 
     def judge(self, response: Response, case: Case[Any], **options: Any) -> None:
@@ -232,9 +235,12 @@ class _Fuzzing:
                 )
 
     def _note(self, data: dict[str, Any]) -> None:
-        for name in ("agentId", "callId", "version"):
+        for name in ("agentId", "callId", "locationId", "version"):
             if data.get(name) is not None:
                 self._known[name].append(data[name])
+        named = data.get("answer", {}).get("destination_id")
+        if named is not None:
+            self._known["destinationId"].append(named)
         kind = _KINDS.get(str(data.get("id"))[:3])
         if kind is not None:
             self._known[kind].append(data["id"])
@@ -252,7 +258,20 @@ class _Fuzzing:
             return []
         if "multipart/form-data" in body["content"]:
             return [{"file": SHEET}]
-        return list(self._examples(body["content"]["application/json"]["schema"]))
+        examples = self._examples(body["content"]["application/json"]["schema"])
+        return [self._pointed(example) for example in examples]
+
+    def _pointed(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Name in an example what exists here, and keep open, so that the hour does not decide."""
+        named = {"called": "locationId", "destinationId": "destinationId"}
+        pointed = body | {
+            name: self._aimed(name)
+            for field, name in named.items()
+            if field in body and self._known[name]
+        }
+        if "businessHours" in body:
+            pointed["businessHours"] = body["businessHours"] | ALWAYS_OPEN
+        return pointed
 
     def _examples(self, schema: dict[str, Any]) -> Iterator[Any]:
         if "$ref" in schema:

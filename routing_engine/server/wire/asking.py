@@ -107,7 +107,10 @@ class SkillAsked(Wire):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"arguments": {"words": "I was charged twice", "reason": "a refund"}}]
+            "examples": [
+                {"arguments": {"words": "I was charged twice", "reason": "a refund"}},
+                {"arguments": {"words": "can I talk to somebody", "reason": "a person"}},
+            ]
         }
     )
 
