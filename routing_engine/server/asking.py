@@ -36,7 +36,9 @@ asking = router()
 _SKILL_KEY = b"routing-engine skill ids, 1"
 
 
-@asking.post("/rtjson", response_model=Rtjson, openapi_extra=secured("calls:write"), tags=["calls"])
+@asking.post(
+    "/rtjson", response_model=Rtjson, openapi_extra=secured("calls:write", 404), tags=["calls"]
+)
 async def rtjson(request: Request, body: RtjsonRequest) -> Response:
     """Decide where a call goes that no agent talks with, as Kamailio's module rtjson reads it.
 
@@ -108,7 +110,7 @@ def _skill(plane: ControlPlane, agent_id: str) -> Skill:
 @asking.get(
     "/agents/{agentId}/skill",
     response_model=Envelope[Tools],
-    openapi_extra=secured("agents:read"),
+    openapi_extra=secured("agents:read", 409),
     tags=["calls"],
 )
 async def get_skill(request: Request, agent_id: AgentId) -> Response:

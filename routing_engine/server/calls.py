@@ -381,7 +381,7 @@ def detail(row: CallRow) -> dict[str, Any]:
 @calls.get(
     "/calls/{callId}",
     response_model=Envelope[CallDetail],
-    openapi_extra=secured("calls:read"),
+    openapi_extra=secured("calls:read", 409),  # sealed with another secret
     tags=["calls"],
 )
 def get_call(request: Request, call_id: CallId) -> Response:

@@ -101,7 +101,7 @@ def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Res
 @keys.delete(
     "/keys/{keyId}",
     response_model=Envelope[None],
-    openapi_extra=secured("keys:write"),
+    openapi_extra=secured("keys:write", 409),
     tags=["keys"],
 )
 def delete_key(request: Request, key_id: KeyId) -> Response:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from routing_engine.server.problems import CODES, MEDIA_TYPE, TITLES, ProblemDocument
+from routing_engine.server.problems import CODES, MEDIA_TYPE, STATUSES, TITLES, ProblemDocument
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -96,15 +96,13 @@ def _link(paths: dict[str, Any]) -> None:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add every status code that an operation can answer."""
-    statuses = {401, 403, 422, 429, 500, 503}
-    if "{" in path or path == "/api/v1/rtjson":
+    statuses = {401, 403, 422, 429, 500, 503, *operation.pop(STATUSES)}
+    if "{" in path:
         statuses.add(404)
     if "requestBody" in operation:
         statuses.update(_BODY)
-    if method == "post" or path == "/api/v1/keys/{keyId}":
+    if method == "post":
         statuses.add(409)
-    if path in ("/api/v1/calls/{callId}", "/api/v1/agents/{agentId}/skill"):
-        statuses.add(409)  # sealed with another secret; not published
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     if "If-Match" in names:
         statuses.add(412)

@@ -20,6 +20,7 @@ from routing_engine.validation import dotted, problems_of
 __all__ = [
     "CODES",
     "MEDIA_TYPE",
+    "STATUSES",
     "TITLES",
     "FieldProblem",
     "ProblemDocument",
@@ -102,6 +103,9 @@ class ProblemDocument(Wire):
     report: dict[str, Any] | None = None
     scope: str | None = None
 
+
+STATUSES = "x-statuses"
+"""Where a route lists the errors that only it answers, until the document is made of it."""
 
 CODES = {
     400: "bad_request",

@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from routing_engine.errors import InvalidValueError, Problem, RoutingError
 from routing_engine.server.problems import (
+    STATUSES,
     ProblemError,
     counted,
     invalid,
@@ -318,9 +319,14 @@ def router() -> APIRouter:
     return APIRouter(prefix="/api/v1", route_class=Endpoint)
 
 
-def secured(scope: str) -> dict[str, Any]:
-    """Return route options that require a scope."""
-    return {"security": [{"bearer": [scope]}]}
+def secured(scope: str, *statuses: int) -> dict[str, Any]:
+    """Return route options that require a scope.
+
+    Args:
+        scope: which one.
+        statuses: of errors that the route answers beside those that its method and path imply.
+    """
+    return {"security": [{"bearer": [scope]}], STATUSES: statuses}
 
 
 def answer(
