@@ -215,11 +215,13 @@ def test_pages_are_fit_for_everybody_light_and_dark_wide_and_narrow(chromium, de
         for path in paths:
             tab.page.goto(f"{desk.url}/console{path}")
             if agent_id in path and path.startswith("/locations"):
+                # Each answer moves what stands below it: a click waits until it has come.
                 tab.page.get_by_role("button", name="Edit Billing").click()
+                tab.page.wait_for_selector("form.rule")
                 tab.page.get_by_label("What the caller says").fill("I was charged twice")
                 tab.page.get_by_role("button", name="Try", exact=True).click()
-                tab.page.get_by_role("button", name="Check the draft").click()
                 tab.page.wait_for_selector(".gates")
+                tab.page.get_by_role("button", name="Check the draft").click()
                 tab.page.wait_for_selector("#report .notice")
             assert tab.serious() == [], (path, scheme)
             wide = tab.page.evaluate("document.documentElement.scrollWidth")
