@@ -135,13 +135,14 @@ class Owned:
 
 
 class KeyRow(Owned, Base):
-    """An API key, with the hash of its secret."""
+    """An API key, with the hash of its secret, which no other key of any organisation has."""
 
     __tablename__ = "keys"
+    __table_args__ = (Index("one_key_a_hash", "sha256", unique=True),)
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str]
-    prefix: Mapped[str] = mapped_column(String(16), index=True)
+    prefix: Mapped[str] = mapped_column(String(16))
     sha256: Mapped[bytes]
     scopes: Mapped[list[str]]
     created_at: Mapped[datetime]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -51,6 +52,20 @@ class TestBootstrap:
             ((organisation_id, _),) = second.organisations()
             with second.read(organisation_id) as work:
                 assert [key.name for key in work.keys.page().items] == ["bootstrap"]
+
+    def test_of_four_servers_that_start_at_once_on_an_empty_database_one_makes_it(self, store_url):
+        all_are_there = Barrier(4)
+
+        def start(_: int) -> None:
+            with Store.open(store_url) as store:
+                all_are_there.wait(timeout=30)
+                bootstrap(store, Settings(bootstrap_key=KEY))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(start, range(4)))
+        with Store.open(store_url) as store:
+            assert len(store.organisations()) == 1
+            assert store.authenticate(KEY).scopes == frozenset(SCOPES)
 
     def test_a_key_that_could_not_be_shown_is_not_kept(self, store, monkeypatch):
         def fails(*_: object, **__: object) -> None:

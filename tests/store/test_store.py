@@ -7,10 +7,12 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
 
 from routing_engine import ContextRule, InvalidValueError, Location, MissingExtraError
 from routing_engine.errors import (
@@ -22,9 +24,17 @@ from routing_engine.errors import (
     WrongSecretError,
 )
 from routing_engine.store import CallRow, Day, DecisionRow, ImportedDraft, Store, Totals
+from routing_engine.store.database import Database
 from routing_engine.store.sealing import Sealer
+from routing_engine.store.tables import KeyRow, OrganisationRow
 
 SECRET = bytes(range(32))
+TOKEN = "rk_" + "t" * 40
+BEFORE_UNIQUE_KEYS = (
+    "DROP INDEX one_key_a_hash",
+    "CREATE INDEX ix_keys_prefix ON keys (prefix)",
+    "UPDATE alembic_version SET version_num = '0006'",
+)
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
 
@@ -82,6 +92,27 @@ class TestOpening:
         with store._database._engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, Base.metadata) == []
+
+    def test_of_keys_that_earlier_versions_doubled_the_one_used_last_stays(self, store_url):
+        database = Database(store_url)
+        database.migrate()
+        with database.engine(writing=True).begin() as connection:
+            for statement in BEFORE_UNIQUE_KEYS:
+                connection.exec_driver_sql(statement)
+            for n, used in enumerate([None, NOON, NOON - timedelta(days=1)]):
+                connection.execute(
+                    insert(OrganisationRow).values(id=f"org_{n}", name="default", created_at=NOON)
+                )
+                row = {"organisation_id": f"org_{n}", "id": f"key_{n}", "name": "", "scopes": []}
+                hashed = {"prefix": TOKEN[:12], "sha256": sha256(TOKEN.encode()).digest()}
+                times = {"created_at": NOON, "last_used_at": used}
+                connection.execute(insert(KeyRow).values(row | hashed | times))
+        database.close()
+        with Store.open(store_url) as store:
+            assert store.authenticate(TOKEN).organisation_id == "org_1"
+            for n, n_keys in enumerate([0, 1, 0]):
+                with store.read(f"org_{n}") as work:
+                    assert len(work.keys.page().items) == n_keys
 
     @pytest.mark.parametrize(
         "url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x", "what", ""]
@@ -371,6 +402,14 @@ class TestKeys:
         assert store.authenticate(token).key_id == key.id
         for path in tmp_path.iterdir():
             assert token.encode()[:24] not in path.read_bytes()
+
+    def test_a_token_belongs_to_one_key_of_one_organisation(self, store, organisation_id):
+        with store.work(organisation_id) as work:
+            work.keys.create("ours", [], token=TOKEN)
+        for owner in (organisation_id, store.create_organisation("Another")):
+            with pytest.raises(ConflictError, match="token"), store.work(owner) as work:
+                work.keys.create("theirs", [], token=TOKEN)
+        assert store.authenticate(TOKEN).organisation_id == organisation_id
 
     def test_a_token_that_is_wrong_short_deleted_or_expired_is_nobodys(
         self, store, organisation_id
