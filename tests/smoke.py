@@ -19,7 +19,7 @@ from routing_engine import Outcome, RoutingEngine
 
 NEED_AN_EXTRA = (
     *("routing_engine.store", "routing_engine.server", "routing_engine.training"),
-    "routing_engine.gateways.mcp",
+    *("routing_engine.gateways.mcp", "routing_engine.gateways.twilio"),
 )
 NOT_IN_A_PLAIN_INSTALL = (
     *("torch", "transformers", "sentence_transformers", "onnx", "matplotlib"),

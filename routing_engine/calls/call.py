@@ -143,6 +143,11 @@ class Call:
         return self._decision
 
     @property
+    def n_decisions(self) -> int:
+        """Decisions so far, of silences too: the last part of the latest ``decision_id``."""
+        return self._record.n_decisions
+
+    @property
     def has_agent(self) -> bool:
         """Whether somebody talks with the caller who can ask."""
         return self._record.agent

@@ -13,6 +13,7 @@ __all__ = ["say", "spoken_time"]
 MAX_QUESTION_LENGTH = 220
 """Most characters of a question to the caller."""
 
+_NOBODY = "I am sorry, nobody could take the call just now."
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
@@ -29,6 +30,8 @@ def say(decision: Decision, rule: str | None, now: datetime) -> str:
         now: the present moment, for the time at which the location opens.
     """
     outcome, opening = decision.outcome, decision.next_opening
+    if outcome.dials and decision.destination is None:
+        return _NOBODY
     who = "somebody who can help" if rule is None else rule
     if outcome is Outcome.TRANSFER:
         return f"I am connecting you with {who}."
@@ -47,7 +50,7 @@ def say(decision: Decision, rule: str | None, now: datetime) -> str:
         again = "" if opening is None else f" We open again {spoken_time(opening, now)}."
         return f"We are closed just now.{again}"
     if decision.reason in (Reason.NOBODY_ANSWERED, Reason.DESTINATION_REFUSED):
-        return "I am sorry, nobody could take the call just now."
+        return _NOBODY
     if decision.reason is Reason.DECLINED:
         return "All right, I will not transfer you."
     if decision.reason is Reason.ROUTINE:

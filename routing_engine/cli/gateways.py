@@ -1,9 +1,10 @@
-"""Commands that serve phone systems and agents: agi, sip-redirect and mcp."""
+"""Commands that serve phone systems and agents: agi, sip-redirect, twilio and mcp."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from routing_engine.gateways.redirect import RedirectServer
     from routing_engine.gateways.switchboard import Switchboard
 
-__all__ = ["agi", "mcp", "sip_redirect"]
+__all__ = ["agi", "mcp", "sip_redirect", "twilio"]
 
+AUTH_TOKEN = "TWILIO_AUTH_TOKEN"  # noqa: S105  likewise
 SECRET = "ROUTING_ENGINE_SECRET"  # noqa: S105  the name of a variable
 
 HostOption = Annotated[
@@ -119,6 +121,80 @@ def sip_redirect(
     _serve(RedirectServer(switchboard, domain=domain), host, port, "sip")
 
 
+@app.command(
+    epilog=examples(
+        "twilio brand --public-url https://voice.example.com",
+        'twilio brand --public-url https://voice.example.com --greeting "Fernwick, hello!"',
+    ),
+)
+@guarded
+def twilio(
+    directory: SnapshotArgument,
+    public_url: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="At which Twilio reaches this server, behind a proxy too."
+        ),
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    greeting: Annotated[
+        str, typer.Option(metavar="TEXT", help="Said first.", show_default="a plain one")
+    ] = "",
+    language: Annotated[
+        str, typer.Option(metavar="TAG", help="Of what is said and heard, BCP 47.")
+    ] = "en-US",
+    screen: Annotated[
+        bool,
+        typer.Option(help="Whether the person who picks up presses 1 to accept the call."),
+    ] = True,
+    deadline_s: DeadlineOption = 1.0,
+    encoder: EncoderOption = "default",
+    reembed: ReembedOption = False,
+) -> None:
+    """Answer the webhooks of Twilio: hear the caller, ask back, dial, go on.
+
+    A called number finds its location by its lines. Set the number's voice URL to
+    URL/voice and its status callback to URL/status. Every request is checked with
+    the account's auth token, from the environment variable TWILIO_AUTH_TOKEN.
+    Needs the extra twilio.
+    """
+    import uvicorn
+    from fastapi import FastAPI
+
+    from routing_engine.gateways.twilio import Texts, twilio_router
+
+    auth_token = os.environ.get(AUTH_TOKEN, "")
+    if not auth_token:
+        fail(f"{AUTH_TOKEN} is not set: it is the auth token of the account", ExitCode.USAGE)
+    engine = open_engine(directory, encoder, reembed=reembed)
+    try:
+        router = twilio_router(
+            engine,
+            auth_token=auth_token,
+            public_url=public_url,
+            texts=Texts(greeting=greeting) if greeting else None,
+            language=language,
+            screen=screen,
+            deadline_s=deadline_s,
+        )
+    except InvalidValueError as error:
+        fail(str(error), ExitCode.USAGE)
+    web = FastAPI(openapi_url=None)
+    web.include_router(router)
+    config = uvicorn.Config(
+        web, host=host, port=port, log_level="warning", access_log=False, server_header=False
+    )
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        fail(f"cannot listen on {host}:{port}: {error.strerror or error}", ExitCode.USAGE)
+    _say_where("http://", host, listening.getsockname()[1])
+    uvicorn.Server(config).run(sockets=[listening])
+
+
 @app.command(epilog=examples("mcp brand --location store-0042"))
 @guarded
 def mcp(
@@ -170,11 +246,14 @@ def _serve(server: AgiServer | RedirectServer, host: str, port: int, scheme: str
             found = await server.start(host, port)
         except OSError as error:
             fail(f"cannot listen on {host}:{port}: {error.strerror or error}", ExitCode.USAGE)
-        shown = f"[{host}]" if ":" in host else host
-        stdout().print(
-            f"listening on {scheme}:{'//' if scheme == 'agi' else ''}{shown}:{found}",
-            markup=False, highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        _say_where("agi://" if scheme == "agi" else f"{scheme}:", host, found)
         await server.serve()
 
     asyncio.run(run())
+
+
+def _say_where(scheme: str, host: str, port: int) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    stdout().print(
+        f"listening on {scheme}{shown}:{port}", markup=False, highlight=False, soft_wrap=True
+    )

@@ -118,6 +118,15 @@ WAYS = (
         "the caller's side",
     ),
     Way(
+        "Twilio `POST /Calls`",
+        "twilio.create_call",
+        ("To", "From", "Url", "(CallToken)", "(Timeout)", "(SendDigits)"),
+        "the caller's, with the `CallToken` of their call; else the business's line",
+        "said before they are connected, from `twilio.whisper` at `Url`",
+        "`From` is the business's line",
+        "`Timeout`",
+    ),
+    Way(
         "LiveKit `TransferSIPParticipant`",
         "livekit.transfer_sip_participant",
         (

@@ -94,6 +94,28 @@ class TestTwilio:
             "<Response><Say>Billing: a &lt;charge&gt; &amp; more</Say></Response>"
         )
 
+    def test_a_call_that_is_created_shows_the_caller_with_their_calls_token_alone(self):
+        def shown(caller, token):
+            made = twilio.create_call(
+                caller, BILLING, line=LINE, url="https://a.example/", call_token=token
+            )
+            return made["From"], made.get("CallToken")
+
+        assert shown(JANE, "token") == ("+12025550188", "token")
+        assert shown(JANE, None) == ("+14155550100", None)
+        assert shown(HIDDEN, "token") == ("+14155550100", None)
+        with pytest.raises(InvalidValueError, match="line is the phone number"):
+            twilio.create_call(JANE, BILLING, line=DESK, url="https://a.example/")
+
+    def test_an_answer_is_words_or_keys(self):
+        assert twilio.ask("Which?", action_url="/a", keys=True, language="de-DE") == (
+            '<Response><Gather input="dtmf speech" action="/a" actionOnEmptyResult="true" '
+            'timeout="8" speechTimeout="auto" language="de-DE">'
+            '<Say language="de-DE">Which?</Say></Gather></Response>'
+        )
+        with pytest.raises(InvalidValueError, match="speech, keys or both"):
+            twilio.ask("Which?", action_url="/a", speech=False)
+
     @given(hostile_text)
     def test_whatever_is_whispered_is_one_element(self, reason):
         context = Context(reason)
@@ -392,6 +414,14 @@ BUILT = {
     ),
     "Twilio `<Refer>`": lambda t: twilio.refer(
         t.caller, t.destination, domain="gw.example", context=t.context
+    ),
+    "Twilio `POST /Calls`": lambda t: twilio.create_call(
+        t.caller,
+        t.destination,
+        line=LINE,
+        url="https://a.example/",
+        call_token=t.context and "token",
+        **t.given("ring_timeout_s"),
     ),
     "LiveKit `TransferSIPParticipant`": lambda t: livekit.transfer_sip_participant(
         t.caller, t.destination, room_name="r", participant_identity="p", **t.given(*TOLD)
