@@ -60,7 +60,7 @@ from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeErro
 if TYPE_CHECKING:
     from routing_engine.server.plane import ControlPlane
 
-__all__ = ["config_of", "imports"]
+__all__ = ["SUFFIXES", "ZIPPED", "config_of", "imports", "refuse_bomb"]
 
 _logger = logging.getLogger(__name__)
 
@@ -90,6 +90,11 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".xls", *ZIPPED)
 MAX_MAPPED = 16 << 10
 
 
+ImportId = Annotated[
+    str, InPath(alias="importId", max_length=64, examples=["imp_Zm9vYmFyYmF6cXV4"])
+]
+
+
 class _TooManyRowsError(RoutingError):
     """The sheet has more rows than the server takes."""
 
@@ -105,6 +110,7 @@ def shown(item: ImportRecord) -> dict[str, Any]:
         "status": status,
         "dryRun": report.get("dryRun", False),
         "published": report.get("publish", False) and status == "done",
+        "undoable": status == "done" and item.n_steps is not None,
         "nDone": item.n_done,
         "nTotal": item.n_total,
         "report": report.get("report"),
@@ -218,7 +224,7 @@ def create_import(
                 made.update(block)
                 target.write(block)
         if suffix in ZIPPED:
-            _refuse_bomb(path)
+            refuse_bomb(path)
         begun: list[str] = []
 
         def do(work: UnitOfWork) -> WriteResult:
@@ -262,16 +268,30 @@ def create_import(
     openapi_extra=secured("agents:write"),
     tags=["imports"],
 )
-def get_import(
-    request: Request,
-    import_id: Annotated[
-        str, InPath(alias="importId", max_length=64, examples=["imp_Zm9vYmFyYmF6cXV4"])
-    ],
-) -> Response:
+def get_import(request: Request, import_id: ImportId) -> Response:
     """Return the progress and report of an import."""
     with reading(request) as work:
         item = work.imports.get(import_id)
     return answer(shown(item), shown(item)["status"])
+
+
+@imports.post(
+    "/imports/{importId}/undo",
+    response_model=Envelope[Import],
+    openapi_extra=secured("agents:write", 409),
+    tags=["imports"],
+)
+def undo_import(request: Request, import_id: ImportId, _: IdempotencyKey = None) -> Response:
+    """Take an import back in one step, if nothing that it changed was changed since.
+
+    Agents that it made are deleted. Those that it changed or deleted get their former draft, and
+    their former published version as a new version.
+    """
+
+    def do(work: UnitOfWork) -> WriteResult:
+        return WriteResult(shown(work.imports.undo(import_id)), "import undone")
+
+    return idempotent(request, do)
 
 
 def _mapping(text: str | None) -> dict[str, str]:
@@ -300,7 +320,7 @@ def _checked(field: str, check: Callable[[], object]) -> None:
         raise wrong_field(field, error.problems[0].message) from error
 
 
-def _refuse_bomb(path: Path) -> None:
+def refuse_bomb(path: Path) -> None:
     """Refuse a workbook that unpacks to more than a routing sheet plausibly would.
 
     Raises:
@@ -469,7 +489,12 @@ class _Importing:
                     if item.status != "running" or datetime.now(UTC) - item.updated_at > STALE:
                         # It was taken for dead, and that was said: it must not come to life.
                         return "failed", report | {"problems": [INTERRUPTED]}, compared
-                    work.imports.apply(drafts, remove=gone, note=f"import {job.import_id}")
+                    work.imports.apply(
+                        drafts,
+                        remove=gone,
+                        note=f"import {job.import_id}",
+                        import_id=job.import_id,
+                    )
                     n = len(drafts)
                     work.imports.update(job.import_id, n_done=n, n_total=n)
                     _finish(work, job, "done", report, compared)

@@ -11,15 +11,26 @@ import sqlalchemy.exc
 from sqlalchemy import delete, insert, select
 
 from routing_engine.errors import ConflictError, NotFoundError, PreconditionFailedError
-from routing_engine.store.agents import Agent, agent_of
+from routing_engine.store.agents import DOCUMENTS, Agent, agent_of
 from routing_engine.store.announcing import Announcements
 from routing_engine.store.auditing import Audits
 from routing_engine.store.drafts import chunks
 from routing_engine.store.pages import Page, page_of
-from routing_engine.store.tables import AgentRow, ImportRow, VersionRow, new_id, present
+from routing_engine.store.skills import Skills
+from routing_engine.store.tables import (
+    AgentRow,
+    ImportRow,
+    ImportStepRow,
+    VersionRow,
+    new_id,
+    present,
+)
 from routing_engine.store.transaction import Transaction
 
 __all__ = ["Import", "ImportedDraft", "Imports"]
+
+MAX_NAMED = 5
+"""Most locations that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class Import:
         status: as the server calls it.
         n_done: of ``n_total``.
         report: a document.
+        n_steps: agents that it changed; None where it has nothing to undo.
     """
 
     id: str
@@ -39,6 +51,7 @@ class Import:
     report: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+    n_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +76,17 @@ class Imports:
     """The imports of an organisation."""
 
     def __init__(
-        self, transaction: Transaction, audits: Audits, announcements: Announcements
+        self,
+        transaction: Transaction,
+        audits: Audits,
+        announcements: Announcements,
+        skills: Skills,
     ) -> None:
         self._transaction = transaction
         self._session = transaction.session
         self._audits = audits
         self._announcements = announcements
+        self._skills = skills
 
     def create(
         self, *, status: str, n_total: int = 0, report: dict[str, Any] | None = None
@@ -138,6 +156,7 @@ class Imports:
         remove: Mapping[str, str] | None = None,
         note: str = "",
         actor: str = "",
+        import_id: str | None = None,
     ) -> list[Agent]:
         """Create or update drafts from a sheet and publish those marked for it, all or none.
 
@@ -146,6 +165,7 @@ class Imports:
             remove: location -> etag of agents to delete; their versions stay.
             note: of the versions that are published.
             actor: who does it; by default the actor of the unit of work.
+            import_id: which import this is, so that :meth:`undo` can take it back.
 
         Returns:
             The agents, in the order given.
@@ -172,7 +192,9 @@ class Imports:
             agent = agents.get(location_id)
             if agent is not None and agent_of(agent).etag != etag:
                 raise PreconditionFailedError(agent.id, agent_of(agent).etag)
-        self._delete_agents([agents.pop(name) for name in removed if name in agents], actor)
+        gone = [agents.pop(name) for name in removed if name in agents]
+        steps = [] if import_id is None else [*map(_step, agents.values()), *self._ends(gone)]
+        self._delete_agents(gone, actor)
         self._update_agents(agents, given, now)
         agents |= self._insert_agents(
             [draft for name, draft in given.items() if name not in agents], now
@@ -186,6 +208,8 @@ class Imports:
                 [agent for agent, _ in published],
                 [draft.location or "" for _, draft in published],
             )
+        if import_id is not None:
+            self._note_steps(import_id, agents, steps)
         self._audits.record_all(
             "agent.import",
             (
@@ -198,6 +222,199 @@ class Imports:
             actor,
         )
         return [agent_of(agents[name]) for name in given]
+
+    def _ends(self, agents: list[AgentRow]) -> list[dict[str, Any]]:
+        """What brings agents back that are about to be deleted, skills and all."""
+        skills: dict[str, list[dict[str, Any]]] = {}
+        for ids in chunks([agent.id for agent in agents]):
+            skills |= self._skills.documents(list(ids))
+        return [_step(agent, skills=skills.get(agent.id, [])) for agent in agents]
+
+    def _note_steps(
+        self, import_id: str, agents: Mapping[str, AgentRow], steps: list[dict[str, Any]]
+    ) -> None:
+        """Note what an import changed. What imports before it did to these agents is past."""
+        known = {step["agent_id"] for step in steps}
+        steps += [_step(agent, is_made=True) for agent in agents.values() if agent.id not in known]
+        after = {agent.id: agent for agent in agents.values()}
+        for some in chunks(list(known)):
+            self._session.execute(
+                delete(ImportStepRow)
+                .where(ImportStepRow.agent_id.in_(some))
+                .execution_options(synchronize_session=False)
+            )
+        for step in steps:
+            agent = after.get(step["agent_id"])
+            step |= {
+                "organisation_id": self._transaction.organisation_id,
+                "import_id": import_id,
+                "revision": None if agent is None else agent.revision,
+                "version": None if agent is None else agent.version,
+            }
+        if steps:
+            self._session.execute(insert(ImportStepRow), steps)
+        self._row(import_id).n_steps = len(steps)
+
+    def undo(self, import_id: str, *, actor: str = "") -> Import:
+        """Take an import back in one step.
+
+        Agents that it made are deleted; those that it changed or deleted get their former draft
+        and, as a new version, their former published version.
+
+        Raises:
+            NotFoundError: there is no such import.
+            ConflictError: it changed nothing, or something was changed or published since.
+        """
+        row = self._row(import_id)
+        if row.status != "done" or row.n_steps is None:
+            raise ConflictError(
+                f"import {import_id!r} cannot be undone: it has changed nothing, was undone "
+                "already, or was applied before imports could be"
+            )
+        steps = {
+            step.agent_id: step
+            for step in self._session.scalars(
+                select(ImportStepRow).where(ImportStepRow.import_id == import_id)
+            )
+        }
+        agents = {
+            agent.id: agent
+            for agent in self._locked_agents([step.location_id for step in steps.values()]).values()
+        }
+        self._refuse_changed(import_id, row.n_steps - len(steps), steps, agents)
+        now = present()
+        self._delete_agents(
+            [agents[name] for name, step in steps.items() if not step.former], actor
+        )
+        again = [
+            self._restored(agents.get(name), step, now)
+            for name, step in steps.items()
+            if step.former
+        ]
+        self._session.flush()
+        for agent, step in again:
+            if step.revision is None:
+                self._skills.restore(agent.id, step.former["skills"])
+        self._publish_former(import_id, again, now, actor)
+        self._session.execute(
+            delete(ImportStepRow)
+            .where(ImportStepRow.import_id == import_id)
+            .execution_options(synchronize_session=False)
+        )
+        self._audits.record_all("agent.undo", ((agent.id, {}) for agent, _ in again), actor)
+        self._audits.record("import.undo", import_id, {}, actor)
+        return self.update(import_id, status="undone")
+
+    def _refuse_changed(
+        self,
+        import_id: str,
+        n_lost: int,
+        steps: Mapping[str, ImportStepRow],
+        agents: Mapping[str, AgentRow],
+    ) -> None:
+        """Refuse to undo an import where somebody changed what it did.
+
+        Raises:
+            ConflictError: names the locations.
+        """
+        if n_lost:
+            raise ConflictError(
+                f"import {import_id!r} cannot be undone: a later import changed {n_lost:,} of its "
+                "locations; undo that one first, or roll them back one by one"
+            )
+        taken = {agent.location_id for agent in agents.values()}
+        changed = []
+        for name, step in steps.items():
+            agent = agents.get(name)
+            if step.revision is None:
+                is_same = step.location_id not in taken
+            else:
+                is_same = agent is not None and (agent.revision, agent.version) == (
+                    step.revision,
+                    step.version,
+                )
+            if not is_same:
+                changed.append(step.location_id)
+        if changed:
+            shown = ", ".join(map(repr, sorted(changed)[:MAX_NAMED]))
+            more = f" and {len(changed) - MAX_NAMED:,} more" if len(changed) > MAX_NAMED else ""
+            raise ConflictError(
+                f"import {import_id!r} cannot be undone: changed or published since: {shown}{more}; "
+                "roll them back one by one"
+            )
+
+    def _restored(
+        self, agent: AgentRow | None, step: ImportStepRow, now: datetime
+    ) -> tuple[AgentRow, ImportStepRow]:
+        """An agent with its former draft; made anew where the import deleted it."""
+        former = step.former
+        if agent is None:
+            agent = AgentRow(
+                organisation_id=self._transaction.organisation_id,
+                id=step.agent_id,
+                location_id=step.location_id,
+                revision=former["revision"],
+                version=None,
+                published_revision=None,
+                n_versions=former["nVersions"],
+                created_at=datetime.fromisoformat(former["createdAt"]),
+            )
+            self._session.add(agent)
+        agent.name, agent.config = former["name"], former["config"]
+        for kind, column in DOCUMENTS.items():
+            if kind in former:
+                setattr(agent, column, former[kind])
+        agent.revision += 1
+        agent.updated_at = now
+        return agent, step
+
+    def _publish_former(
+        self,
+        import_id: str,
+        again: list[tuple[AgentRow, ImportStepRow]],
+        now: datetime,
+        actor: str,
+    ) -> None:
+        """Publish what was published before an import, where that is something else now."""
+        moved = [(agent, step) for agent, step in again if agent.version != step.former_version]
+        self._announcements.withdraw([a for a, step in moved if step.former_version is None])
+        former = {
+            version.agent_id: version
+            for version in self._session.scalars(
+                select(VersionRow)
+                .join(
+                    ImportStepRow,
+                    (ImportStepRow.organisation_id == VersionRow.organisation_id)
+                    & (ImportStepRow.agent_id == VersionRow.agent_id)
+                    & (ImportStepRow.former_version == VersionRow.number),
+                )
+                .where(ImportStepRow.import_id == import_id)
+            )
+        }
+        published = []
+        for agent, step in moved:
+            if step.former_version is None:
+                continue
+            version = former[agent.id]
+            agent.n_versions += 1
+            agent.version = agent.n_versions
+            published.append((agent, version.snapshot, version.location))
+        for agent, step in again:
+            # A draft that was what is published is so again; one that was changed is not.
+            agent.published_revision = agent.revision if step.former["isPublished"] else None
+        self._session.flush()
+        if published:
+            self._announcements.announce(
+                [agent for agent, *_ in published], [location for *_, location in published]
+            )
+            note = f"import {import_id} undone"
+            self._session.execute(
+                insert(VersionRow),
+                [
+                    self._version(agent, snapshot, location, note, now, actor)
+                    for agent, snapshot, location in published
+                ],
+            )
 
     def _delete_agents(self, agents: list[AgentRow], actor: str) -> None:
         """Delete agents and their drafts, and publish them no more."""
@@ -273,20 +490,31 @@ class Imports:
         self._session.execute(
             insert(VersionRow),
             [
-                {
-                    "organisation_id": self._transaction.organisation_id,
-                    "agent_id": agent.id,
-                    "number": agent.n_versions,
-                    "snapshot": draft.snapshot or {},
-                    "location": draft.location,
-                    "note": note,
-                    "forced": None,
-                    "created_at": now,
-                    "created_by": actor or self._transaction.actor,
-                }
+                self._version(agent, draft.snapshot or {}, draft.location or "", note, now, actor)
                 for agent, draft in published
             ],
         )
+
+    def _version(
+        self,
+        agent: AgentRow,
+        snapshot: dict[str, Any],
+        location: str,
+        note: str,
+        now: datetime,
+        actor: str,
+    ) -> dict[str, Any]:
+        return {
+            "organisation_id": self._transaction.organisation_id,
+            "agent_id": agent.id,
+            "number": agent.n_versions,
+            "snapshot": snapshot,
+            "location": location,
+            "note": note,
+            "forced": None,
+            "created_at": now,
+            "created_by": actor or self._transaction.actor,
+        }
 
     def _row(self, import_id: str) -> ImportRow:
         row = self._session.scalar(select(ImportRow).where(ImportRow.id == import_id))
@@ -297,5 +525,39 @@ class Imports:
 
 def _import(row: ImportRow) -> Import:
     return Import(
-        row.id, row.status, row.n_done, row.n_total, row.report, row.created_at, row.updated_at
-    )
+        row.id, row.status, row.n_done, row.n_total, row.report, row.created_at, row.updated_at,
+        row.n_steps,
+    )  # fmt: skip
+
+
+def _step(
+    agent: AgentRow, *, is_made: bool = False, skills: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What an import is about to change of an agent.
+
+    Args:
+        agent: as it is before; as it was made, where it was not there.
+        is_made: the import makes it.
+        skills: where it is to be deleted, its skills: then everything of it is noted.
+    """
+    former: dict[str, Any] = {}
+    if not is_made:
+        former = {
+            "name": agent.name,
+            "config": agent.config,
+            "isPublished": agent.version is not None and agent.published_revision == agent.revision,
+        }
+    if skills is not None:
+        former |= {kind: getattr(agent, column) for kind, column in DOCUMENTS.items()}
+        former |= {
+            "skills": skills,
+            "revision": agent.revision,
+            "nVersions": agent.n_versions,
+            "createdAt": agent.created_at.isoformat(),
+        }
+    return {
+        "agent_id": agent.id,
+        "location_id": agent.location_id,
+        "former": former,
+        "former_version": None if is_made else agent.version,
+    }

@@ -36,11 +36,13 @@ __all__ = [
     "DialPolicyRow",
     "FeedCounter",
     "ImportRow",
+    "ImportStepRow",
     "KeyRow",
     "LineRow",
     "Moment",
     "OrganisationRow",
     "Owned",
+    "PreferenceRow",
     "PublishedRow",
     "SessionRow",
     "SkillRow",
@@ -348,7 +350,12 @@ class TotalRow(Owned, Base):
 
 
 class ImportRow(Owned, Base):
-    """An import of a sheet: progress and report."""
+    """An import of a sheet: progress and report.
+
+    Attributes:
+        n_steps: agents that it changed; None where it changed none, or nobody noted what was
+            before.
+    """
 
     __tablename__ = "imports"
 
@@ -357,7 +364,39 @@ class ImportRow(Owned, Base):
     n_done: Mapped[int]
     n_total: Mapped[int]
     report: Mapped[Document]
+    n_steps: Mapped[int | None]
     created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ImportStepRow(Owned, Base):
+    """What the last import that changed an agent made of it, and what was there before.
+
+    Attributes:
+        revision, version: of the agent after the import; no revision where it was deleted.
+        former: what takes its place again where the import is undone; empty where it was made.
+        former_version: that was published before, or None.
+    """
+
+    __tablename__ = "import_steps"
+    __table_args__ = (Index("steps_of_an_import", "organisation_id", "import_id"),)
+
+    agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    import_id: Mapped[str] = mapped_column(Id)
+    location_id: Mapped[str]
+    revision: Mapped[int | None]
+    version: Mapped[int | None]
+    former: Mapped[Document]
+    former_version: Mapped[int | None]
+
+
+class PreferenceRow(Owned, Base):
+    """Something that an organisation has chosen, by name; see ``store.preferences``."""
+
+    __tablename__ = "preferences"
+
+    name: Mapped[str] = mapped_column(Id, primary_key=True)
+    document: Mapped[Document]
     updated_at: Mapped[datetime]
 
 

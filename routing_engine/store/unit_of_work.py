@@ -11,6 +11,7 @@ from routing_engine.store.drafts import Drafts
 from routing_engine.store.imports import Imports
 from routing_engine.store.keys import Keys
 from routing_engine.store.policies import DialPolicies
+from routing_engine.store.preferences import Preferences
 from routing_engine.store.sessions import Sessions
 from routing_engine.store.skills import Skills
 from routing_engine.store.transaction import Transaction
@@ -36,6 +37,7 @@ class UnitOfWork:
         keys: API keys.
         sessions: who is signed in to the console.
         dial_policy: where calls may be sent.
+        preferences: what the organisation has chosen.
         answers: answers by idempotency key.
         audits: who changed what.
     """
@@ -48,9 +50,10 @@ class UnitOfWork:
         self.skills = Skills(transaction, self.audits, self.agents)
         self.drafts = Drafts(transaction, self.agents, self.skills)
         self.versions = Versions(transaction, self.audits, announcements, self.agents, self.skills)
-        self.imports = Imports(transaction, self.audits, announcements)
+        self.imports = Imports(transaction, self.audits, announcements, self.skills)
         self.calls = Calls(transaction)
         self.keys = Keys(transaction, self.audits)
         self.sessions = Sessions(transaction, self.audits)
         self.dial_policy = DialPolicies(transaction, self.audits, announcements)
+        self.preferences = Preferences(transaction, self.audits)
         self.answers = Answers(transaction)

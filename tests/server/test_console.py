@@ -581,12 +581,24 @@ class TestImports:
 
     def test_headers_are_said_and_locations_that_are_missing_go(self, api: Served, desk):
         api.published(name="Old", location_id="old-1")
-        sheet = SHEET.replace("location_id", "Kürzel")
+        sheet = SHEET.replace("location_id", "Wherever")
         files = {"file": ("stores.csv", sheet.encode())}
-        form = {"what": "check", "columns": "Kürzel = location_id"}
+        shown = desk.post("/import/headers", files=files).text
+        assert "no location column" in shown
+        assert re.findall(r'name="header" value="(\w+)"', shown)[0] == "Wherever"
+        mapped = {"header": ["Wherever", "when"], "means": ["location_id", ""]}
+        assert "no location column" not in desk.post("/import/headers", mapped, files=files).text
+        assert 'value="location_id" selected' not in desk.post("/import/headers", files=files).text
+        form = {"what": "check", **mapped}
         _, text = self.ended(api, desk, desk.post("/import", form, files=files))
         assert "1 are not in the sheet" in text
         assert "old-1" in text
+        # What was chosen is remembered for the next sheet, until something else is.
+        remembered = desk.post("/import/headers", files=files).text
+        assert remembered.count('value="location_id" selected') == 1
+        assert "z-1" in remembered
+        other = {"header": ["Wherever"], "means": [""]}
+        assert "no location column" in desk.post("/import/headers", other, files=files).text
         form |= {"what": "publish", "removeMissing": "on"}
         _, text = self.ended(api, desk, desk.post("/import", form, files=files))
         assert "failed: nothing was changed" in text  # that is more than a twentieth
@@ -594,11 +606,41 @@ class TestImports:
         _, text = self.ended(api, desk, desk.post("/import", form, files=files))
         assert "1 were deleted" in text
         assert [agent["locationId"] for agent in api.data("GET", "/agents")["items"]] == ["z-1"]
-        for wrong in ({"columns": "no sign"}, {"maxRemoved": "101"}, {"maxRemoved": "x"}):
+        for wrong in (
+            {"header": "a"},
+            {"header": "a", "means": "no"},
+            {"maxRemoved": "101"},
+            {"maxRemoved": "x"},
+        ):
             assert desk.post("/import", {"what": "check", **wrong}, files=files).status_code == 422
+
+    def test_an_import_is_undone_unless_something_was_changed_since(self, api: Served, desk):
+        import_id, text = self.ended(api, desk, self.upload(desk, "publish"))
+        assert "Undo this import" in text
+        agent = api.data("GET", "/agents")["items"][0]
+        other = SHEET.replace("invoices", "money")
+        second, _ = self.ended(api, desk, self.upload(desk, "publish", other))
+        refused = desk.post(f"/import/{import_id}/undo")
+        assert refused.status_code == 409
+        assert "a later import changed 1 of its locations" in refused.text
+        assert "undone: everything is as it was before" in desk.post(f"/import/{second}/undo").text
+        now = api.data("GET", f"/agents/{agent['id']}")
+        assert now["handoffConfig"] == agent["handoffConfig"]
+        assert now["version"] == 3
+        assert "import.undo" in desk.get("/audit").text
+        assert desk.post(f"/import/{second}/undo").status_code == 409
+        third, text = self.ended(api, desk, self.upload(desk, "apply"))
+        api.data("PATCH", f"/agents/{agent['id']}", json={"name": "Mine"})
+        refused = desk.post(f"/import/{third}/undo")
+        assert "changed or published since: &#39;z-1&#39;" in refused.text
+        assert api.data("GET", f"/agents/{agent['id']}")["name"] == "Mine"
 
     def test_what_is_no_sheet_is_refused(self, desk):
         assert desk.post("/import", {"what": "check"}).status_code == 422
+        for name, content in (("x.exe", b"MZ"), ("x.csv", b"%PDF"), ("x.xlsx", b"PK")):
+            told = desk.post("/import/headers", files={"file": (name, content)})
+            assert told.status_code == 422 or "notice bad" in told.text
+        assert desk.post("/import/headers").status_code == 422
         wrong = desk.post("/import", {"what": "check"}, files={"file": ("x.exe", b"MZ")})
         assert wrong.status_code == 422
         assert desk.get("/import/imp_nothing/events").status_code == 404

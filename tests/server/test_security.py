@@ -117,6 +117,7 @@ def test_the_document_has_every_endpoint_of_the_table():
         ("get", "/calls/{callId}"): "calls:read",
         ("post", "/imports"): "agents:write",
         ("get", "/imports/{importId}"): "agents:write",
+        ("post", "/imports/{importId}/undo"): "agents:write",
         ("get", "/agents/{agentId}/skill"): "agents:read",
         ("post", "/agents/{agentId}/skill"): "calls:write",
         ("post", "/agents/{agentId}/resolve"): "calls:write",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from routing_engine.errors import NotFoundError
-from routing_engine.store import CallRow, DecisionRow
+from routing_engine.store import CallRow, DecisionRow, ImportedDraft
 from routing_engine.store.scoped_session import ALL, ScopedSession, UnownedError
 from routing_engine.store.tables import (
     AgentRow,
@@ -42,8 +42,12 @@ def organisations(store):
             )
             work.answers.recall(name, "f")
             work.answers.remember(name, "f", 200, {}, {})
-            work.imports.create(status=name)
+            item = work.imports.create(status=name)
+            etag = work.agents.get(agent.id).etag
+            draft = ImportedDraft(location_id="store-0042", name=name, config={}, etag=etag)
+            work.imports.apply([draft], import_id=item.id)
             work.dial_policy.put({"of": name})
+            work.preferences.put("headers", {"of": name})
         store.add_decisions(
             [
                 DecisionRow(

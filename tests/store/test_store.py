@@ -882,6 +882,89 @@ class TestImports:
         with store.read(organisation_id) as work:
             assert [agent.name for agent in work.agents.page().items] == ["Downtown"]
 
+    def test_an_import_is_undone_in_one_step(self, store, organisation_id, agent_id):
+        def drafts(name, *locations):
+            with store.read(organisation_id) as work:
+                known = work.agents.etags()
+            return [
+                ImportedDraft(
+                    location_id=location,
+                    name=name,
+                    config={"of": name},
+                    etag=known.get(location),
+                    snapshot={"of": name},
+                    location=compiled(location),
+                )
+                for location in locations
+            ]
+
+        def imported(name, *locations, remove=()):
+            made = drafts(name, *locations)
+            with store.work(organisation_id) as work:
+                item = work.imports.create(status="done")
+                gone = {one: work.agents.etags()[one] for one in remove}
+                work.imports.apply(made, remove=gone, import_id=item.id)
+            return item.id
+
+        with store.work(organisation_id) as work:
+            work.agents.update(agent_id, config={"was": "draft"})
+        first = imported("first", "store-0043", "store-0044")
+        with store.work(organisation_id) as work:
+            gone = work.agents.page(location_id="store-0044").items[0].id
+            work.skills.create(gone, {"kept": True})
+            work.agents.put_document(gone, "tests", {"tests": []})
+        second = imported("second", "store-0042", "store-0043", "store-0045", remove=["store-0044"])
+        with (
+            pytest.raises(ConflictError, match="a later import changed 2 of its"),
+            store.work(organisation_id) as work,
+        ):
+            work.imports.undo(first)
+        with store.work(organisation_id) as work:
+            assert work.imports.undo(second).status == "undone"
+        with store.read(organisation_id) as work:
+            found = {agent.location_id: agent for agent in work.agents.page().items}
+            assert sorted(found) == ["store-0042", "store-0043", "store-0044"]
+            downtown, changed, restored = (found[name] for name in sorted(found))
+            assert (downtown.id, downtown.config, downtown.version) == (
+                agent_id, {"was": "draft"}, None,
+            )  # fmt: skip
+            assert (changed.config, changed.version, changed.is_changed) == (
+                {"of": "first"}, 3, False,
+            )  # fmt: skip
+            assert work.versions.get(changed.id, 3).snapshot == {"of": "first"}
+            assert (restored.id, restored.version, restored.is_changed) == (gone, 2, True)
+            skills = work.skills.page(gone).items
+            assert [skill.document for skill in skills] == [{"kept": True}]
+            assert work.agents.document(gone, "tests") == {"tests": []}
+            actions = [row.action for row in work.audits.page().items]
+            assert actions.count("import.undo") == 1
+        changes = store.feed(organisation_id).changes()
+        names = sorted(location.location_id for location in changes.locations)
+        assert names == ["store-0043", "store-0044"]
+        with (
+            pytest.raises(ConflictError, match="cannot be undone"),
+            store.work(organisation_id) as work,
+        ):
+            work.imports.undo(second)
+
+    def test_what_was_changed_since_an_import_is_not_undone(self, store, organisation_id):
+        with store.work(organisation_id) as work:
+            item = work.imports.create(status="done")
+            made = work.imports.apply(
+                [ImportedDraft(location_id=f"s-{i}", name="A", config={}) for i in range(7)],
+                import_id=item.id,
+            )
+        with store.work(organisation_id) as work:
+            for agent in made[:6]:
+                work.agents.update(agent.id, name="B")
+        with (
+            pytest.raises(ConflictError, match=r"since: 's-0'.*'s-4' and 1 more; roll them"),
+            store.work(organisation_id) as work,
+        ):
+            work.imports.undo(item.id)
+        with store.read(organisation_id) as work:
+            assert len(work.agents.page().items) == 7
+
     def test_an_import_tells_how_far_it_is(self, store, organisation_id):
         with store.work(organisation_id) as work:
             made = work.imports.create(status="running", n_total=3, report={"rows": 3})

@@ -1,4 +1,4 @@
-"""Importing a sheet: check it, see what would change, apply it, with its progress."""
+"""Importing a sheet: say what its headers mean, check it, apply it, and take that back."""
 
 from __future__ import annotations
 
@@ -6,17 +6,33 @@ import asyncio
 import csv
 import io
 import json
+import os
+import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
 
+from routing_engine.errors import ConflictError, SheetError
 from routing_engine.server.console.visits import Pages, Visit, ask
-from routing_engine.server.imports import create_import, get_import, shown
-from routing_engine.server.problems import wrong_field
+from routing_engine.server.imports import (
+    SUFFIXES,
+    ZIPPED,
+    create_import,
+    get_import,
+    refuse_bomb,
+    shown,
+    undo_import,
+)
+from routing_engine.server.jobs import FOLDER
+from routing_engine.server.problems import ProblemError, wrong_field
+from routing_engine.sheets.headers import ALIASES, IGNORE, LOCATION_FIELDS, RULE, header_key
+from routing_engine.sheets.previewing import Preview, preview_sheet
 
 __all__ = ["pages"]
 
@@ -25,6 +41,25 @@ pages = Pages()
 LOOKED_EVERY_S = 0.5
 MAX_WATCHED_S = 3600.0
 SHOWN = 20
+MAX_HEADERS = 300
+"""Most columns of a sheet that are shown to be mapped."""
+
+MAX_REMEMBERED = 1000
+"""Most headers whose meaning is remembered."""
+
+CAUSES = {
+    "no_timezone": "Locations with hours, and no time zone: give one above",
+    "bad_destination": "Numbers that cannot be read",
+    "no_template": "Rules that say nothing but their name: callers are matched by the name alone, "
+    "until you describe when each applies",
+    "taken_column": "Columns that were taken for something: look whether they are that",
+    "left_out": "Columns that are not read",
+    "unknown_column": "Columns that are not understood, and not read: choose above what they are",
+    "missing_column": "A column that is needed is not there: choose above which one it is",
+    "no_location_column": "No column says which location: choose above which one it is",
+    "duplicate_column": "Two columns mean the same: choose above what one of them is",
+}
+"""What the code of an issue says, to who looks after the numbers."""
 
 
 @pages.get("/import", "agents:write")
@@ -39,13 +74,81 @@ def show(visit: Visit) -> Response:
     )
 
 
-@pages.post("/import", "agents:write")
-def begin(visit: Visit) -> Response:
-    """Take a sheet: check it only, or apply it, or publish it too."""
+@pages.post("/import/headers", "agents:write")
+def headers(visit: Visit) -> Response:
+    """Show what the headers of a sheet are taken for, and let that be chosen."""
+    file = _sheet(visit)
+    suffix = Path(file.filename or "").suffix.lower()
+    if suffix not in SUFFIXES:
+        raise wrong_field("file", f"must be named {', '.join(SUFFIXES)}")
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-"))
+    try:
+        path = folder / f"sheet{suffix}"
+        with path.open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+        if suffix in ZIPPED:
+            refuse_bomb(path)
+        chosen, left = _chosen(visit)
+        known = {name: to for name, to in _remembered(visit).items() if name not in left}
+        region = visit.plane.settings.region
+        found = preview_sheet(path, columns=known | chosen, region=region)
+    except SheetError as error:
+        found = Preview((), tuple(str(issue) for issue in error.report.errors))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return visit.render(
+        "_headers.html",
+        columns=found.columns[:MAX_HEADERS],
+        problems=found.problems,
+        of_location=LOCATION_FIELDS,
+        of_rule=[name for name in ALIASES if name not in LOCATION_FIELDS],
+    )
+
+
+def _sheet(visit: Visit) -> UploadFile:
     file = visit.form.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise wrong_field("file", "choose a sheet")
+    return file
+
+
+def _remembered(visit: Visit) -> dict[str, str]:
+    """What headers meant before: header key -> column."""
+    with visit.plane.store.read(visit.session.principal.organisation_id) as work:
+        found: dict[str, str] = (work.preferences.get("headers") or {}).get("columns", {})
+    return {header: to for header, to in found.items() if to in (*ALIASES, IGNORE, RULE)}
+
+
+def _chosen(visit: Visit) -> tuple[dict[str, str], set[str]]:
+    """What was chosen of the headers that were shown: header -> column, and the keys of others."""
+    named = [value for value in visit.form.getlist("header") if isinstance(value, str)]
+    means = [value for value in visit.form.getlist("means") if isinstance(value, str)]
+    if len(named) != len(means):
+        raise wrong_field("means", "must be as many as there are headers; choose the sheet again")
+    chosen = {header: to for header, to in zip(named, means, strict=True) if to}
+    return chosen, {header_key(h) or h for h in named} - {header_key(h) or h for h in chosen}
+
+
+def _remember(visit: Visit, chosen: dict[str, str], left: set[str]) -> None:
+    """Note what headers mean, for the next sheet that has them."""
+    if not chosen and not left:
+        return
+    principal = visit.session.principal
+    new = {header_key(header) or header: to for header, to in chosen.items()}
+    known = {name: to for name, to in _remembered(visit).items() if name not in left}
+    merged = dict(list((known | new).items())[-MAX_REMEMBERED:])
+    if merged == _remembered(visit):
+        return
+    with visit.plane.store.work(principal.organisation_id, actor=principal.key_id) as work:
+        work.preferences.put("headers", {"columns": merged})
+
+
+@pages.post("/import", "agents:write")
+def begin(visit: Visit) -> Response:
+    """Take a sheet: check it only, or apply it, or publish it too."""
+    file = _sheet(visit)
     what = visit.given("what")
+    chosen, left = _chosen(visit)
     made = ask(
         create_import,
         visit,
@@ -54,12 +157,13 @@ def begin(visit: Visit) -> Response:
         dry_run=what not in ("apply", "publish"),
         publish=what == "publish",
         region=visit.given("region").strip() or None,
-        columns=_mapping(visit.given("columns")),
+        columns=json.dumps(chosen) if chosen else None,
         timezone=visit.given("timezone").strip() or None,
         remove_missing=visit.given("removeMissing") == "on",
         max_removed=_most_removed(visit.given("maxRemoved")),
     )
-    return visit.render("_import.html", item=made, grouped=[])
+    _remember(visit, chosen, left)
+    return visit.render("_import.html", item=made, grouped=[], causes=CAUSES)
 
 
 def _most_removed(text: str) -> float:
@@ -73,21 +177,29 @@ def _most_removed(text: str) -> float:
     return percent / 100
 
 
-def _mapping(text: str) -> str | None:
-    """What headers mean, one a line, ``Filiale = location_id``, as the API takes it."""
-    lines = [line.rpartition("=") for line in text.splitlines() if line.strip()]
-    if not all(header.strip() and column.strip() for header, _, column in lines):
-        raise wrong_field("columns", "each line must be: header = column")
-    named = {header.strip(): column.strip() for header, _, column in lines}
-    return json.dumps(named) if named else None
-
-
 @pages.get("/import/{import}", "agents:write")
 def result(visit: Visit) -> Response:
     """How far an import is, and what it found."""
     item = ask(get_import, visit, visit.path("import"))
     template = "_import.html" if visit.is_htmx else "import_one.html"
-    return visit.render(template, item=item, grouped=_by_cause(item))
+    return _told(visit, template, item)
+
+
+def _told(visit: Visit, template: str, item: dict[str, Any]) -> Response:
+    """An import as it is now; the list of imports is loaded again."""
+    made = visit.render(template, item=item, grouped=_by_cause(item), causes=CAUSES)
+    made.headers["HX-Trigger"] = "imported"
+    return made
+
+
+@pages.post("/import/{import}/undo", "agents:write")
+def undo(visit: Visit) -> Response:
+    """Take an import back, in one step."""
+    try:
+        item = ask(undo_import, visit, visit.path("import"))
+    except ConflictError as error:
+        raise ProblemError(409, str(error)) from error
+    return _told(visit, "_import.html", item)
 
 
 def _by_cause(item: dict[str, Any]) -> list[dict[str, Any]]:

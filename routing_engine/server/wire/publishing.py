@@ -178,7 +178,10 @@ class Import(Wire):
     """An import of a sheet.
 
     Attributes:
-        status: ``running``, ``done``, ``failed`` (nothing was changed) or ``checked`` (dry run).
+        status: ``running``, ``done``, ``failed`` (nothing was changed), ``checked`` (dry run) or
+            ``undone``.
+        undoable: it changed something that nobody has undone; whether somebody changed that since
+            is only seen when it is undone.
         report: what was read: counts, errors, warnings, repairs.
         diff: what differs from the drafts there are; ``missing`` are locations of agents that the
             sheet lacks, and ``nRemoved`` says how many of these are deleted.
@@ -188,6 +191,7 @@ class Import(Wire):
     status: str
     dry_run: bool
     published: bool
+    undoable: bool
     n_done: int
     n_total: int
     report: dict[str, Any] | None

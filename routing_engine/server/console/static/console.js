@@ -79,3 +79,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) document.getElementById("messages").replaceChildren();
 });
+
+// A form that is sent by several buttons asks only where the button that was pressed says so.
+document.addEventListener("htmx:confirm", (event) => {
+  const asked = event.detail.triggeringEvent?.submitter?.dataset.confirm;
+  if (!asked) return;
+  event.preventDefault();
+  if (window.confirm(asked)) event.detail.issueRequest(true);
+});
