@@ -37,11 +37,7 @@ MAX_SUGGESTED_FROM = 20_000
 
 
 def open_sheet(
-    sheet: Path,
-    region: str,
-    template: Path | None,
-    skip_errors: bool,
-    settings: SheetSettings | None = None,
+    sheet: Path, reading: SheetSettings | None = None, *, skip_errors: bool = False
 ) -> Sheet:
     """Read a sheet, showing progress.
 
@@ -51,7 +47,7 @@ def open_sheet(
     from routing_engine.cli.profile import SheetSettings
     from routing_engine.sheets import read_sheet
 
-    settings = settings or SheetSettings()
+    reading = reading or SheetSettings()
     with working(f"reading {sheet}") as say:
 
         def progress(n_rows: int, n_total: int | None) -> None:
@@ -60,13 +56,13 @@ def open_sheet(
 
         return read_sheet(
             sheet,
-            region=None if region.casefold() == "none" else region.upper(),
-            template=template,
+            region=None if reading.region.casefold() == "none" else reading.region.upper(),
+            template=reading.template,
             on_error="skip" if skip_errors else "raise",
-            columns=settings.columns,
-            pbx=settings.pbx,
-            timezone=settings.timezone,
-            dial_policy=settings.dial_policy,
+            columns=reading.columns,
+            pbx=reading.pbx,
+            timezone=reading.timezone,
+            dial_policy=reading.dial_policy,
             progress=progress,
         )
 
@@ -196,20 +192,14 @@ def open_engine(
 
 
 def open_source(
-    source: Path,
-    region: str,
-    template: Path | None,
-    encoder: str | Encoder,
-    settings: SheetSettings | None = None,
-    *,
-    reembed: bool = False,
+    source: Path, encoder: str | Encoder, reading: SheetSettings, *, reembed: bool = False
 ) -> RoutingEngine:
     """Open the engine of a snapshot or a sheet.
 
     Args:
         source: a snapshot's directory, or a sheet.
-        region, template, settings: of the sheet.
         encoder: by its name, or loaded already.
+        reading: how a sheet is read.
         reembed: where another encoder made the snapshot, embed its rules again and save it.
 
     Raises:
@@ -220,11 +210,11 @@ def open_source(
     from routing_engine.engine import RoutingEngine
 
     if not source.is_dir():
-        columns = open_sheet(source, region, template, False, settings).columns
+        columns = open_sheet(source, reading).columns
         return RoutingEngine(
             columns,
             encoder=_model(encoder),
-            dial_policy=DEFAULT_DIAL_POLICY if settings is None else settings.dial_policy,
+            dial_policy=reading.dial_policy,
             progress=stderr().is_terminal,
         )
     snapshot = load_snapshot(source)

@@ -21,8 +21,10 @@ _SIP = "sip"
 
 @dataclass(frozen=True, slots=True)
 class SheetSettings:
-    """Arguments of :func:`read_sheet`, other than region and template."""
+    """Arguments of :func:`read_sheet`; ``region`` is ``none`` or the code of a country."""
 
+    region: str = "US"
+    template: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)
     pbx: str | None = None
     timezone: str | None = None
@@ -32,6 +34,8 @@ class SheetSettings:
 def settings_of(
     profile: Path | None = None,
     *,
+    region: str = "US",
+    template: Path | None = None,
     mapped: Sequence[str] = (),
     pbx: str | None = None,
     timezone: str | None = None,
@@ -43,8 +47,10 @@ def settings_of(
     """Merge options into a profile; an option wins, and is stored in the profile.
 
     Args:
-        profile: a JSON file whose keys are the names of the other arguments, ``map`` that of
-            ``mapped``. It is written where options are given that it does not hold.
+        profile: a JSON file whose keys are the names of the arguments from ``mapped`` on, which it
+            calls ``map``. It is written where options are given that it does not hold.
+        region: see :class:`SheetSettings`; not stored.
+        template: likewise.
         mapped: ``"Their header=location_id"`` each.
         pbx: SIP host of a PBX.
         timezone: for locations that name none.
@@ -72,7 +78,9 @@ def settings_of(
     if profile is not None and given != kept:
         text = json.dumps(given, ensure_ascii=False, indent=2, sort_keys=True)
         profile.write_text(text + "\n", encoding="utf-8")
-    return SheetSettings(given.get("map", {}), given.get("pbx"), given.get("timezone"), policy)
+    return SheetSettings(
+        region, template, given.get("map", {}), given.get("pbx"), given.get("timezone"), policy
+    )
 
 
 def _read(profile: Path) -> dict[str, Any]:

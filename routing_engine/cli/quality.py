@@ -13,27 +13,18 @@ from routing_engine.cli.opening import (
     timed_encoder,
 )
 from routing_engine.cli.options import (
-    AllowOption,
     CasesArgument,
-    CountriesOption,
     EncoderOption,
     HtmlOption,
     JsonOption,
-    MapOption,
-    PbxOption,
     PlotOption,
-    ProfileOption,
     ReembedOption,
-    RefuseOption,
-    RegionOption,
-    SipHostOption,
     SourceArgument,
-    TemplateOption,
-    TimezoneOption,
     app,
     examples,
 )
-from routing_engine.cli.profile import settings_of
+from routing_engine.cli.profile import SheetSettings
+from routing_engine.cli.reading import reads_sheets
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -59,21 +50,14 @@ __all__ = ["backtest", "evaluate", "fit"]
     )
 )
 @guarded
+@reads_sheets
 def evaluate(
+    *,
     source: SourceArgument,
     cases: CasesArgument,
     plot: PlotOption = None,
     html: HtmlOption = None,
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -84,11 +68,7 @@ def evaluate(
     callers said.
     """
     _check_plot(plot)
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
-    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
+    engine = open_source(source, encoder, reading, reembed=reembed)
     with working("answering"):
         found = engine.evaluate(cases)
     if plot is not None:
@@ -109,7 +89,9 @@ def evaluate(
     )
 )
 @guarded
+@reads_sheets
 def fit(
+    *,
     source: SourceArgument,
     cases: CasesArgument,
     out: Annotated[
@@ -121,16 +103,7 @@ def fit(
     plot: PlotOption = None,
     html: HtmlOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -142,11 +115,7 @@ def fit(
     """
     check_target(out)
     _check_plot(plot)
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
-    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
+    engine = open_source(source, encoder, reading, reembed=reembed)
     with working("fitting"):
         fitting = engine.fit(cases, seed=seed)
     if fitting.accepted:
@@ -172,7 +141,9 @@ def fit(
     )
 )
 @guarded
+@reads_sheets
 def backtest(
+    *,
     old: Annotated[
         Path,
         typer.Argument(metavar="OLD", exists=True, help="What answers now: snapshot or sheet."),
@@ -192,16 +163,7 @@ def backtest(
         ),
     ],
     html: HtmlOption = None,
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -212,15 +174,8 @@ def backtest(
     are gained and lost. Every location counts as open. Writes nothing. The exit
     code is 1 where a call would go elsewhere.
     """
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
     model, _ = timed_encoder(encoder)
-    first, other = (
-        open_source(source, region, template, model, settings, reembed=reembed)
-        for source in (old, new)
-    )
+    first, other = (open_source(source, model, reading, reembed=reembed) for source in (old, new))
     found = first.compare(other, calls, progress=stderr().is_terminal)
     if html is not None:
         from routing_engine.quality.html_reports import comparison_page, write_page

@@ -67,7 +67,7 @@ def demo(
             ExitCode.USAGE,
         )
     console = stdout()
-    read = open_sheet(path, "US", None, skip_errors=False)
+    read = open_sheet(path)
     console.print(Text("The sheet", style="bold underline"))
     show(read.report)
     model, load_s = timed_encoder(encoder)

@@ -17,27 +17,18 @@ from routing_engine.cli.opening import (
     wording,
 )
 from routing_engine.cli.options import (
-    AllowOption,
-    CountriesOption,
     EncoderOption,
     HtmlOption,
     JsonOption,
     Layout,
-    MapOption,
-    PbxOption,
-    ProfileOption,
-    RefuseOption,
-    RegionOption,
     SheetArgument,
-    SipHostOption,
     SkipOption,
     SnapshotArgument,
-    TemplateOption,
-    TimezoneOption,
     app,
     examples,
 )
-from routing_engine.cli.profile import settings_of
+from routing_engine.cli.profile import SheetSettings
+from routing_engine.cli.reading import reads_sheets
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -68,7 +59,9 @@ __all__ = ["check", "diff", "export", "import_"]
     ),
 )
 @guarded
+@reads_sheets
 def import_(
+    *,
     sheet: SheetArgument,
     out: Annotated[
         Path,
@@ -76,16 +69,7 @@ def import_(
             metavar="DIR", file_okay=False, help="Snapshot to write; replaced if it is there."
         ),
     ],
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     skip_errors: SkipOption = False,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove locations that the sheet lacks, however many.")
@@ -106,12 +90,8 @@ def import_(
     locations is refused without --remove: it may be a part of the whole.
     """
     check_target(out)
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
     try:
-        read = open_sheet(sheet, region, template, skip_errors, settings)
+        read = open_sheet(sheet, reading, skip_errors=skip_errors)
     except SheetError as error:
         if json_output:
             emit_json({"report": error.report.to_dict(), "snapshot": None})
@@ -123,7 +103,7 @@ def import_(
     model, load_s = timed_encoder(encoder)
     started_s = time.perf_counter()
     engine, changed = built(
-        read.columns, out, model, settings.dial_policy, 1.0 if remove else max_removed
+        read.columns, out, model, reading.dial_policy, 1.0 if remove else max_removed
     )
     if changed:
         with working(f"saving {out}"):
@@ -160,18 +140,11 @@ def import_(
     )
 )
 @guarded
+@reads_sheets
 def check(
+    *,
     sheet: SheetArgument,
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     lint: Annotated[
         bool,
         typer.Option(
@@ -204,15 +177,11 @@ def check(
     findings; 0 if it has at most warnings, repairs and findings. Where the encoder
     cannot be loaded, the wording is not measured; with --strict that is 5.
     """
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
     from routing_engine.sheets.marking import write_marked
 
     columns = None
     try:
-        read = open_sheet(sheet, region, template, False, settings)
+        read = open_sheet(sheet, reading)
         report, columns = read.report, read.columns
     except SheetError as error:
         report = error.report
@@ -254,19 +223,12 @@ def check(
     )
 )
 @guarded
+@reads_sheets
 def diff(
+    *,
     sheet: SheetArgument,
     directory: SnapshotArgument,
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     skip_errors: SkipOption = False,
     json_output: JsonOption = False,
 ) -> None:
@@ -277,13 +239,9 @@ def diff(
     """
     from routing_engine.sheets import diff as compare
 
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
     old = open_columns(directory)
     try:
-        new = open_sheet(sheet, region, template, skip_errors, settings).columns
+        new = open_sheet(sheet, reading, skip_errors=skip_errors).columns
     except SheetError as error:
         show(error.report, console=stderr())
         fail(f"{sheet}: cannot be compared", ExitCode.USAGE)

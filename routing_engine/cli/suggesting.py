@@ -10,24 +10,15 @@ import typer
 
 from routing_engine.cli.opening import no_location, open_source
 from routing_engine.cli.options import (
-    AllowOption,
-    CountriesOption,
     EncoderOption,
     JsonOption,
-    MapOption,
-    PbxOption,
-    ProfileOption,
     ReembedOption,
-    RefuseOption,
-    RegionOption,
-    SipHostOption,
     SourceArgument,
-    TemplateOption,
-    TimezoneOption,
     app,
     examples,
 )
-from routing_engine.cli.profile import settings_of
+from routing_engine.cli.profile import SheetSettings
+from routing_engine.cli.reading import reads_sheets
 from routing_engine.cli.terminal import (
     ExitCode,
     emit_json,
@@ -58,7 +49,9 @@ KEY_VARIABLE = "ROUTING_ENGINE_MODEL_KEY"
     )
 )
 @guarded
+@reads_sheets
 def suggest(
+    *,
     source: SourceArgument,
     location: Annotated[
         str | None, typer.Option(metavar="ID", help="One location; all of them without it.")
@@ -86,16 +79,7 @@ def suggest(
     model_name: Annotated[
         str, typer.Option(metavar="NAME", help="Of the endpoint's model.")
     ] = "default",
-    region: RegionOption = "US",
-    template: TemplateOption = None,
-    mapped: MapOption = None,
-    profile: ProfileOption = None,
-    pbx: PbxOption = None,
-    timezone: TimezoneOption = None,
-    allow: AllowOption = None,
-    refuse: RefuseOption = None,
-    countries: CountriesOption = None,
-    sip_host: SipHostOption = None,
+    reading: SheetSettings,
     json_output: JsonOption = False,
     encoder: EncoderOption = "default",
     reembed: ReembedOption = False,
@@ -116,11 +100,7 @@ def suggest(
             model, name=model_name, key=os.environ.get(KEY_VARIABLE), per_rule=per_rule
         )
     )
-    settings = settings_of(
-        profile, mapped=mapped or (), pbx=pbx, timezone=timezone, allow=allow or (),
-        refuse=refuse or (), countries=countries, sip_hosts=sip_host or (),
-    )  # fmt: skip
-    engine = open_source(source, region, template, encoder, settings, reembed=reembed)
+    engine = open_source(source, encoder, reading, reembed=reembed)
     if location is not None and location not in engine:
         fail(f"{source}: {no_location(location, engine.columns)}", ExitCode.UNKNOWN_LOCATION)
     names = engine.location_ids() if location is None else (location,)
