@@ -18,7 +18,14 @@ from routing_engine.deciding import gates
 from routing_engine.deciding.cache import ScoreCache
 from routing_engine.deciding.gates import CallTerms, Confirmed, Verified
 from routing_engine.deciding.options import EngineOptions
-from routing_engine.deciding.scored import Question, Scored, read, score_vector, text_to_embed
+from routing_engine.deciding.scored import (
+    Heard,
+    Question,
+    Scored,
+    read,
+    score_vector,
+    text_to_embed,
+)
 from routing_engine.deciding.state import CatalogEntry, State
 from routing_engine.encoders import encode_distinct
 from routing_engine.encoders.micro_batching import (
@@ -79,13 +86,7 @@ class Router:
         """
         _check_deadline(deadline_s)
         question = self._question(state, location_id, utterance, history)
-        if isinstance(question, Scored):
-            return question
-        try:
-            vector = self._batcher.encode(question.embedded, deadline_s=deadline_s)
-        except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return _failed(question.entry, error)
-        return self._scored(state.scores, question, vector)
+        return self._answered(state, question, deadline_s)
 
     def score_turn(
         self, state: State, location_id: str, utterance: str, history: Sequence[tuple[str, str]]
@@ -108,34 +109,18 @@ class Router:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: an argument of another type.
         """
-        if not history:
-            return self.score(state, location_id, utterance)
-        whole = self._question(state, location_id, utterance, history)
-        if isinstance(whole, Scored) and whole.reason is not None:
-            return whole
-        alone = self._question(state, location_id, utterance)
+        whole, alone = self._questions(state, location_id, utterance, history)
+        if alone is None:
+            return self._answered(state, whole, None)
+        if isinstance(whole, Scored) or isinstance(alone, Scored):
+            return _together(self._answered(state, whole, None), self._answered(state, alone, None))
         try:
-            if isinstance(whole, Question) and isinstance(alone, Question):
-                if whole.embedded == alone.embedded:
-                    vector = self._batcher.encode(whole.embedded)
-                    return self._scored(state.scores, whole, vector)
-                first, second = self._batcher.encode_pair(whole.embedded, alone.embedded)
-                whole = self._scored(state.scores, whole, first)
-                alone = self._scored(state.scores, alone, second)
-            elif isinstance(whole, Question):
-                vector = self._batcher.encode(whole.embedded)
-                whole = self._scored(state.scores, whole, vector)
-            elif isinstance(alone, Question):
-                vector = self._batcher.encode(alone.embedded)
-                alone = self._scored(state.scores, alone, vector)
+            first, second = self._batcher.encode_pair(whole.embedded, alone.embedded)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            entry, _ = state.entry(location_id)
-            return _failed(entry, error)
-        if not isinstance(whole, Scored) or not isinstance(alone, Scored):
-            raise TypeError("both are scored by now")
-        if whole is alone or whole.reason is not None or alone.reason is not None:
-            return whole
-        return whole.beside(alone)
+            return _failed(whole.heard.entry, error)
+        return _together(
+            self._scored(state.scores, whole, first), self._scored(state.scores, alone, second)
+        )
 
     async def ascore_turn(
         self,
@@ -148,24 +133,14 @@ class Router:
     ) -> Scored:
         """As :meth:`score_turn`, without blocking the event loop."""
         _check_deadline(deadline_s)
-        if not history:
-            return await self.ascore(state, location_id, utterance, deadline_s=deadline_s)
-        question = self._question(state, location_id, utterance, history)
-        if isinstance(question, Scored) and question.reason is not None:
-            return question
-        last = self._question(state, location_id, utterance)
-        if (
-            isinstance(question, Question)
-            and isinstance(last, Question)
-            and question.embedded == last.embedded
-        ):
-            return await self._aanswered(state, question, deadline_s)
-        whole, alone = await asyncio.gather(
-            self._aanswered(state, question, deadline_s), self._aanswered(state, last, deadline_s)
+        whole, alone = self._questions(state, location_id, utterance, history)
+        if alone is None:
+            return await self._aanswered(state, whole, deadline_s)
+        return _together(
+            *await asyncio.gather(
+                self._aanswered(state, whole, deadline_s), self._aanswered(state, alone, deadline_s)
+            )
         )
-        if whole is alone or whole.reason is not None or alone.reason is not None:
-            return whole
-        return whole.beside(alone)
 
     async def ascore(
         self,
@@ -181,16 +156,28 @@ class Router:
         question = self._question(state, location_id, utterance, history)
         return await self._aanswered(state, question, deadline_s)
 
-    async def _aanswered(
+    def _answered(
         self, state: State, question: Scored | Question, deadline_s: float | None
     ) -> Scored:
         """Return the scores of a question, encoding its text where they are not known."""
         if isinstance(question, Scored):
             return question
         try:
+            vector = self._batcher.encode(question.embedded, deadline_s=deadline_s)
+        except Exception as error:  # noqa: BLE001  a call must not be dropped
+            return _failed(question.heard.entry, error)
+        return self._scored(state.scores, question, vector)
+
+    async def _aanswered(
+        self, state: State, question: Scored | Question, deadline_s: float | None
+    ) -> Scored:
+        """As :meth:`_answered`, without blocking the event loop."""
+        if isinstance(question, Scored):
+            return question
+        try:
             vector = await self._batcher.aencode(question.embedded, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return _failed(question.entry, error)
+            return _failed(question.heard.entry, error)
         return self._scored(state.scores, question, vector)
 
     def score_many(
@@ -253,16 +240,39 @@ class Router:
             failed = _failed(entry, error)
             return gates.gate(failed, terms=terms, serial=next_serial(), parties=parties)
 
+    def _questions(
+        self, state: State, location_id: str, utterance: str, history: Sequence[tuple[str, str]]
+    ) -> tuple[Scored | Question, Scored | Question | None]:
+        """As :meth:`_question`, for a turn in its conversation, and for the turn alone.
+
+        The second is None where it would say the same.
+        """
+        heard = self._heard(state, location_id, utterance)
+        if isinstance(heard, Scored):
+            return heard, None
+        whole = self._asked(state, heard, history)
+        if not history:
+            return whole, None
+        alone = self._asked(state, heard, ())
+        if isinstance(whole, Question) and isinstance(alone, Question):
+            return whole, None if whole.embedded == alone.embedded else alone
+        return whole, alone
+
     def _question(
         self, state: State, location_id: str, utterance: str, history: History = ()
     ) -> Scored | Question:
         """Prepare an utterance for encoding; return scores if nothing need be encoded."""
-        if not isinstance(utterance, str):
-            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
+        heard = self._heard(state, location_id, utterance)
         if isinstance(history, str | bytes) or not isinstance(history, Iterable):
             raise InvalidValueError(
                 f"a history is pairs of speaker and words, not {type(history).__name__}"
             )
+        return heard if isinstance(heard, Scored) else self._asked(state, heard, history)
+
+    def _heard(self, state: State, location_id: str, utterance: str) -> Scored | Heard:
+        """Look a location up and read an utterance; return scores if nothing can be matched."""
+        if not isinstance(utterance, str):
+            raise InvalidValueError(f"an utterance is a str, not {type(utterance).__name__}")
         entry, part = state.entry(location_id)
         if not entry.is_known:
             return Scored(entry, Reason.UNKNOWN_LOCATION)
@@ -272,7 +282,11 @@ class Router:
         table = entry.catalog.table(entry.number)
         if table.profile < 0:
             return Scored(entry, Reason.NO_RULES)
-        denials = split_denials(said)
+        return Heard(entry, part, table, said, split_denials(said))
+
+    def _asked(self, state: State, heard: Heard, history: History) -> Scored | Question:
+        """Return the question that an utterance is after some turns, or its scores if known."""
+        entry, part, _, said, denials = heard
         embedded = text_to_embed(said, denials, history)
         key = b""
         if self._caches:
@@ -282,7 +296,7 @@ class Router:
             scored: Scored | None = state.scores.get(key)
             if scored is not None:
                 return scored
-        return Question(entry, part, table, said, embedded, denials, key)
+        return Question(heard, embedded, key)
 
     def _scored(
         self,
@@ -291,11 +305,11 @@ class Router:
         vector: npt.NDArray[np.float32] | Exception,
     ) -> Scored:
         if isinstance(vector, Exception):
-            return _failed(question.entry, vector)
+            return _failed(question.heard.entry, vector)
         try:
             scored = score_vector(question, vector, self._person)
         except Exception as error:  # noqa: BLE001  a call must not be dropped
-            return _failed(question.entry, error)
+            return _failed(question.heard.entry, error)
         if question.key:
             cache.put(question.key, scored)
         return scored
@@ -395,6 +409,13 @@ class CallRouter:
     def contain(self, location_id: str, reason: Reason, *, terms: CallTerms) -> Decision:
         """As :func:`routing_engine.deciding.gates.contain`."""
         return gates.contain(location_id, self.catalog_version, reason, terms)
+
+
+def _together(whole: Scored, alone: Scored) -> Scored:
+    """Return the scores of a conversation with those of its last turn, where both have some."""
+    if whole is alone or whole.reason is not None or alone.reason is not None:
+        return whole
+    return whole.beside(alone)
 
 
 def _failed(entry: CatalogEntry, error: Exception) -> Scored:

@@ -27,31 +27,50 @@ from routing_engine.model.rules import ContextRule, RuleText
 from routing_engine.text.denials import Denials
 from routing_engine.text.history import summarise_history
 
-__all__ = ["MAX_UTTERANCE_LENGTH", "Question", "Scored", "read", "score_vector", "text_to_embed"]
+__all__ = [
+    "MAX_UTTERANCE_LENGTH",
+    "Heard",
+    "Question",
+    "Scored",
+    "read",
+    "score_vector",
+    "text_to_embed",
+]
 
 MAX_UTTERANCE_LENGTH = 2000
 """Most characters of an utterance that are read; the default encoder sees about 1,000."""
 
 
-class Question(NamedTuple):
-    """An utterance that has to be encoded before it can be scored.
+class Heard(NamedTuple):
+    """An utterance and the location it is about.
 
     Attributes:
         entry: the location.
         part: that the location is in.
         table: its rules, at least one.
         said: the utterance as it is read.
-        embedded: the text that is embedded: the utterance, or a summary of the conversation.
         denials: what of the utterance is meant, and what is not.
-        key: of the score cache; empty where none is kept.
     """
 
     entry: CatalogEntry
     part: Part
     table: Table
     said: str
-    embedded: str
     denials: Denials
+
+
+class Question(NamedTuple):
+    """An utterance that has to be encoded before it can be scored.
+
+    Attributes:
+        heard: the utterance.
+        embedded: the text that is embedded: what of the utterance is meant, or a summary of the
+            conversation.
+        key: of the score cache; empty where none is kept.
+    """
+
+    heard: Heard
+    embedded: str
     key: bytes
 
 
@@ -251,20 +270,19 @@ def score_vector(
         vector: unit vector of ``question.embedded``, float32 ``(d,)``.
         person: tells who asks for a person; None where nothing does for this encoder.
     """
-    entry, table = question.entry, question.table
-    profiles, rules = question.part.profiles, table.rules
+    entry, part, table, said, denials = question.heard
+    profiles, rules = part.profiles, table.rules
     layout = profiles.layouts[table.profile]
     similarities = profiles.index.similarities(table.profile, vector)
     codes = entry.catalog.destinations(entry.number)
     parameters = profiles.parameters
     utterance = scoring.utterance_terms(vector, profiles.background, parameters)
     confidences = scoring.confidences(similarities, layout, utterance, codes, parameters)
-    asked, denied = question.denials.asked, question.denials.denied
-    if denied:
-        confidences = without_denied(confidences, rules, codes, denied, asked)
+    if denials.denied:
+        confidences = without_denied(confidences, rules, codes, denials.denied, denials.asked)
     spoken = None
     if table.identifier is not None:
-        spoken = table.identifier.spoken(question.said)
+        spoken = table.identifier.spoken(said)
         confidences = by_language(confidences, rules, codes, question.embedded, spoken)
     return Scored(
         entry,
