@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -1295,12 +1294,12 @@ def test_check_diff_and_export_load_no_model(sheet, snapshot, tmp_path):
 
 
 def test_help_is_quick():
-    took_s = []
-    for _ in range(3):
-        started_s = time.perf_counter()
-        assert spawn("--help").returncode == 0
-        took_s.append(time.perf_counter() - started_s)
-    assert min(took_s) < 3.0  # 0.6 s on an idle machine
+    before = os.times()
+    assert spawn("--help").returncode == 0
+    after = os.times()
+    took_s = after.children_user + after.children_system
+    took_s -= before.children_user + before.children_system
+    assert took_s < 3.0  # of computing, however busy the machine is; 0.6 s
 
 
 def test_import_route_export_diff_in_processes_of_their_own(sheet, tmp_path):

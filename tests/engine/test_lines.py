@@ -106,8 +106,8 @@ def test_a_line_is_found_in_microseconds_among_many():
     engine = RoutingEngine(columns, encoder=HashingEncoder(8))
     times_s = []
     for i in range(0, n, 100):
-        before = time.perf_counter()
+        before = time.process_time()
         location = engine.location_for(number(i))
-        times_s.append(time.perf_counter() - before)
+        times_s.append(time.process_time() - before)
         assert location.location_id == f"s{i}"
     assert sorted(times_s)[len(times_s) // 2] < 100e-6

@@ -876,7 +876,7 @@ def test_a_warm_answer_costs_microseconds():
 
 
 def _time_of_1000(value, at):
-    begin = time.perf_counter()
+    begin = time.process_time()
     for _ in range(1000):
         is_open(value, at)
-    return time.perf_counter() - begin
+    return time.process_time() - begin

@@ -191,18 +191,18 @@ PUMPED = ["9", "1 ", "1-", "1/", "+1", "(", "12345 ", "1.", "; 12345", " - 12345
 @pytest.mark.parametrize("region", ["US", "DE", None])
 def test_a_text_of_a_million_signs_is_refused_at_once(unit, region):
     pumped = unit * (1_000_000 // len(unit))
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     with pytest.raises(InvalidValueError, match=r"has \d+ characters"):
         Destination.parse(pumped, region=region)
     with pytest.raises(InvalidValueError):
         read_number(pumped, region)
-    assert time.perf_counter() - started_s < 1
+    assert time.process_time() - started_s < 1
 
 
 @pytest.mark.parametrize("unit", PUMPED)
 def test_the_longest_text_that_is_read_is_refused_soon(unit):
     pumped = (unit * MAX_WRITTEN_LENGTH)[:MAX_WRITTEN_LENGTH]
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     with pytest.raises(InvalidValueError):
         Destination.parse(pumped, region="US")
-    assert time.perf_counter() - started_s < 1
+    assert time.process_time() - started_s < 1

