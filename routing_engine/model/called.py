@@ -12,7 +12,13 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from routing_engine.errors import InvalidValueError, mask
-from routing_engine.model.destinations import are_kept, check_length, parse_destination
+from routing_engine.model.destinations import (
+    MAX_WRITTEN_LENGTH,
+    are_kept,
+    check_length,
+    parse_destination,
+)
+from routing_engine.text.lines import cut
 
 __all__ = ["called_line", "is_line", "parse_line"]
 
@@ -21,8 +27,6 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 # at an end, which people put around a text.
 _USER = re.compile(r"(?!')[A-Za-z0-9\-_.!~*'()&=+$/]{1,128}(?<!')", re.ASCII)
 _SHORTEST_NUMBER = 7
-MAX_CALLED_LENGTH = 512
-"""Most characters of a line; a longer text is none."""
 _NAME_ADDRESS = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|[^<>\"]*?)\s*<([^<>]+)>.*", re.DOTALL)
 _URI = re.compile(r"(sips?|tel):([^@;?]*)([@;?].*)?", re.DOTALL | re.IGNORECASE)
 _WRITTEN_NUMBER = re.compile(r"[+(]?[0-9][0-9 ().\-/]*", re.ASCII)
@@ -72,7 +76,7 @@ def parse_line(text: str, *, region: str | None = None) -> str:
         return number
     if not _USER.fullmatch(user):
         raise InvalidValueError(
-            f"{_shown(user)!r} is not a line: a number in E.164, or a SIP user of letters, digits "
+            f"{cut(user, 60)!r} is not a line: a number in E.164, or a SIP user of letters, digits "
             "and -_.!~*'()&=+$/"
         )
     return user
@@ -96,7 +100,7 @@ def called_line(called: str, *, region: str | None = None) -> str | None:
     """
     if _E164.fullmatch(called):
         return called
-    if len(called) > MAX_CALLED_LENGTH:
+    if len(called) > MAX_WRITTEN_LENGTH:
         return None
     user = _user_of(called)
     if not _is_written_number(user):
@@ -160,7 +164,3 @@ def _without_plus(text: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return number if phonenumbers.is_valid_number(parsed) else None
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -158,7 +158,7 @@ def took_s(pattern: re.Pattern[Any], text: Any, anywhere: bool) -> float:
 
 
 BOUNDED = {
-    "model.called": "reads no text of more than MAX_CALLED_LENGTH characters",
+    "model.called": "reads no text of more than MAX_WRITTEN_LENGTH characters",
     "model.destinations": "reads no text of more than MAX_WRITTEN_LENGTH characters",
     "model.reported": "reads no more than MAX_LENGTH characters",
     "model.written": "reads what model.destinations gives it",
