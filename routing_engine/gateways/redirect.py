@@ -8,7 +8,6 @@ own proxies can send.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 import logging
@@ -46,6 +45,11 @@ MAX_PENDING = 2000
 MAX_ANSWERS = 50_000
 MAX_ADDRESS = 512
 IDLE_S = 600.0
+"""Seconds until a connection that says nothing is closed."""
+
+MESSAGE_S = 10.0
+"""Seconds that a message may take to arrive or to leave once it has begun."""
+
 RETRY_AFTER_S = 2
 
 _logger = logging.getLogger(__name__)
@@ -161,9 +165,11 @@ class RedirectServer:
         try:
             while self._n_connections <= MAX_CONNECTIONS:
                 async with asyncio.timeout(IDLE_S):
-                    data = await _next_message(reader)
-                if not data:
+                    first = await reader.readuntil(b"\r\n")
+                if first == b"\r\n":
                     continue  # a keep-alive
+                async with asyncio.timeout(MESSAGE_S):
+                    data = first + await _rest_of_message(reader, first)
 
                 def send(_: Request, made: bytes, __: tuple[str, int]) -> None:
                     writer.write(made)
@@ -172,7 +178,8 @@ class RedirectServer:
                 made = b"" if request is None else await self.answer(request, source)
                 if made:
                     writer.write(made)
-                    await writer.drain()
+                    async with asyncio.timeout(MESSAGE_S):
+                        await writer.drain()
         except (
             TimeoutError, ConnectionError, MalformedError,
             asyncio.IncompleteReadError, asyncio.LimitOverrunError,
@@ -181,8 +188,11 @@ class RedirectServer:
         finally:
             self._n_connections -= 1
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            try:
+                async with asyncio.timeout(MESSAGE_S):
+                    await writer.wait_closed()
+            except (ConnectionError, TimeoutError):
+                writer.transport.abort()
 
     # ---------------------------------------------------------------- requests
 
@@ -227,7 +237,7 @@ class RedirectServer:
             return 404, []
         decision = await self._switchboard.ask(
             location_id,
-            request.header("x-words"),
+            request.text("x-words"),
             caller=_caller(request, self._switchboard.region),
             called="" if user == location_id else user or "",
         )
@@ -258,7 +268,7 @@ class RedirectServer:
         source: tuple[str, int],
         headers: Sequence[tuple[str, str]] = (),
     ) -> bytes:
-        signed = "\0".join(request.key).encode()
+        signed = "\0".join(request.key).encode(errors="surrogateescape")
         # The same for a retransmission, and no other request's.
         tag = hmac.new(self._secret, signed, hashlib.sha256).hexdigest()[:16]
         return response(request, status, tag=tag, source=source, headers=headers)
@@ -277,21 +287,18 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._server.datagram(data, addr[:2])
 
 
-async def _next_message(reader: asyncio.StreamReader) -> bytes:
-    """Read one message of a stream; it must have a ``Content-Length``."""
-    head = await reader.readuntil(b"\r\n")
-    if head == b"\r\n":
-        return b""
-    head += await reader.readuntil(b"\r\n\r\n")
-    length = body_length(head.decode(errors="replace"))
-    if length is None or len(head) + length > MAX_MESSAGE:
+async def _rest_of_message(reader: asyncio.StreamReader, first: bytes) -> bytes:
+    """Read what follows the first line of a message; it must have a ``Content-Length``."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = body_length((first + head).decode(errors="replace"))
+    if length is None or len(first) + len(head) + length > MAX_MESSAGE:
         raise MalformedError("Content-Length")
     return head + (await reader.readexactly(length) if length else b"")
 
 
 def _caller(request: Request, region: str | None) -> Caller:
     """Read the caller from the proxy's report, as unverified."""
-    reported = request.header("p-asserted-identity") or request.header("from")
+    reported = request.text("p-asserted-identity") or request.text("from")
     if len(reported) > MAX_ADDRESS:
         return Caller()
     return Caller.reported(reported, privacy=request.header("privacy"), region=region)

@@ -53,6 +53,8 @@ _COMPACT = {
     "c": "content-type", "k": "supported", "e": "content-encoding", "s": "subject",
 }  # fmt: skip
 _ONCE = ("from", "to", "call-id", "cseq", "content-length", "max-forwards")
+# What is no UTF-8 is copied into the response byte by byte.
+_BYTES = "surrogateescape"
 _REASONS = {
     200: "OK", 302: "Moved Temporarily", 400: "Bad Request", 404: "Not Found",
     405: "Method Not Allowed", 416: "Unsupported URI Scheme", 420: "Bad Extension",
@@ -95,6 +97,15 @@ class Request:
     def header(self, name: str) -> str:
         """Return the first value of a header, named in lower case; empty for none."""
         return next((value for key, value in self.headers if key == name), "")
+
+    def text(self, name: str) -> str:
+        """Return a header as text: UTF-8, as SIP has it, or else Windows-1252."""
+        value = self.header(name)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode(errors=_BYTES).decode("cp1252", "replace")
+        return value
 
     def all(self, name: str) -> list[str]:
         """Return all values of a header."""
@@ -180,10 +191,7 @@ def read_request(data: bytes) -> Request | None:
     if not data.strip(b"\r\n"):
         return None
     head_bytes, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
-    try:
-        head = head_bytes.decode()
-    except UnicodeDecodeError:
-        raise MalformedError("not UTF-8") from None
+    head = head_bytes.decode(errors=_BYTES)
     if head.startswith("SIP/2.0 "):
         return None
     first, *lines = _FOLD.sub(" ", head).split("\r\n")
@@ -273,7 +281,7 @@ def response(
     ]
     lines += [f"{name}: {' '.join(value.split())}" for name, value in headers]
     lines += ["Content-Length: 0", "", ""]
-    return "\r\n".join(lines).encode()
+    return "\r\n".join(lines).encode(errors=_BYTES)
 
 
 def _received(vias: Sequence[str], source: tuple[str, int]) -> list[str]:

@@ -199,7 +199,6 @@ DROPPED = {
     "no From": a_request(drop=("From",)),
     "no Call-ID": a_request(drop=("Call-ID",)),
     "no end": a_request()[:-2],
-    "not UTF-8": a_request().replace(b"Jane", b"\xff"),
     "a malformed ACK": a_request(method="ACK", CSeq="1 INVITE", Max_Forwards="many"),
 }
 
@@ -245,6 +244,38 @@ def test_a_stream_of_requests_is_answered_one_by_one_and_malformed_ends_it(engin
     assert with_server(engine, play) == ([302, 302], b"")
 
 
+def test_what_is_not_utf8_is_read_as_windows_1252_and_copied_as_it_came(engine):
+    data = (
+        a_request(words=f"{CHARGE} @").replace(b"Jane", b"Ren\xe9").replace(b"@\r\n", b"\xe9\r\n")
+    )
+    request = read_request(data)
+    assert request.text("x-words") == f"{CHARGE} é"
+    assert request.text("from").startswith('"René" ')
+
+    async def play(udp, _):
+        udp.transport.sendto(data)
+        async with asyncio.timeout(5):
+            return await udp.received.get()
+
+    made = with_server(engine, play)
+    assert made.startswith(b"SIP/2.0 302 ")
+    assert b'From: "Ren\xe9" <sip:' in made
+
+
+def test_a_message_that_does_not_end_is_not_waited_for(engine, monkeypatch):
+    monkeypatch.setattr("routing_engine.gateways.redirect.MESSAGE_S", 0.2)
+
+    async def play(_, port):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(a_request()[:-2])
+        async with asyncio.timeout(5):
+            rest = await reader.read()
+        writer.close()
+        return rest
+
+    assert with_server(engine, play) == b""
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=300)
@@ -262,7 +293,7 @@ def test_whatever_comes_is_read_in_time_and_answered_without_a_header_of_its_own
         request = error.request
     if request is None:
         return
-    made = response(request, 400, tag="t", source=(HOST, 5080)).decode()
+    made = response(request, 400, tag="t", source=(HOST, 5080)).decode(errors="replace")
     lines = made.split("\r\n")
     assert lines[-2:] == ["", ""]
     names = [line.partition(":")[0] for line in lines[1:-2]]
