@@ -40,7 +40,7 @@ from routing_engine.matching.index import ProfileIndex
 from routing_engine.matching.parameters import PARAMETERS, Parameters
 from routing_engine.matching.profiles import ARRAYS, FOLDED, Profiles
 from routing_engine.matching.scoring import SCORING
-from routing_engine.model.destinations import Destination, DialPolicy, as_kept
+from routing_engine.model.destinations import CHECKS, Destination, DialPolicy, as_kept
 from routing_engine.model.rules import RuleText
 
 __all__ = ["FORMAT_VERSION", "Snapshot", "load_snapshot", "save_snapshot"]
@@ -205,6 +205,7 @@ def _write(snapshot: Snapshot, folder: Path) -> None:
         manifest["parameters"] = asdict(snapshot.profiles.parameters)
     if columns.dial_policy is not None:
         manifest["dial_policy"] = columns.dial_policy.to_dict()
+        manifest["dial_policy_checks"] = CHECKS
     body = {"manifest": manifest, "sha256": _digest(manifest)}
     writing = folder / f".writing-{secrets.token_hex(8)}"
     _write_synced(writing, lambda file: file.write(json.dumps(body, indent=1).encode()))
@@ -360,7 +361,9 @@ def _open(folder: Path, manifest: dict[str, Any]) -> Snapshot:
             for name, dtype in _LINES.items()
         }
         interned = json.loads(_verified(folder, files["tables"]).read_bytes())
-        passed = manifest.get("dial_policy")
+        passed = None
+        if manifest.get("dial_policy_checks") == CHECKS:
+            passed = manifest.get("dial_policy")
         with as_kept():
             hours = dict(enumerate(map(BusinessHours.model_validate, interned.get("hours", ()))))
         columns = LocationColumns(

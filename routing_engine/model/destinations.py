@@ -13,9 +13,10 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
 __all__ = [
+    "CHECKS",
+    "COSTLY_CODES",
     "DEFAULT_DIAL_POLICY",
     "MAX_WRITTEN_LENGTH",
     "Destination",
@@ -50,6 +53,7 @@ __all__ = [
 
 MAX_EXTENSION_DIGITS = 11
 MAX_SIP_LENGTH = 255
+MAX_NATIONAL_DIGITS = 15
 MAX_WRITTEN_LENGTH = 512
 """Most characters of a text that is read as a destination; a longer one is refused."""
 
@@ -82,11 +86,35 @@ NUMBER_TYPES = frozenset(
 EMERGENCY_NUMBERS = frozenset({"911", "112", "999", "000"})
 """User parts of SIP URIs that gateways take for a call to the emergency services."""
 
+EMERGENCY_THROUGH_A_LINE = frozenset({"9911", "0911", "9112", "0112"})
+"""The same behind the digit that a phone system dials for an outside line."""
+
 MIN_INTERNATIONAL_DIGITS = 11
 """Digits from which on the user part of a SIP URI is read as a number with its country code."""
 
+MIN_NATIONAL_DIGITS = 7
+"""Digits from which on it is read as a national number too; fewer are an extension."""
+
 SATELLITE_CODES = ("+870", "+881", "+882", "+883")
 """Country codes of satellite systems and international networks, as costly as premium numbers."""
+
+PERSONAL_CODE = "+878"
+"""Country code of personal numbers, which libphonenumber takes for internet telephony."""
+
+COSTLY_CODES = (*SATELLITE_CODES, PERSONAL_CODE)
+
+PREFIXES_ABROAD = ("00", "011", "0011")
+"""What is dialled before a country code: in most countries, North America and Australia."""
+
+CHECKS: Final = 2
+"""What a policy refuses, as a number: it grows when there is more of it, and what was checked by
+an older one is asked again."""
+
+SIP_PARAMETERS = frozenset(
+    {"transport", "user", "lr", "ob", "gr", "comp", "sigcomp-id", "edge", "region", "secure"}
+)
+"""Parameters of SIP URIs that change how a call is sent, and not where to; the last three are those
+of hosted platforms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -487,33 +515,102 @@ def _hosts_of(uri: str) -> Iterator[str]:
             yield _plain_host(value)
 
 
-def _number_in(uri: str) -> str | None:
-    """The phone number that a SIP URI has a gateway dial, ``+`` and digits; None for none.
+@dataclass(frozen=True, slots=True)
+class _Dialled:
+    """What a gateway may make of the user part of a SIP URI.
 
-    Digits without ``+`` are one where there are as many as in a number with its country code:
-    shorter ones are extensions of a phone system.
+    Attributes:
+        numbers: valid numbers, E.164, that are meant with their country code.
+        perhaps: valid numbers that it may stand for in a country, or behind an outside line.
+        is_number: whether it is a number and nothing else: one with ``+``.
+        is_emergency: whether it is an emergency number.
     """
+
+    numbers: tuple[str, ...] = ()
+    perhaps: tuple[str, ...] = ()
+    is_number: bool = False
+    is_emergency: bool = False
+
+
+def _user_of(uri: str) -> str:
+    """The user part of a SIP URI, without parameters of its own; empty for none."""
     match = _SIP.fullmatch(uri)
-    user = "" if match is None or match["user"] is None else match["user"].partition(";")[0]
-    digits = re.sub(r"[-.()]", "", user)
-    if not digits.removeprefix("+").isdecimal():
+    return "" if match is None or match["user"] is None else match["user"].partition(";")[0]
+
+
+@lru_cache(maxsize=4096)
+def _dialled(user: str, regions: frozenset[str]) -> _Dialled:
+    """Read the user part of a SIP URI as gateways may.
+
+    Some drop whatever is no digit, others stop at it, and feature codes (``*67``) stand before the
+    number: every reading counts.
+
+    Args:
+        user: the part before ``@``.
+        regions: in whose national format it may be written.
+    """
+    before, plus, after = re.sub(r"^\*[0-9]{2}", "", user).partition("+")
+    written = after if plus else before
+    is_named = re.search("[A-Za-z]", written) is not None
+    if is_named and not plus:
+        return _Dialled()
+    visual = re.match(r"[0-9.()\-]*", written)
+    parts = ("" if visual is None else visual[0], "" if is_named else written)
+    found = list(dict.fromkeys(re.sub("[^0-9]", "", part) for part in parts))
+    if plus:
+        numbers = tuple(number for digits in found if (number := _if_valid(digits)) is not None)
+        return _Dialled(numbers, is_number=not before and not is_named)
+    sure: dict[str, None] = {}
+    perhaps: dict[str, None] = {}
+    for digits in found:
+        sure.update(dict.fromkeys(_abroad(digits)))
+        behind = digits[1:] if digits[:1] in ("9", "0") else ""
+        perhaps.update(dict.fromkeys((*_abroad(behind), *_national(behind, regions))))
+        perhaps.update(dict.fromkeys(_national(digits, regions)))
+    is_emergency = any(d in EMERGENCY_NUMBERS | EMERGENCY_THROUGH_A_LINE for d in found)
+    return _Dialled(tuple(sure), tuple(perhaps), is_emergency=is_emergency)
+
+
+def _abroad(digits: str) -> Iterator[str]:
+    """The numbers that digits stand for with their country code, ``00`` before it or not."""
+    rests = [digits.removeprefix(prefix) for prefix in PREFIXES_ABROAD if digits.startswith(prefix)]
+    if len(digits) >= MIN_INTERNATIONAL_DIGITS:
+        rests.append(digits)
+    yield from (number for rest in rests if (number := _if_valid(rest)) is not None)
+
+
+def _national(digits: str, regions: frozenset[str]) -> Iterator[str]:
+    """The numbers that digits stand for in some countries."""
+    import phonenumbers
+
+    if not MIN_NATIONAL_DIGITS <= len(digits) <= MAX_NATIONAL_DIGITS:
+        return
+    for region in sorted(regions):
+        with suppress(phonenumbers.NumberParseException):
+            parsed = phonenumbers.parse(digits, region)
+            national = phonenumbers.national_significant_number(parsed)
+            if (number := _if_valid(f"{parsed.country_code}{national}")) is not None:
+                yield number
+
+
+def _if_valid(digits: str) -> str | None:
+    """The number of digits with their country code; None where there is none such."""
+    try:
+        _check_e164(f"+{digits}")
+    except InvalidValueError:
         return None
-    if digits.startswith("+"):
-        return digits
-    return f"+{digits}" if len(digits) >= MIN_INTERNATIONAL_DIGITS else None
+    return f"+{digits}"
 
 
-def _is_emergency(uri: str) -> bool:
-    """Whether a SIP URI has a gateway dial an emergency number."""
-    match = _SIP.fullmatch(uri)
-    user = None if match is None or match["user"] is None else match["user"].partition(";")[0]
-    return user in EMERGENCY_NUMBERS
+def _foreign_parameter(uri: str, *, are_hosts_known: bool) -> str | None:
+    """The first parameter by which a SIP URI may say more than how its host is called."""
+    names = [part.partition("=")[0].lower() for part in uri.rpartition("@")[2].split(";")[1:]]
+    known = SIP_PARAMETERS | {"maddr"} if are_hosts_known else SIP_PARAMETERS
+    return next((name for name in names if name not in known), None)
 
 
-def _diversion(uri: str) -> str | None:
-    """The parameter that makes more of a SIP URI than a call to its host; None for none."""
-    names = [part.partition("=")[0].lower() for part in uri.split(";")[1:]]
-    return next((name for name in names if name in ("maddr", "method")), None)
+def _are_refused(kind: str) -> str:
+    return f"{kind.removesuffix('_number').replace('_', ' ')} numbers are refused"
 
 
 def _host_allowed(written: str) -> str:
@@ -541,13 +638,16 @@ class DialPolicy:
         sip_hosts: hosts that SIP URIs may name, such as ``sip.example.com`` or an address;
             ``*.example.com`` is every host below it. None allows all, an empty set allows none.
 
-    A SIP URI that has a gateway dial a phone number is judged by that number too. Emergency
-    numbers and the parameter ``method`` are refused in it, and ``maddr`` unless ``sip_hosts``
-    allows its host; ``allow`` overrides.
+    A SIP URI that has a gateway dial a phone number is judged by that number too: with ``+``,
+    with its country code, or, for its type alone, as a national number of ``countries`` (of the US
+    without any). Emergency numbers and parameters other than :data:`SIP_PARAMETERS` are refused in
+    it, ``maddr`` unless ``sip_hosts`` allows its host; ``allow`` overrides.
     """
 
     countries: frozenset[str] | None = None
-    refused_types: frozenset[str] = frozenset({"premium_rate", "shared_cost", "satellite"})
+    refused_types: frozenset[str] = frozenset(
+        {"premium_rate", "shared_cost", "satellite", "personal_number", "pager"}
+    )
     allow_sip: bool = True
     allow: frozenset[str] | None = None
     sip_hosts: frozenset[str] | None = None
@@ -605,34 +705,42 @@ class DialPolicy:
         if not self.allow_sip:
             return "SIP destinations are not allowed", "(dial policy: allow_sip)"
         by_name = f"(dial policy: allow lacks {uri})"
-        diversion = _diversion(uri)
-        if diversion == "method" or (diversion == "maddr" and self.sip_hosts is None):
-            return f"SIP destinations with the parameter {diversion} are refused", by_name
-        if _is_emergency(uri):
+        foreign = _foreign_parameter(uri, are_hosts_known=self.sip_hosts is not None)
+        if foreign is not None:
+            return f"SIP destinations with the parameter {foreign} are refused", by_name
+        dialled = _dialled(_user_of(uri), self.countries or frozenset({"US"}))
+        if dialled.is_emergency:
             return "emergency numbers are refused", by_name
-        number = _number_in(uri)
-        if number is None:
-            return None
-        try:
-            why = self._number_refusal(number)
-        except InvalidValueError:
-            # Digits without "+" may be a name; with it, they are a number or a mistake.
-            if "+" not in uri.partition("@")[0]:
-                return None
+        if dialled.is_number and not dialled.numbers:
             return "SIP destinations with an invalid number are refused", by_name
-        return None if why is None else (why, self._rule_of_number(number))
+        for number in dialled.numbers:
+            if (why := self._number_refusal(number)) is not None:
+                return why, self._rule_of_number(number)
+        for number in dialled.perhaps:
+            is_allowed = self.allow is not None and number in self.allow
+            if not is_allowed and (kind := self._refused_kind(number)) is not None:
+                return _are_refused(kind), self._rule_of_number(number)
+        return None
 
     def _number_refusal(self, number: str) -> str | None:
         if self.allow is not None and number in self.allow:
             return None
-        country, number_type = _facts(number)
-        if number_type in self.refused_types:
-            return f"{number_type.replace('_', ' ')} numbers are refused"
-        if "satellite" in self.refused_types and number.startswith(SATELLITE_CODES):
-            return "satellite numbers are refused"
+        kind = self._refused_kind(number)
+        if kind is not None:
+            return _are_refused(kind)
+        country, _ = _facts(number)
         if self.countries is not None and country not in self.countries:
             return f"numbers of {country} are not allowed"
         return None
+
+    def _refused_kind(self, number: str) -> str | None:
+        """The refused type that a number is of, or None."""
+        kinds = [_facts(number)[1]]
+        if number.startswith(SATELLITE_CODES):
+            kinds.append("satellite")
+        if number.startswith(PERSONAL_CODE):
+            kinds.append("personal_number")
+        return next((kind for kind in kinds if kind in self.refused_types), None)
 
     def _refused_host(self, uri: str) -> str | None:
         """The host that a SIP URI names and that may not be called, or None."""
@@ -655,13 +763,10 @@ class DialPolicy:
         return self._rule_of_number(destination.number)
 
     def _rule_of_number(self, number: str) -> str:
-        country, number_type = _facts(number)
-        if number_type not in self.refused_types:
-            is_satellite = number.startswith(SATELLITE_CODES)
-            number_type = "satellite" if is_satellite else number_type
-        if number_type in self.refused_types:
-            return f"(dial policy: refused_types has {number_type}; --allow {number_type})"
-        return f"(dial policy: countries lacks {country})"
+        kind = self._refused_kind(number)
+        if kind is not None:
+            return f"(dial policy: refused_types has {kind}; --allow {kind})"
+        return f"(dial policy: countries lacks {_facts(number)[0]})"
 
 
 DEFAULT_DIAL_POLICY = DialPolicy()

@@ -67,6 +67,7 @@ async def rtjson(request: Request, body: RtjsonRequest) -> Response:
         decision_id=decision.decision_id,
     )
     made = build_rtjson(caller, decision.destinations, domain=body.domain, context=context)
+    plane.decided(organisation_id, agent_id, decision, in_call=False)
     plane.recorder.add(
         organisation_id,
         decision,
@@ -144,13 +145,14 @@ async def ask_skill(request: Request, agent_id: AgentId, body: SkillAsked) -> Re
 )
 async def resolve(request: Request, agent_id: AgentId, body: Resolve) -> Response:
     """Return what an id of the tool stands for; not for a model's eyes."""
-    plane = plane_of(request)
-    if not plane.answers(agent_id, principal_of(request).organisation_id):
+    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
+    if not plane.answers(agent_id, organisation_id):
         await run_in_threadpool(until_loaded, request, agent_id)
     try:
         found = _skill(plane, agent_id).resolve(body.destination_id)
     except InvalidValueError as error:
         raise ProblemError(409, str(error), code="no_destination") from error
+    plane.count_transfer(organisation_id, agent_id, (found,))
     data = {
         "destination": str(found),
         "number": found.number,

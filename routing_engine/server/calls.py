@@ -297,17 +297,10 @@ def _turned(request: Request, taken: _Taken) -> WriteResult:
             agent_id=row.agent_id,
             location_id=plane.location_id_of(row.agent_id),
             version=plane.version_of(row.agent_id, decision.catalog_version),
+            because=plane.why_limited(row.agent_id, decision),
         )
         if decision.decision_id:
-            stored = partial(
-                plane.recorder.add,
-                principal_of(request).organisation_id,
-                decision,
-                decision_id=decision_id,
-                agent_id=row.agent_id,
-                version=made["version"],
-                call_id=row.id,
-            )
+            stored = partial(_store, request, row, decision, decision_id, made["version"])
     data = {
         "callId": row.id,
         "decision": made,
@@ -322,6 +315,21 @@ def _turned(request: Request, taken: _Taken) -> WriteResult:
         kept = data | {"decision": made | {"reported": reported}, "handoff": handoff}
     message = "noted" if decision is None else decision.outcome.value
     return WriteResult(data, message, then=stored, kept=kept)
+
+
+def _store(
+    request: Request, row: CallRow, decision: Decision, decision_id: str, version: int | None
+) -> None:
+    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
+    plane.decided(organisation_id, row.agent_id, decision, in_call=True)
+    plane.recorder.add(
+        organisation_id,
+        decision,
+        decision_id=decision_id,
+        agent_id=row.agent_id,
+        version=version,
+        call_id=row.id,
+    )
 
 
 @calls.post(

@@ -43,16 +43,28 @@ _SHARED_FIELDS = tuple(
 
 
 def shown(
-    decision: Decision, *, decision_id: str, agent_id: str, location_id: str, version: int | None
+    decision: Decision,
+    *,
+    decision_id: str,
+    agent_id: str,
+    location_id: str,
+    version: int | None,
+    because: str | None = None,
 ) -> dict[str, Any]:
-    """Return a decision as the API shows it."""
+    """Return a decision as the API shows it.
+
+    Args:
+        decision: what was decided.
+        decision_id, agent_id, location_id, version: as the API names them.
+        because: what its explanation says beside what the decision knows of itself.
+    """
     plain = decision.to_dict()
     return {
         "decisionId": decision_id,
         "agentId": agent_id,
         "locationId": location_id,
         "version": version,
-        "explanation": decision.explain(),
+        "explanation": " ".join(filter(None, (decision.explain(), because))),
         **{alias: plain[name] for name, alias in _SHARED_FIELDS},
     }
 

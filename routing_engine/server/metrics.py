@@ -43,6 +43,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.costly = Counter(
+            "routing_engine_costly_transfers_total",
+            "Transfers to costly places, of locations that have a limit of them.",
+            registry=self.registry,
+        )
+        self.costly_refused = Counter(
+            "routing_engine_costly_transfers_refused_total",
+            "Transfers to costly places that a limit turned elsewhere.",
+            registry=self.registry,
+        )
+
     def gauge(self, name: str, what: str, read: Callable[[], float]) -> None:
         """Add a gauge whose value is read at each scrape."""
         Gauge(name, what, registry=self.registry).set_function(read)

@@ -7,8 +7,9 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +21,12 @@ from routing_engine.calls.call import Call, CallPolicy
 from routing_engine.calls.growing import Growing
 from routing_engine.encoders import Encoder, RememberingEncoder, encoder_named
 from routing_engine.engine import RoutingEngine
-from routing_engine.errors import RoutingError, UnknownLocationError
+from routing_engine.errors import RoutingError, StoreUnavailableError, UnknownLocationError
 from routing_engine.model.called import called_line
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, DialPolicy
+from routing_engine.model.decisions import Decision
+from routing_engine.model.destinations import Destination, DialPolicy
+from routing_engine.model.outcomes import Reason
+from routing_engine.server.costly import CostlyTransfers, OrganisationPolicy
 from routing_engine.server.deciding import Recorder
 from routing_engine.server.drafts import call_policy
 from routing_engine.server.jobs import (
@@ -67,6 +71,7 @@ POLL_S = 0.2
 
 _MEANWHILE = "answering from the last catalog that was loaded"
 
+_DEFAULT = OrganisationPolicy()
 _CATALOG = "catalog"
 _ANSWERING = "answering.json"
 
@@ -104,7 +109,7 @@ class _Watched:
         self._woken = threading.Event()
         self.catalog_version: Callable[[], int] = lambda: 0
         self.answering: dict[str, _Answering] = {}
-        self.policies: dict[str, DialPolicy] = {}
+        self.policies: dict[str, OrganisationPolicy] = {}
         """What organisations have set; the default policy of any other."""
 
     def wake(self) -> None:
@@ -131,7 +136,8 @@ class _Watched:
         # What is applied next may be allowed by these alone.
         before = self.policies if since else {}
         self.policies = before | {
-            name: DialPolicy(**document) for name, document in changes.dial_policies.items()
+            name: OrganisationPolicy.of(document)
+            for name, document in changes.dial_policies.items()
         }
         coming = self.catalog_version() + 1
         for name in changes.removed:
@@ -164,7 +170,7 @@ class _Watched:
             for name, (organisation_id, location_id, version) in dumped["answering"].items()
         }
         self.policies = {
-            name: DialPolicy(**document) for name, document in dumped["policies"].items()
+            name: OrganisationPolicy.of(document) for name, document in dumped["policies"].items()
         }
 
 
@@ -188,6 +194,7 @@ class ControlPlane:
         self.store = store
         self.metrics = Metrics()
         self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
+        self.costly = CostlyTransfers(settings.workers)
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
         self.routing = Threads(8, "routing")
         self.bodies = Threads(2, "bodies")
@@ -213,6 +220,11 @@ class ControlPlane:
         gauge = self.metrics.gauge
         gauge("routing_engine_agents", "Agents that are answered for.", lambda: len(self.engine))
         gauge(
+            "routing_engine_costly_limit_reached",
+            "Agents that have reached their limit of transfers to costly places.",
+            self._n_limited,
+        )
+        gauge(
             "routing_engine_feed_current",
             "1 where what was published last is what answers.",
             lambda: float(self.following.is_current),
@@ -230,13 +242,84 @@ class ControlPlane:
 
     def dial_policy(self, organisation_id: str) -> DialPolicy:
         """Return where the agents of an organisation may send calls, as this process knows it."""
-        return self._feed.policies.get(organisation_id, DEFAULT_DIAL_POLICY)
+        return self._feed.policies.get(organisation_id, _DEFAULT).dial
+
+    def _own_policy(self, agent_id: str) -> OrganisationPolicy:
+        found = self._feed.answering.get(agent_id)
+        if found is None:
+            return _DEFAULT
+        return self._feed.policies.get(found.organisation_id, _DEFAULT)
 
     def _policy_of_agent(self, agent_id: str) -> DialPolicy:
-        found = self._feed.answering.get(agent_id)
-        return DEFAULT_DIAL_POLICY if found is None else self.dial_policy(found.organisation_id)
+        own = self._own_policy(agent_id)
+        if own.limit is not None and self.costly.is_reached(agent_id, own.limit):
+            return own.without_costly
+        return own.dial
 
-    def take_policy(self, organisation_id: str, policy: DialPolicy) -> None:
+    def count_transfer(
+        self, organisation_id: str, agent_id: str, destinations: Iterable[Destination]
+    ) -> None:
+        """Count a transfer, where it may go to a costly place and these are limited.
+
+        Args:
+            organisation_id: whose agent it is.
+            agent_id: whose caller is transferred.
+            destinations: what may be dialled for them.
+        """
+        limit = self._own_policy(agent_id).limit
+        if limit is None or not any(map(limit.is_costly, destinations)):
+            return
+        self.metrics.costly.inc()
+        if self.costly.add(agent_id, limit):
+            _logger.warning("an agent has reached its limit of transfers to costly places")
+            with suppress(StoreUnavailableError):  # the metrics tell it all the same
+                self.routing.start(
+                    partial(self._audit_limit, organisation_id, agent_id, limit.per_hour)
+                )
+
+    def _audit_limit(self, organisation_id: str, agent_id: str, per_hour: int) -> None:
+        try:
+            with self.store.work(organisation_id, actor="server") as work:
+                work.audits.record("dialPolicy.limitReached", agent_id, {"perHour": per_hour})
+        except RoutingError as error:
+            _logger.warning("a reached limit is not audited: %s", type(error).__name__)
+
+    def decided(
+        self, organisation_id: str, agent_id: str, decision: Decision, *, in_call: bool
+    ) -> None:
+        """Count a decision that is carried out.
+
+        Args:
+            organisation_id: whose agent it is.
+            agent_id: that answered.
+            decision: what was answered.
+            in_call: whether each next attempt is asked for; else all may be dialled.
+        """
+        if self.why_limited(agent_id, decision) is not None:
+            self.metrics.costly_refused.inc()
+        if decision.outcome.dials and decision.destination is not None:
+            tried = [to for to, _ in decision.destinations[: 1 if in_call else None]]
+            self.count_transfer(organisation_id, agent_id, tried)
+
+    def why_limited(self, agent_id: str, decision: Decision) -> str | None:
+        """Say that a decision was turned elsewhere by the limit on costly transfers, or None."""
+        own = self._own_policy(agent_id)
+        if decision.reason is not Reason.DESTINATION_REFUSED or own.limit is None:
+            return None
+        if not self.costly.is_reached(agent_id, own.limit):
+            return None
+        meant = None if decision.rule is None else decision.rule.destination
+        if meant is not None and own.dial.refusal(meant) is not None:
+            return None
+        return f"The limit of {own.limit.per_hour:,} transfers an hour to costly places is reached."
+
+    def _n_limited(self) -> float:
+        found = ((agent_id, self._own_policy(agent_id).limit) for agent_id in self.costly.locations)
+        return float(
+            sum(limit is not None and self.costly.is_reached(a, limit) for a, limit in found)
+        )
+
+    def take_policy(self, organisation_id: str, policy: OrganisationPolicy) -> None:
         """Ask a dial policy that was stored here from now on; other processes do in a moment."""
         self._feed.policies = {**self._feed.policies, organisation_id: policy}
         self._feed.wake()

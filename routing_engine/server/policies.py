@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
 from routing_engine.model.destinations import DialPolicy as Policy
+from routing_engine.server.costly import OrganisationPolicy
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.wire.policies import DialPolicy
@@ -20,8 +20,7 @@ policies = router()
 
 def policy_of(work: UnitOfWork) -> Policy:
     """The dial policy of the organisation of a transaction, as it is stored."""
-    document = work.dial_policy.get()
-    return DEFAULT_DIAL_POLICY if document is None else Policy(**document)
+    return OrganisationPolicy.of(work.dial_policy.get()).dial
 
 
 @policies.get(
@@ -33,7 +32,7 @@ def policy_of(work: UnitOfWork) -> Policy:
 def get_dial_policy(request: Request) -> Response:
     """Where calls may be sent: as it was set, or the default."""
     with reading(request) as work:
-        policy = policy_of(work)
+        policy = OrganisationPolicy.of(work.dial_policy.get())
     return answer(DialPolicy.of(policy), "dial policy")
 
 
@@ -48,7 +47,8 @@ def put_dial_policy(request: Request, body: DialPolicy) -> Response:
 
     Every worker asks it at the next decision that it makes, some seconds later at most: what is
     published and refused by it gives way to the default. Drafts are asked when they are saved and
-    published. The scope is that of who gives out keys.
+    published. The scope is that of who gives out keys. With ``costly``, a location that has made as
+    many transfers to costly places within an hour makes no more: these are refused, too.
     """
     policy = body.as_policy()
     with writing(request) as work:

@@ -83,15 +83,19 @@ def _answered(
         agent_id=agent_id,
         location_id=plane.location_id_of(agent_id),
         version=version,
+        because=plane.why_limited(agent_id, decision),
     )
-    record = partial(
-        plane.recorder.add,
-        organisation_id,
-        decision,
-        decision_id=decision_id,
-        agent_id=agent_id,
-        version=version,
-    )
+
+    def record() -> None:
+        plane.decided(organisation_id, agent_id, decision, in_call=False)
+        plane.recorder.add(
+            organisation_id,
+            decision,
+            decision_id=decision_id,
+            agent_id=agent_id,
+            version=version,
+        )
+
     return WriteResult(data, decision.outcome.value, then=record)
 
 

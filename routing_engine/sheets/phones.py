@@ -28,8 +28,8 @@ from routing_engine.catalog.columns import SPECIAL, DestinationCodes
 from routing_engine.errors import InvalidValueError, mask
 from routing_engine.model.called import parse_line
 from routing_engine.model.destinations import (
+    COSTLY_CODES,
     MAX_WRITTEN_LENGTH,
-    SATELLITE_CODES,
     Destination,
     DialPolicy,
     check_length,
@@ -293,7 +293,7 @@ class NumberReader:
 
     def _is_allowed(self, number: str) -> bool:
         """Whether an E.164 number is certainly valid and allowed; False if in doubt."""
-        parts = None if number.startswith(SATELLITE_CODES) else split(number[1:])
+        parts = None if number.startswith(COSTLY_CODES) else split(number[1:])
         found = None if parts is None else assigned(*parts)
         if found is None:
             return False

@@ -17,6 +17,7 @@ from routing_engine.model.destinations import (
     kept_destination,
     parse_destination,
 )
+from routing_engine.sheets.phones import REFUSED, NumberReader
 from tests.support.strategies import any_destinations, extensions, keys, sip_uris
 
 
@@ -379,6 +380,32 @@ class TestKeys:
             "sip:desk@gw.example;method=REFER",
             "SIP destinations with the parameter method are refused",
         ),
+        ("sip:9005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:919005551234@gw.example", "numbers of IN are not allowed"),
+        ("sip:01119005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:0019005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:001119005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:9,+19005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:*82+19005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:+19005551234,1@gw.example", "premium rate numbers are refused"),
+        ("sip:+1/900/555/1234@gw.example", "premium rate numbers are refused"),
+        ("sip:_1=900=555=1234@gw.example", "premium rate numbers are refused"),
+        ("sip:+19005551234x@gw.example", "premium rate numbers are refused"),
+        ("sip:tel+19005551234@gw.example", "premium rate numbers are refused"),
+        ("sip:+447012345678@gw.example", "personal numbers are refused"),
+        ("sip:9911@gw.example", "emergency numbers are refused"),
+        ("sip:9,911@gw.example", "emergency numbers are refused"),
+        ("sip:*67911@gw.example", "emergency numbers are refused"),
+        ("sip:desk@gw.example;ttl=4", "SIP destinations with the parameter ttl are refused"),
+        (
+            "sip:desk@gw.example;RN=+19005551234",
+            "SIP destinations with the parameter rn are refused",
+        ),
+        ("sip:desk@gw.example;edge=dublin;region=ie1;secure=true", None),
+        ("sip:a19005551234@gw.example", None),
+        ("sip:sales+eu@gw.example", None),
+        ("sip:911desk@gw.example", None),
+        ("sip:4155550111@gw.example", None),
         ("sip:+14155550111@gw.example;user=phone", None),
         ("sip:desk@gw.example;transport=tcp", None),
         ("sip:1234@gw.example", None),
@@ -392,6 +419,52 @@ def test_a_sip_uri_is_judged_by_the_number_that_it_dials(uri, reason):
     if reason is not None:
         assert policy.rule_of(destination).startswith("(dial policy: ")
         assert dataclasses.replace(policy, allow={str(destination)}).refusal(destination) is None
+
+
+@pytest.mark.parametrize("kind", sorted(DEFAULT_DIAL_POLICY.refused_types - {"satellite"}))
+def test_costly_numbers_of_every_country_are_refused_by_default(kind):
+    import phonenumbers
+
+    number_type = getattr(phonenumbers.PhoneNumberType, kind.upper())
+    found = 0
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        example = phonenumbers.example_number_for_type(region, number_type)
+        if example is None or phonenumbers.number_type(example) != number_type:
+            continue
+        written = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        for text in (written, f"sip:{written}@gw.example", f"sip:{written[1:]}@gw.example"):
+            refusal = DEFAULT_DIAL_POLICY.refusal(Destination.parse(text))
+            if len(written) > 11 or "+" in text:  # shorter ones may be extensions
+                assert (
+                    refusal
+                    == f"{kind.removesuffix('_number').replace('_', ' ')} numbers are refused"
+                )
+            found += 1
+    assert found > 3
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("+870773111632", "satellite"),
+        ("+88216123456789", "satellite"),
+        ("+883510001234567", "satellite"),
+        ("+878101234567890", "personal"),
+        ("+979123456789", "premium rate"),
+        ("+80812345678", "shared cost"),
+        ("+447012345678", "personal"),
+        ("+447640123456", "pager"),
+        ("+448449876543", "premium rate"),
+        ("+448431234567", "premium rate"),
+        ("+491805123456", "shared cost"),
+    ],
+)
+def test_costly_ranges_are_refused_by_default(number, kind):
+    destination = Destination.parse(number)
+    assert DEFAULT_DIAL_POLICY.refusal(destination) == f"{kind} numbers are refused"
+    lenient = DialPolicy(refused_types=frozenset())
+    assert lenient.refusal(destination) is None
+    assert NumberReader("US", DEFAULT_DIAL_POLICY).read(number) == (0, REFUSED)
 
 
 class TestDialPolicy:

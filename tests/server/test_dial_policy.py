@@ -7,17 +7,20 @@ import time
 import pytest
 
 from routing_engine.model.destinations import NUMBER_TYPES
+from routing_engine.server.costly import CostlyLimit, CostlyTransfers
 from routing_engine.server.plane import ControlPlane
 from routing_engine.server.wire.policies import DialPolicy as WirePolicy
 from tests.support.planes import BILLING, MAIN, Served, served
 
 DEFAULT = {
     "countries": None,
-    "refusedTypes": ["premium_rate", "satellite", "shared_cost"],
+    "refusedTypes": ["pager", "personal_number", "premium_rate", "satellite", "shared_cost"],
     "allowSip": True,
     "allow": None,
     "sipHosts": None,
+    "costly": None,
 }
+ABROAD = "+442071838750"
 SHARED = "+61 1300 975 707"
 SAID = {"utterance": "I was charged twice"}
 
@@ -58,6 +61,7 @@ def test_it_is_the_default_until_it_is_set_and_each_change_is_audited(api: Serve
         "refusedTypes": ["premium_rate"],
         "allow": ["(415) 555-0111", "sip:Desk@PBX.example.com"],
         "sipHosts": ["SIP.example.com", "*.branch.example.com", "[2001:db8::1]"],
+        "costly": {"perHour": 3, "exceptCountries": ["US", "AU"]},
     }
     expected = {
         "countries": ["AU", "US"],
@@ -65,6 +69,7 @@ def test_it_is_the_default_until_it_is_set_and_each_change_is_audited(api: Serve
         "allowSip": True,
         "allow": ["+14155550111", "sip:Desk@pbx.example.com"],
         "sipHosts": ["*.branch.example.com", "2001:db8::1", "sip.example.com"],
+        "costly": {"perHour": 3, "exceptCountries": ["AU", "US"]},
     }
     assert put(api, **fields) == expected == api.data("GET", "/dial-policy")
     assert put(api) == DEFAULT
@@ -90,6 +95,10 @@ def test_it_is_the_default_until_it_is_set_and_each_change_is_audited(api: Serve
         ({"sipHosts": ["sip:x@y"]}, "sipHosts.0"),
         ({"allowSip": 1}, "allowSip"),
         ({"country": ["US"]}, "country"),
+        ({"costly": {"perHour": -1}}, "costly.perHour"),
+        ({"costly": {"perHour": 1.5}}, "costly.perHour"),
+        ({"costly": {"exceptCountries": ["US"]}}, "costly.perHour"),
+        ({"costly": {"perHour": 1, "exceptCountries": ["XX"]}}, "costly.exceptCountries.0"),
     ],
 )
 def test_what_is_no_policy_is_refused_by_its_field(api: Served, fields, path):
@@ -203,3 +212,100 @@ def test_a_sheet_is_read_by_it(api: Served):
     assert "may not be dialled" in found["report"]["errors"][0]["message"]
     put(api, refusedTypes=["premium_rate"])
     assert api.imported(sheet)["status"] == "done"
+
+
+def metric(api: Served, name: str) -> float | None:
+    return api.plane.metrics.registry.get_sample_value(f"routing_engine_costly_{name}")
+
+
+class TestCostlyTransfers:
+    """A limit on transfers to costly places, which each location has for itself."""
+
+    HOME = {"exceptCountries": ["US"]}  # noqa: RUF012
+
+    def audited(self, api: Served):
+        with api.plane.store.read(api.organisation_id) as work:
+            return [
+                (item.actor, item.object_id, item.detail)
+                for item in work.audits.page().items
+                if item.action == "dialPolicy.limitReached"
+            ]
+
+    def test_beyond_it_callers_go_to_the_default_and_it_is_told(self, api: Served):
+        put(api, costly={"perHour": 2, **self.HOME})
+        first, other = (api.published(**handoff(billing=ABROAD)) for _ in range(2))
+        for _ in range(2):
+            assert routed(api, first) == (ABROAD, "rule_matched")
+        decision = api.data("POST", f"/agents/{first}/route", json=SAID)
+        assert (decision["destination"], decision["reason"]) == (MAIN, "destination_refused")
+        assert (
+            "The limit of 2 transfers an hour to costly places is reached."
+            in (decision["explanation"])
+        )
+        assert routed(api, other) == (ABROAD, "rule_matched")
+        assert metric(api, "transfers_total") == 3
+        assert metric(api, "transfers_refused_total") == 1
+        assert metric(api, "limit_reached") == 1
+        end = time.monotonic() + 10
+        while not self.audited(api) and time.monotonic() < end:
+            time.sleep(0.02)
+        assert self.audited(api) == [("server", first, {"perHour": 2})]
+        put(api, costly={"perHour": 3, **self.HOME})
+        assert routed(api, first) == (ABROAD, "rule_matched")
+        put(api)
+        for _ in range(3):
+            assert routed(api, first) == (ABROAD, "rule_matched")
+
+    def test_transfers_of_live_calls_count_and_the_next_attempt_is_none_that_is_costly(self, api):
+        config = handoff(billing=ABROAD)
+        config["handoffConfig"]["transferRules"][0]["fallback"] = ["+442071838751", BILLING]
+        put(api, costly={"perHour": 1, **self.HOME})
+        agent_id = api.published(**config)
+        call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+        turns = f"/calls/{call_id}/turns"
+        said = {"text": SAID["utterance"]}
+        assert api.data("POST", turns, json=said)["decision"]["destination"] == ABROAD
+        failed = {"event": "transferFailed", "outcome": "busy"}
+        assert api.data("POST", turns, json=failed)["decision"]["destination"] == BILLING
+        assert routed(api, agent_id) == (MAIN, "destination_refused")
+
+    def test_repeated_requests_count_once(self, api):
+        put(api, costly={"perHour": 2, **self.HOME})
+        agent_id = api.published(**handoff(billing=ABROAD))
+        for _ in range(3):
+            again = api.data("POST", f"/agents/{agent_id}/route", json=SAID,
+                             headers={"Idempotency-Key": "same"})  # fmt: skip
+            assert again["destination"] == ABROAD
+        assert routed(api, agent_id) == (ABROAD, "rule_matched")
+        assert routed(api, agent_id) == (MAIN, "destination_refused")
+
+    @pytest.mark.parametrize(
+        ("allowed", "destination", "is_costly"),
+        [
+            ({}, "sip:+442071838750@gw.example.com", True),
+            ({}, "sip:desk@gw.example.com", False),
+            ({"allow": ["sip:desk@gw.example.com;x=1"]}, "sip:desk@gw.example.com;x=1", False),
+            ({"allow": ["+19005551234"]}, "+19005551234", True),
+            ({"refusedTypes": []}, "+15005550006", True),
+        ],
+    )
+    def test_what_is_costly(self, api, allowed, destination, is_costly):
+        put(api, costly={"perHour": 0, **self.HOME}, **allowed)
+        agent_id = api.published(**handoff(billing=destination))
+        expected = (MAIN, "destination_refused") if is_costly else (destination, "rule_matched")
+        assert routed(api, agent_id) == expected
+
+    def test_an_hour_later_there_are_more_and_workers_share_them(self):
+        now = [0.0]
+        counted = CostlyTransfers(3, clock=lambda: now[0])
+        limit = CostlyLimit(7)
+        assert [counted.add("a", limit) for _ in range(3)] == [False, True, False]
+        assert counted.is_reached("a", limit)
+        assert not counted.is_reached("b", limit)
+        now[0] = 3599.0
+        assert counted.is_reached("a", limit)
+        now[0] = 3600.0
+        assert not counted.is_reached("a", limit)
+        assert counted.locations == []
+        assert not counted.is_reached("a", CostlyLimit(1))
+        assert counted.is_reached("a", CostlyLimit(0))
