@@ -13,6 +13,7 @@ from routing_engine.calls.skill import Skill
 from routing_engine.errors import InvalidValueError, UnknownLocationError
 from routing_engine.integrations.kamailio import rtjson as build_rtjson
 from routing_engine.model.caller import Caller, Context
+from routing_engine.model.destinations import Destination
 from routing_engine.server.plane import ControlPlane
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.publishing import until_loaded
@@ -100,12 +101,30 @@ def _agent_of(request: Request, body: RtjsonRequest) -> str | None:
 
 def _skill(plane: ControlPlane, agent_id: str) -> Skill:
     """Return the skill of an agent; its ids hold in every worker."""
-    secret = plane.settings.secret_bytes
+    return _skill_by(plane, agent_id, plane.settings.secret_bytes)
+
+
+def _skill_by(plane: ControlPlane, agent_id: str, secret: bytes | None) -> Skill:
     derived = None if secret is None else hmac.digest(secret, _SKILL_KEY, "sha256")
     try:
         return plane.engine.skill(agent_id, secret=derived)
     except UnknownLocationError as error:
         raise unpublished() from error
+
+
+def _resolved(plane: ControlPlane, agent_id: str, destination_id: str) -> Destination:
+    """Return what an id stands for that this secret signed, or a previous one.
+
+    Raises:
+        ProblemError: 409.
+    """
+    refusals: list[InvalidValueError] = []
+    for secret in (plane.settings.secret_bytes, *plane.settings.previous_secrets):
+        try:
+            return _skill_by(plane, agent_id, secret).resolve(destination_id)
+        except InvalidValueError as error:
+            refusals.append(error)
+    raise ProblemError(409, str(refusals[0]), code="no_destination") from refusals[0]
 
 
 @asking.get(
@@ -148,10 +167,7 @@ async def resolve(request: Request, agent_id: AgentId, body: Resolve) -> Respons
     plane, organisation_id = plane_of(request), principal_of(request).organisation_id
     if not plane.answers(agent_id, organisation_id):
         await run_in_threadpool(until_loaded, request, agent_id)
-    try:
-        found = _skill(plane, agent_id).resolve(body.destination_id)
-    except InvalidValueError as error:
-        raise ProblemError(409, str(error), code="no_destination") from error
+    found = _resolved(plane, agent_id, body.destination_id)
     plane.count_transfer(organisation_id, agent_id, (found,))
     data = {
         "destination": str(found),

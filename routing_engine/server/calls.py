@@ -366,7 +366,12 @@ def end_call(
         kept = made | {"handoff": None, "timeline": None}
         return WriteResult(made, f"call ended: {body.outcome}", kept=kept)
 
-    return idempotent(request, do, again=lambda work, _: detail(_ending(work, call_id)[0]))
+    return idempotent(
+        request,
+        do,
+        again=lambda work, _: detail(_ending(work, call_id)[0]),
+        is_repeatable=True,
+    )
 
 
 def _ending(work: UnitOfWork, call_id: str) -> tuple[CallRow, bool]:

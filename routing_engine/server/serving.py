@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
         StoreUnavailableError: the database does not answer.
     """
     start_logging(settings.log_level)
-    store = Store.open(settings.database, secret=settings.secret_bytes)
+    store = _opened(settings, migrate=True)
     try:
         bootstrap(store, settings)
     finally:
@@ -100,8 +100,15 @@ def bootstrap(store: Store, settings: Settings) -> None:
 
 def open_plane(settings: Settings) -> ControlPlane:
     """Open the control plane of one process."""
-    return ControlPlane(
-        settings, Store.open(settings.database, secret=settings.secret_bytes, migrate=False)
+    return ControlPlane(settings, _opened(settings, migrate=False))
+
+
+def _opened(settings: Settings, *, migrate: bool) -> Store:
+    return Store.open(
+        settings.database,
+        secret=settings.secret_bytes,
+        previous=settings.previous_secrets,
+        migrate=migrate,
     )
 
 
@@ -205,7 +212,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         f"ROUTING_ENGINE_{name.upper()}": str(value)
         for name, value in settings.model_dump(
-            exclude={"secret", "bootstrap_key", "snapshot", "snapshot_position"}
+            exclude={"secret", "secret_previous", "bootstrap_key", "snapshot", "snapshot_position"}
         ).items()
         if value is not None
     } | ({"ROUTING_ENGINE_REGION": "none"} if settings.region is None else {})

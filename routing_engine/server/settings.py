@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         database: SQLAlchemy URL, ``sqlite:///routing.db`` or ``postgresql://…``.
         secret: 32 bytes in base64, by which callers' words, names and numbers are encrypted at
             rest; without it a random one, so that none can be read once the process has ended.
+        secret_previous: earlier secrets, separated by commas: what they sealed can be read.
         bootstrap_key: the first key, on an empty database; without it one is made and printed.
         metrics_host, metrics_port: where ``/healthz``, ``/readyz`` and ``/metrics`` are; of
             several workers, each takes the next free port. 0 turns them off.
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
 
     database: str = "sqlite:///routing.db"
     secret: SecretStr | None = None
+    secret_previous: SecretStr | None = None
     bootstrap_key: SecretStr | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -93,6 +95,13 @@ class Settings(BaseSettings):
         if secret is not None:
             _decoded(secret)
         return secret
+
+    @field_validator("secret_previous")
+    @classmethod
+    def _are_32_bytes(cls, secrets: SecretStr | None) -> SecretStr | None:
+        if secrets is not None:
+            _each_decoded(secrets)
+        return secrets
 
     @field_validator("region")
     @classmethod
@@ -131,6 +140,11 @@ class Settings(BaseSettings):
         """The secret as bytes."""
         return None if self.secret is None else _decoded(self.secret)
 
+    @property
+    def previous_secrets(self) -> tuple[bytes, ...]:
+        """The earlier secrets as bytes."""
+        return () if self.secret_previous is None else _each_decoded(self.secret_previous)
+
 
 def closing_s(settings: Settings) -> float:
     """Seconds of the shutdown in which decisions are stored, once requests have ended."""
@@ -154,6 +168,11 @@ def read_settings(**given: object) -> Settings:
 def _variable(parts: Sequence[int | str]) -> str:
     """Name the environment variable of a setting."""
     return "ROUTING_ENGINE_" + "_".join(map(str, parts)).upper()
+
+
+def _each_decoded(secrets: SecretStr) -> tuple[bytes, ...]:
+    each = secrets.get_secret_value().split(",")
+    return tuple(_decoded(SecretStr(secret.strip())) for secret in each)
 
 
 def _decoded(secret: SecretStr) -> bytes:

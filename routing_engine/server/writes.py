@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Query, Request
 from starlette.responses import Response
 
+from routing_engine.errors import WrongSecretError
 from routing_engine.server.requests import envelope, fingerprint, plane_of, principal_of
 from routing_engine.store import UnitOfWork
 
@@ -97,6 +98,7 @@ def idempotent(
     *,
     body: bytes | None = None,
     again: Callable[[UnitOfWork, Any], Any] | None = None,
+    is_repeatable: bool = False,
 ) -> Response:
     """Run a write in one transaction, or repeat its response for a known idempotency key.
 
@@ -105,6 +107,8 @@ def idempotent(
         do: makes the answer.
         body: what tells this request from another with the same key; None for its whole body.
         again: makes the data of a repeated answer from what was kept of it; None for as it is.
+        is_repeatable: whether to do it twice is to do it once: it is done again where the answer
+            was sealed with a secret that is gone.
     """
     key = request.headers.get("idempotency-key")
     mark = ""
@@ -112,7 +116,13 @@ def idempotent(
         mark = fingerprint(request, getattr(request.state, "body", b"") if body is None else body)
     with writing(request) as work:
         if key is not None:
-            known = work.answers.recall(key, mark)
+            try:
+                known = work.answers.recall(key, mark)
+            except WrongSecretError:
+                if not is_repeatable:
+                    raise
+                work.answers.forget(key)
+                known = None
             if known is not None:
                 text = known.body
                 if again is not None:

@@ -59,7 +59,7 @@ class Answers:
             self._session.execute(delete(AnswerRow).where(AnswerRow.key == key))
             return None
         answer = Answer(**json.loads(self._transaction.sealer.open(row.sealed, *self._place(key))))
-        if row.fingerprint != self._transaction.sealer.mark(fingerprint, *self._place(key)):
+        if not self._transaction.sealer.has_marked(row.fingerprint, fingerprint, *self._place(key)):
             raise IdempotencyConflictError(
                 "this idempotency key was used with a different request; use a new key"
             )

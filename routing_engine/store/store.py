@@ -49,13 +49,21 @@ class Store:
         self._sealer = sealer
 
     @classmethod
-    def open(cls, url: str, *, secret: bytes | None = None, migrate: bool = True) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        secret: bytes | None = None,
+        previous: Iterable[bytes] = (),
+        migrate: bool = True,
+    ) -> Self:
         """Open a store; create or migrate its tables.
 
         Args:
             url: ``sqlite:///routing.db`` or ``postgresql://user:password@host/name``.
             secret: 32 bytes that seal what callers said and who they are. None for a random one,
                 with which nothing that is sealed now can be opened by another process, or later.
+            previous: earlier secrets, whose seals can still be opened; nothing is sealed by them.
             migrate: False to leave the tables as they are.
 
         Raises:
@@ -63,7 +71,7 @@ class Store:
             StoreUnavailableError: the database does not answer.
             MissingExtraError: PostgreSQL, without its driver.
         """
-        sealer = Sealer(secrets.token_bytes(32) if secret is None else secret)
+        sealer = Sealer(secrets.token_bytes(32) if secret is None else secret, previous)
         database = Database(url)
         if migrate:
             database.migrate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,22 @@ def served(folder: Path, **settings: Any) -> Iterator[Served]:
         organisation_id = store.create_organisation(name)
         with store.work(organisation_id) as work:
             tokens.append((organisation_id, work.keys.create("all", SCOPES)[1]))
-    plane = ControlPlane(made, store, encoder=HashingEncoder())
+    with _answering(made, store) as (plane, client):
+        yield Served(plane, client, tokens[0][0], tokens[0][1], tokens[1][1])
+
+
+@contextmanager
+def served_again(before: Served, **settings: Any) -> Iterator[Served]:
+    """Another process on the database of one that has ended, with other settings."""
+    made = Settings(**before.plane.settings.model_dump(exclude=set(settings)), **settings)
+    store = Store.open(made.database, secret=made.secret_bytes, previous=made.previous_secrets)
+    with _answering(made, store) as (plane, client):
+        yield replace(before, plane=plane, client=client)
+
+
+@contextmanager
+def _answering(settings: Settings, store: Store) -> Iterator[tuple[ControlPlane, TestClient]]:
+    plane = ControlPlane(settings, store, encoder=HashingEncoder())
     # Closing the application closes the plane.
     with TestClient(create_app(plane), raise_server_exceptions=False) as client:
-        yield Served(plane, client, tokens[0][0], tokens[0][1], tokens[1][1])
+        yield plane, client
