@@ -33,7 +33,6 @@ TOKEN = "rk_" + "t" * 40
 BEFORE_UNIQUE_KEYS = (
     "DROP INDEX one_key_a_hash",
     "CREATE INDEX ix_keys_prefix ON keys (prefix)",
-    "UPDATE alembic_version SET version_num = '0006'",
 )
 NOON = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -94,6 +93,11 @@ class TestOpening:
             assert compare_metadata(context, Base.metadata) == []
 
     def test_of_keys_that_earlier_versions_doubled_the_one_used_last_stays(self, store_url):
+        from alembic.migration import MigrationContext
+        from alembic.operations import Operations
+
+        from routing_engine.store.migrations.versions import r0007_unique_keys
+
         database = Database(store_url)
         database.migrate()
         with database.engine(writing=True).begin() as connection:
@@ -107,6 +111,8 @@ class TestOpening:
                 hashed = {"prefix": TOKEN[:12], "sha256": sha256(TOKEN.encode()).digest()}
                 times = {"created_at": NOON, "last_used_at": used}
                 connection.execute(insert(KeyRow).values(row | hashed | times))
+            with Operations.context(MigrationContext.configure(connection)):
+                r0007_unique_keys.upgrade()
         database.close()
         with Store.open(store_url) as store:
             assert store.authenticate(TOKEN).organisation_id == "org_1"
