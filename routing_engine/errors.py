@@ -8,6 +8,7 @@
     │   └── ModelIntegrityError             model weights are not the ones that were expected
     ├── SuggestionError                     a language model that was asked for examples failed
     ├── SnapshotError                       a snapshot is missing, altered, foreign or too new
+    ├── BatchError                          a batch cannot be routed to its end
     ├── StoreError                          the store cannot do what it was asked to
     │   ├── NotFoundError                   no such row in this organisation
     │   ├── ConflictError                   what must be unique is there already
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from routing_engine.reports import ImportReport
 
 __all__ = [
+    "BatchError",
     "ConflictError",
     "EncoderError",
     "IdempotencyConflictError",
@@ -168,6 +170,10 @@ class SuggestionError(RoutingError):
 
 class SnapshotError(RoutingError):
     """A snapshot is missing, incomplete, altered, foreign or of a newer format."""
+
+
+class BatchError(RoutingError):
+    """A batch cannot be routed to its end; what is written is kept."""
 
 
 class StoreError(RoutingError):

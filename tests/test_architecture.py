@@ -31,7 +31,7 @@ ROWS = (
     ("deciding", "sheets"),
     ("calls", "quality", "frames"),
     ("engine", "integrations"),
-    ("store", "gateways"),
+    ("store", "gateways", "distributed"),
     ("server",),
     ("cli", "training"),
 )

@@ -22,6 +22,7 @@ FACES = (
     "routing_engine.sheets",
     "routing_engine.store",
     "routing_engine.gateways.twilio",
+    "routing_engine.distributed",
     "routing_engine.integrations",
     "routing_engine.integrations.ways",
     *sorted({f"routing_engine.integrations.{way.builder.partition('.')[0]}" for way in WAYS}),
@@ -36,7 +37,11 @@ MADE_BY_THE_LIBRARY = frozenset(
 CALLED_BY_NAME = frozenset({"__init__", "__call__", "__iter__", "__getitem__", "__contains__"})
 
 # What only annotations name.
-TYPES_OF_OTHERS = {"RenderableType": object, "pd": importlib.import_module("pandas")}
+TYPES_OF_OTHERS = {
+    "RenderableType": object,
+    "Dataset": object,
+    "pd": importlib.import_module("pandas"),
+}
 
 
 def exported(face):

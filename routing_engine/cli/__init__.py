@@ -9,7 +9,8 @@ Exit codes:
          not answer; for ``diff`` also: the sheet has errors
     3    unknown location
     4    the snapshot is missing, altered, foreign, or was built with another encoder
-    5    the encoder or its model cannot be loaded, or failed
+    5    the encoder or its model cannot be loaded, or failed; for ``batch``: processes died again
+         and again
     70   internal error: a bug
     130  interrupted
     141  whoever read the output went away

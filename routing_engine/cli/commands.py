@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 # Each module adds its commands to the application, in the order that the help shows.
-from routing_engine.cli import sheets, calls, quality, suggesting, gateways, running  # noqa: F401  isort: skip
+from routing_engine.cli import sheets, calls, bulk, quality, suggesting, gateways, running  # noqa: F401  isort: skip
 from routing_engine.cli.options import app
 from routing_engine.cli.terminal import ExitCode, debugging
 

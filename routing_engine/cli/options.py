@@ -96,8 +96,8 @@ CasesArgument = Annotated[
         metavar="CASES",
         exists=True,
         dir_okay=False,
-        help="Labelled calls: .csv or .xlsx with the columns location_id, utterance and label "
-        "(empty where no rule is right), or .jsonl.",
+        help="Labelled calls: .csv, .xlsx or .parquet with the columns location_id, utterance and "
+        "label (empty where no rule is right), or .jsonl.",
     ),
 ]
 PlotOption = Annotated[

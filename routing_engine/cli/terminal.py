@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 import typer
 
 from routing_engine.errors import (
+    BatchError,
     EncoderError,
     InvalidValueError,
     MissingExtraError,
@@ -76,6 +77,7 @@ _EXIT_CODES: tuple[tuple[type[RoutingError], ExitCode], ...] = (
     (EncoderError, ExitCode.ENCODER),
     (SuggestionError, ExitCode.ENCODER),
     (MissingExtraError, ExitCode.ENCODER),
+    (BatchError, ExitCode.ENCODER),
     (InvalidValueError, ExitCode.USAGE),
     (StoreError, ExitCode.USAGE),
 )

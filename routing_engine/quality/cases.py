@@ -1,6 +1,6 @@
 """Labelled calls for evaluation, and reading them from files.
 
-A sheet, CSV or XLSX: a row a call, with the columns ``location_id``, ``utterance`` and ``label``,
+A sheet, CSV or XLSX, or a Parquet file: a row a call, with the columns ``location_id``, ``utterance`` and ``label``,
 by these or other usual names; further columns are not read. Or JSON lines, one object a line::
 
     {"location_id": "…", "queries": [{"text": "…", "label": "…" | null}, …]}
@@ -19,14 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from routing_engine.errors import InvalidValueError, Problem, SheetError
+from routing_engine.errors import InvalidValueError, MissingExtraError, Problem, SheetError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from routing_engine.sheets.reading import RawTable
 
 __all__ = [
     "JSON_SUFFIXES",
     "MAX_SHOWN",
+    "PARQUET_SUFFIXES",
     "Case",
     "CaseSource",
     "checked_cases",
@@ -34,6 +37,7 @@ __all__ = [
     "first_table",
     "json_lines",
     "label_problem",
+    "parquet_table",
     "read_cases",
     "refuse",
     "rows_of_calls",
@@ -51,6 +55,7 @@ UTTERANCE = (
 
 _COLUMNS = ("location_id", "utterance", "label")
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
+PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,11 @@ def read_cases(path: str | os.PathLike[str]) -> list[Case]:
     """Read the labelled calls of a file.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.txt`` or ``.xlsx``; or ``.jsonl``.
+        path: ``.csv``, ``.tsv``, ``.txt``, ``.xlsx``, ``.jsonl`` or ``.parquet``.
 
     Raises:
         InvalidValueError: lists everything that is wrong: file, row, column, value.
+        MissingExtraError: Parquet needs an extra that is not installed.
     """
     return checked_cases(path)
 
@@ -188,6 +194,13 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[Case]:
     if path.suffix.lower() in JSON_SUFFIXES:
         yield from _json_cases(path, problems)
         return
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        table = parquet_table(path)
+        position = column_positions(table.header, table.name, problems)
+        if not problems:
+            rows = table.rows_of_calls(position)
+            yield from _cases_of(rows, position, table.header, problems)
+        return
     with sheet_problems(problems):
         yield from _sheet_cases(first_table(path), problems)
 
@@ -271,14 +284,66 @@ def _sheet_cases(table: RawTable, problems: list[Problem]) -> Iterator[Case]:
     position = column_positions(table.header, f"{table.name}:{table.header_row}", problems)
     if problems:
         return
-    for place, values in rows_of_calls(table, position):
+    rows = rows_of_calls(table, position)
+    yield from _cases_of(rows, position, table.header, problems)
+
+
+def _cases_of(
+    rows: Iterable[tuple[str, dict[str, str]]],
+    position: Mapping[str, int],
+    header: Sequence[str],
+    problems: list[Problem],
+) -> Iterator[Case]:
+    for place, values in rows:
         empty = [name for name in ("location_id", "utterance") if not values[name]]
-        for name in empty:
-            header = table.header[position[name]]
-            problems.append(Problem(f"{place} {header}", "is empty"))
+        problems += [Problem(f"{place} {header[position[name]]}", "is empty") for name in empty]
         if not empty:
             label = " ".join(values["label"].split()) or None
             yield Case(values["location_id"], values["utterance"], label, place)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """The calls of a Parquet file.
+
+    Attributes:
+        name: of the file.
+        header: names of its columns.
+        frame: its rows.
+    """
+
+    name: str
+    header: list[str]
+    frame: pd.DataFrame
+
+    def rows_of_calls(self, position: Mapping[str, int]) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the place of each row, and its cells by column."""
+        from routing_engine.sheets.frames import cell_text
+
+        columns = [self.frame.iloc[:, at].tolist() for at in position.values()]
+        for row, cells in enumerate(zip(*columns, strict=True), start=1):
+            values = dict(zip(position, map(cell_text, cells), strict=True))
+            yield f"{self.name}, row {row}", values
+
+
+def parquet_table(path: Path) -> ParquetTable:
+    """Read a Parquet file.
+
+    Raises:
+        InvalidValueError: it cannot be read.
+        MissingExtraError: the extra ``parquet`` is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Parquet", "parquet") from error
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # the errors of pyarrow are ValueErrors
+        raise InvalidValueError(f"{path.name} is not a Parquet file that can be read") from error
+    return ParquetTable(path.name, [str(title) for title in frame.columns], frame)
 
 
 def json_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, Any]]:

@@ -16,26 +16,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from routing_engine.errors import InvalidValueError, MissingExtraError, Problem
+from routing_engine.errors import InvalidValueError, Problem
 from routing_engine.quality.cases import (
     JSON_SUFFIXES,
+    PARQUET_SUFFIXES,
     Case,
     column_positions,
     first_table,
     json_lines,
+    parquet_table,
     refuse,
     rows_of_calls,
     sheet_problems,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["CallSource", "RecordedCall", "recorded_calls"]
-
-PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 
 CallSource = Iterable[Case | tuple[str, str]] | str | os.PathLike[str]
 """Recorded calls, or the path of a file with some. A pair is a location id and what the caller said;
@@ -106,7 +103,7 @@ def _read(path: Path, problems: list[Problem]) -> Iterator[RecordedCall]:
         for place, body in json_lines(path, problems):
             yield from _of_json(body, place, problems)
     elif suffix in PARQUET_SUFFIXES:
-        yield from _of_frame(_parquet(path), path.name, problems)
+        yield from _of_parquet(path, problems)
     else:
         with sheet_problems(problems):
             yield from _of_sheet(path, problems)
@@ -122,18 +119,13 @@ def _of_sheet(path: Path, problems: list[Problem]) -> Iterator[RecordedCall]:
         yield from _of_row(values, place, table.header[position["location_id"]], problems)
 
 
-def _of_frame(frame: pd.DataFrame, name: str, problems: list[Problem]) -> Iterator[RecordedCall]:
-    from routing_engine.sheets.frames import cell_text
-
-    header = [str(title) for title in frame.columns]
-    position = column_positions(header, name, problems, optional=("label",))
+def _of_parquet(path: Path, problems: list[Problem]) -> Iterator[RecordedCall]:
+    table = parquet_table(path)
+    position = column_positions(table.header, table.name, problems, optional=("label",))
     if problems:
         return
-    columns = [frame.iloc[:, at].tolist() for at in position.values()]
-    for row, cells in enumerate(zip(*columns, strict=True), start=1):
-        values = dict(zip(position, map(cell_text, cells), strict=True))
-        place = f"{name}, row {row}"
-        yield from _of_row(values, place, header[position["location_id"]], problems)
+    for place, values in table.rows_of_calls(position):
+        yield from _of_row(values, place, table.header[position["location_id"]], problems)
 
 
 def _of_row(
@@ -182,16 +174,3 @@ def _of_object(
     else:
         kept = None if label is None else " ".join(str(label).split()) or None
         yield RecordedCall(str(location_id), str(said), kept, "label" in query, place)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        import pyarrow as pa  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("Parquet", "parquet") from error
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # the errors of pyarrow are ValueErrors
-        raise InvalidValueError(f"{path.name} is not a Parquet file that can be read") from error

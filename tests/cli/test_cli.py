@@ -28,7 +28,7 @@ from tests.support.labelled import labelled_cases, live_engine, locations, noise
 
 COMMANDS = (
     "import", "check", "diff", "export", "route", "repl", "call", "evaluate", "fit", "compile", "demo",
-    "bench", "serve", "keys", "suggest", "backtest", "agi", "sip-redirect", "twilio",
+    "bench", "serve", "keys", "suggest", "backtest", "batch", "agi", "sip-redirect", "twilio",
     "mcp",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]

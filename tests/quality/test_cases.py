@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -286,3 +287,23 @@ def test_what_a_sheet_and_json_lines_say_is_the_same(rows):
         )
         if rows:
             assert read_cases(sheet) == read_cases(lines) == [Case(*row) for row in rows]
+
+
+def test_a_parquet_file_reads_as_the_same_sheet_does(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    rows = pd.DataFrame(
+        {
+            "store": ["store-1", "store-2", "store-2"],
+            "Utterance": ["I was charged twice", "hello", "cancel it"],
+            "label": ["Billing", None, " Cancel "],
+        }
+    )
+    rows.to_parquet(tmp_path / "calls.parquet")
+    rows.to_csv(tmp_path / "calls.csv", index=False)
+    found = read_cases(tmp_path / "calls.parquet")
+    assert found == read_cases(tmp_path / "calls.csv")
+    assert [case.label for case in found] == ["Billing", None, "Cancel"]
+    assert found[1].origin == "calls.parquet, row 2"
+    rows.assign(Utterance="").to_parquet(tmp_path / "calls.parquet")
+    with pytest.raises(InvalidValueError, match=r"parquet, row 3 Utterance: is empty"):
+        read_cases(tmp_path / "calls.parquet")
