@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     ablation,
     accuracy,
+    batch,
     callers,
     calls,
     cold_start,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         languages.BENCHMARK,
         cold_start.BENCHMARK,
         throughput.BENCHMARK,
+        batch.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
         store.BENCHMARK,

@@ -18,6 +18,8 @@ from routing_engine.distributed.reading import (
     Division,
     read_block,
 )
+from routing_engine.distributed.vectors import SharedVectors, shared
+from routing_engine.encoders import encoder_named
 from routing_engine.encoders.protocol import Encoder
 from routing_engine.errors import InvalidValueError
 from routing_engine.model.outcomes import Reason
@@ -101,7 +103,6 @@ def open_brand(brand: str | os.PathLike[str], encoder: str | Encoder) -> Routing
         EncoderError: the encoder cannot be loaded.
     """
     from routing_engine.catalog.snapshot import load_snapshot
-    from routing_engine.encoders import encoder_named
     from routing_engine.engine import RoutingEngine
     from routing_engine.model.destinations import DEFAULT_DIAL_POLICY
 
@@ -218,14 +219,16 @@ class BlockRouter:
 
     Args:
         job: the batch.
-        engine: None to open that of the job.
     """
 
-    def __init__(self, job: Job, engine: RoutingEngine | None = None) -> None:
+    def __init__(self, job: Job) -> None:
         self._job = job
         self._output = OutputFolder(Folder(place_of(job.out)))
+        place = self._output.folder.place
+        encoder = encoder_named(job.encoder)
+        self._encoder = shared(encoder, place.path) if place.is_local else encoder
         self._router = TableRouter(
-            open_brand(job.brand, job.encoder) if engine is None else engine,
+            open_brand(job.brand, self._encoder),
             location=job.location,
             utterance=job.utterance,
             now=datetime.fromisoformat(job.now),
@@ -235,6 +238,8 @@ class BlockRouter:
         """Route a block and write it; return how many rows it has, bad ones counted."""
         job = self._job
         block = job.division.blocks[number]
+        if isinstance(self._encoder, SharedVectors):
+            self._encoder.receive()
         rows = read_block(job.files, job.division, block)
         queries, problems = self._router.queries(rows.table)
         decisions = self._router.decide(
@@ -264,4 +269,6 @@ class BlockRouter:
         }
         file = job.files[block.file].name
         self._output.write(number, table, [(file, row) for row in bad], counts)
+        if isinstance(self._encoder, SharedVectors):
+            self._encoder.send()
         return block.n_rows

@@ -3,6 +3,7 @@
     _batch.json            what is routed, by what, and how it is divided: written first
     part-000000.parquet    the rows of a block, with their decisions
     _bad-000000.jsonl      its rows that cannot be routed; only where there are some
+    _vectors/              sentences that are embedded, for all workers; until the end
     _bad_rows.jsonl        all of these, at the end
     _summary.json          counts, at the end
 
@@ -13,12 +14,15 @@ folders skip names that begin with ``_``.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from routing_engine.distributed.files import Folder
 from routing_engine.distributed.reading import BadRow
+from routing_engine.distributed.vectors import FOLDER
 from routing_engine.errors import InvalidValueError
 
 __all__ = ["BAD_ROWS", "BatchSummary", "OutputFolder"]
@@ -141,6 +145,8 @@ class OutputFolder:
                     stream.write(self.folder.read(name))
             self.folder.write_json(SUMMARY, asdict(summary))
         self.folder.delete([name for name in names if name.startswith("_bad-")])
+        if FOLDER in names and self.folder.place.is_local:
+            shutil.rmtree(Path(self.folder.place.path, FOLDER), ignore_errors=True)
         return summary
 
     def _counted(self, numbers: Iterable[int]) -> BatchSummary:

@@ -678,6 +678,16 @@ class TestCommands:
             assert run["peak_mb"] > 20
             assert run["snapshot_mb"] > 0
 
+    def test_batch(self, folder):
+        document = self.document(folder, "batch")
+        assert (document.parameters["sentences"], document.parameters["distinct"]) == (400, 80)
+        runs = document.results["runs"]
+        assert {key: run["n_killed"] for key, run in runs.items()} == {
+            "one": 0, "two": 0, "killed": 3,
+        }  # fmt: skip
+        for run in runs.values():
+            assert run["rows_per_s"] == pytest.approx(400 / run["wall_s"], rel=1e-3)
+
     def test_store_list(self, folder):
         results = self.document(folder, "store-list").results
         assert list(results["runs"]) == ["check", "import"]
