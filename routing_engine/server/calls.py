@@ -22,20 +22,24 @@ from routing_engine.calls.endings import read_report
 from routing_engine.errors import InvalidValueError, RoutingError, WrongSecretError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
+from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.model.parties import Parties
 from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.transferring import Asked, platform_body
 from routing_engine.server.wire.calls import (
     CallDetail,
     CallEnd,
     CallOpen,
     CallPage,
     Opened,
+    Transfer,
     Turn,
     Turned,
+    Via,
 )
 from routing_engine.server.wire.common import Envelope, Moment
 from routing_engine.server.writes import (
@@ -402,6 +406,65 @@ def get_call(request: Request, call_id: CallId) -> Response:
     with reading(request) as work:
         row = work.calls.get(call_id)
     return answer(detail(row), "call")
+
+
+Host = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9.\-:\[\]]{1,253}$")]
+Word = Annotated[str | None, Query(max_length=300)]
+WebUrl = Annotated[str | None, Query(pattern=r"^https?://[!-~]{1,1000}$")]
+
+
+@calls.get(
+    "/calls/{callId}/transfer",
+    response_model=Envelope[Transfer],
+    openapi_extra=secured("calls:write", 409),
+    tags=["calls"],
+)
+def get_transfer(
+    request: Request,
+    call_id: CallId,
+    via: Annotated[Via | None, Query(description="The platform that moves the call.")] = None,
+    domain: Annotated[Host, Query(description="SIP: host of phone numbers.")] = None,
+    room_name: Annotated[Word, Query(alias="roomName", description="LiveKit.")] = None,
+    participant_identity: Annotated[
+        Word, Query(alias="participantIdentity", description="LiveKit: the caller's.")
+    ] = None,
+    action_url: Annotated[WebUrl, Query(alias="actionUrl", description="Twilio.")] = None,
+    whisper_url: Annotated[WebUrl, Query(alias="whisperUrl", description="Twilio.")] = None,
+) -> Response:
+    """Return what moves a call by its last decision, in the form of a platform."""
+    plane = plane_of(request)
+    with reading(request) as work:
+        row = work.calls.get(call_id)
+    data: dict[str, Any] = {
+        "decisionId": None,
+        "locationId": plane.location_id_of(row.agent_id),
+        "destination": None,
+        "ringTimeoutS": None,
+        "callerId": None,
+        "via": via,
+        "body": None,
+    }
+    call = None if row.record is None or row.ended_at is not None else plane.resumed(row)
+    decision = None if call is None or call.is_over else call.decision
+    if call is None or decision is None or not decision.outcome.dials:
+        return answer(data, "nobody is to be dialled now")
+    if decision.destination is None:
+        return answer(data, "nobody is to be dialled now")
+    handoff = call.handoff(decision).model_copy(update={"location_id": data["locationId"]})
+    data |= {
+        "decisionId": decision.decision_id,
+        "destination": str(decision.destination),
+        "ringTimeoutS": decision.ring_timeout_s,
+        "callerId": handoff.caller.shown,
+    }
+    if via is not None:
+        line = call.called if call.called is not None and call.called.startswith("+") else None
+        asked = Asked(
+            None if line is None else Destination._trusted(line),
+            domain, room_name, participant_identity, action_url, whisper_url,
+        )  # fmt: skip
+        data["body"] = platform_body(via, handoff, asked)
+    return answer(data, decision.outcome.value)
 
 
 @calls.get(

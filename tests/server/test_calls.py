@@ -69,6 +69,78 @@ def test_a_failed_transfer_goes_on_along_the_chain(api: Served, agent_id):
     assert (kept["outcome"], kept["reason"]) == ("contain", "nobody_answered")
 
 
+class TestTransfer:
+    """What moves the call, for each platform."""
+
+    @pytest.fixture
+    def call_id(self, api, agent_id):
+        call_id = opened(api, agent_id, callerId=CALLER, called=MAIN)
+        before = api.data("GET", f"/calls/{call_id}/transfer", params={"via": "twilio"})
+        assert (before["destination"], before["body"]) == (None, None)
+        turn(api, call_id, text="I was charged twice")
+        return call_id
+
+    def of(self, api, call_id, **params):
+        made = api.data("GET", f"/calls/{call_id}/transfer", params=params)
+        assert (made["destination"], made["callerId"]) == (BILLING, CALLER)
+        return made
+
+    def test_without_a_platform_it_is_the_values(self, api, call_id):
+        made = self.of(api, call_id)
+        assert (made["body"], made["via"], made["ringTimeoutS"]) == (None, None, 25)
+        assert made["decisionId"] == f"{call_id}-1"
+
+    def test_twilio(self, api, call_id):
+        urls = {"actionUrl": "https://a.example/?x=1", "whisperUrl": "https://a.example/why"}
+        assert self.of(api, call_id, via="twilio", **urls)["body"] == (
+            f'<Response><Dial callerId="{CALLER}" action="https://a.example/?x=1" timeout="25">'
+            f'<Number url="https://a.example/why">{BILLING}</Number></Dial></Response>'
+        )
+
+    def test_livekit(self, api, call_id):
+        place = {"roomName": "r", "participantIdentity": "p"}
+        body = self.of(api, call_id, via="livekit", **place)["body"]
+        assert (body["transfer_to"], body["room_name"]) == (f"tel:{BILLING}", "r")
+        refused = api("GET", f"/calls/{call_id}/transfer", params={"via": "livekit"})
+        assert refused.status_code == 422
+        paths = [error["path"] for error in refused.json()["errors"]]
+        assert paths == ["roomName", "participantIdentity"]
+
+    def test_vapi_and_retell(self, api, call_id):
+        assert self.of(api, call_id, via="vapi")["body"]["number"] == BILLING
+        body = self.of(api, call_id, via="retell")["body"]
+        assert body["transfer_destination"]["number"] == BILLING
+
+    def test_sip(self, api, call_id):
+        headers = dict(self.of(api, call_id, via="sip", domain="gw.example")["body"])
+        assert headers["To"] == f"<sip:{BILLING}@gw.example;user=phone>"
+        assert CALLER in headers["From"]
+        refused = api("GET", f"/calls/{call_id}/transfer", params={"via": "sip"})
+        assert refused.status_code == 422
+
+    @pytest.mark.parametrize("via", ["pigeon", ""])
+    def test_another_platform_is_refused(self, api, call_id, via):
+        answer = api("GET", f"/calls/{call_id}/transfer", params={"via": via})
+        assert answer.status_code == 422
+
+    def test_who_withholds_the_number_is_not_shown_and_a_line_is_needed(self, api, agent_id):
+        call_id = opened(api, agent_id, callerId="anonymous")
+        turn(api, call_id, text="I was charged twice")
+        assert api.data("GET", f"/calls/{call_id}/transfer")["callerId"] is None
+        refused = api("GET", f"/calls/{call_id}/transfer", params={"via": "twilio"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_by_this_way")
+
+    def test_after_a_failure_it_is_the_next_and_after_the_end_nobody(self, api, agent_id):
+        call_id = opened(api, agent_id, called=MAIN)
+        turn(api, call_id, text="I was charged twice")
+        turn(api, call_id, event="transferFailed", outcome="busy")
+        found = api.data("GET", f"/calls/{call_id}/transfer", params={"via": "twilio"})
+        assert found["destination"] == "+14155550112"
+        turn(api, call_id, event="transferred")
+        found = api.data("GET", f"/calls/{call_id}/transfer", params={"via": "twilio"})
+        assert found["destination"] is None
+
+
 def test_what_a_platform_says_is_read_kept_and_not_taken_twice(api: Served, agent_id):
     call_id = opened(api, agent_id)
     first = turn(api, call_id, text="I was charged twice")["decision"]

@@ -115,6 +115,7 @@ def test_the_document_has_every_endpoint_of_the_table():
         ("post", "/calls/{callId}/turns"): "calls:write",
         ("post", "/calls/{callId}/outcome"): "calls:write",
         ("get", "/calls/{callId}"): "calls:read",
+        ("get", "/calls/{callId}/transfer"): "calls:write",
         ("post", "/imports"): "agents:write",
         ("get", "/imports/{importId}"): "agents:write",
         ("post", "/imports/{importId}/undo"): "agents:write",

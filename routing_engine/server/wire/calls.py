@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -22,8 +23,10 @@ __all__ = [
     "Opened",
     "RouteRequest",
     "Totals",
+    "Transfer",
     "Turn",
     "Turned",
+    "Via",
 ]
 
 Words = Annotated[str, StringConstraints(max_length=20_000)]
@@ -230,6 +233,36 @@ class Turned(Wire):
     decision: Decision | None
     handoff: dict[str, Any] | None
     is_over: bool
+
+
+class Via(StrEnum):
+    """A platform that moves calls, as ``routing_engine.integrations`` names it."""
+
+    LIVEKIT = "livekit"
+    RETELL = "retell"
+    SIP = "sip"
+    TWILIO = "twilio"
+    VAPI = "vapi"
+
+
+class Transfer(Wire):
+    """What moves the call by its last decision.
+
+    Attributes:
+        decision_id: of the decision; with a failed transfer, the ``attempt``.
+        destination: whom to dial; null where nobody is to be dialled now, and the rest too.
+        ring_timeout_s: how long it may ring.
+        caller_id: the number that may be shown; null where the caller withholds it.
+        body: with ``via``, what its platform takes: TwiML, fields, or the headers of an INVITE.
+    """
+
+    decision_id: str | None
+    location_id: str
+    destination: str | None
+    ring_timeout_s: int | None
+    caller_id: str | None
+    via: Via | None
+    body: str | dict[str, Any] | list[tuple[str, str]] | None
 
 
 class CallEnd(Wire):
