@@ -15,6 +15,7 @@ from routing_engine.calls import endings
 from routing_engine.integrations import ways
 from routing_engine.sheets.aliases import ALIASES, SECOND_ALIASES
 from tests.docs import rooms
+from tests.docs import ways as ways_to_ask
 from tests.docs.pages import ROOT, name_of
 
 DOCS = ROOT / "docs"
@@ -44,6 +45,7 @@ BLOCKS = {
     DOCS / "reference" / "sheet-columns.md": ("aliases", aliases),
     DOCS / "reference" / "errors.md": ("errors", errors),
     DOCS / "how-to" / "transfer.md": ("transfers", ways.markdown),
+    DOCS / "reference" / "ways.md": ("ways", ways_to_ask.markdown),
     DOCS / "reference" / "transfer-endings.md": ("endings", endings.markdown),
 }
 DRAWINGS = {

@@ -156,6 +156,29 @@ def test_a_caller_is_not_redirected_to_their_own_phone(engine):
     assert BILLING not in "".join(values(answer, "Contact"))
 
 
+@pytest.mark.parametrize(
+    "headers", [{}, {"Privacy": "id", "P_Asserted_Identity": "<sip:+12025550188@carrier.example>"}]
+)
+def test_the_answer_says_nothing_of_who_calls(engine, headers):
+    (answer,) = asked(engine, a_request(**headers))
+    added = [line for line in answer.splitlines() if not line.startswith("From:")]
+    assert values(answer, "Contact")
+    assert not any("2025550188" in line or "Jane" in line for line in added)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("caller wants a secret", "verification_required"),
+        ("caller moves house", "confirmation_required"),
+    ],
+)
+def test_what_only_an_agent_can_ask_goes_to_the_default(engine, words, reason):
+    (answer,) = asked(engine, a_request(words=words))
+    assert values(answer, "X-Routing-Reason") == [reason]
+    assert [item.partition("@")[0] for item in values(answer, "Contact")] == [f"<sip:{DEFAULT}"]
+
+
 def test_a_retransmission_gets_the_same_answer(engine):
     first, second, other = asked(engine, a_request(), a_request(), a_request(n=2))
     assert first == second

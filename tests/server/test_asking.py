@@ -93,6 +93,27 @@ class TestRtjson:
         location = api.data("GET", f"/agents/{agent_id}")["locationId"]
         assert asked(api, locationId=location).json()["agentId"] == agent_id
 
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            ("cancel my membership", "verification_required"),
+            ("I move to another house", "confirmation_required"),
+        ],
+    )
+    def test_what_only_an_agent_can_ask_goes_to_the_default(self, api, words, reason):
+        cancel = CONFIG["handoffConfig"]["transferRules"][1]
+        move = {
+            "label": "Move", "when": "caller moves to another house", "destination": BILLING,
+            "examples": ["I move to another house"], "requiresConfirmation": True,
+        }  # fmt: skip
+        config = {"transferDestination": MAIN, "transferRules": [cancel, move]}
+        agent_id = api.published(locationId=f"gated-{reason}", handoffConfig=config)
+        answer = asked(api, locationId=f"gated-{reason}", words=words).json()
+        assert (answer["agentId"], answer["outcome"], answer["reason"]) == (
+            agent_id, "default", reason,
+        )  # fmt: skip
+        assert [route["uri"] for route in answer["routes"]] == [f"sip:{MAIN}@gw.example;user=phone"]
+
     def test_what_is_withheld_is_in_nothing_that_is_answered(self, api, agent_id):
         answer = asked(api, called=LINE, callerId=f"sip:{CALLER}@x.example", privacy="id")
         assert CALLER[2:] not in answer.text

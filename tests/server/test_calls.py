@@ -215,6 +215,15 @@ def test_what_was_said_is_deleted_when_the_call_ends(api: Served, agent_id):
     assert api.data("GET", f"/calls/{call_id}") == ended
 
 
+def test_a_transfer_is_confirmed_in_words(api: Served):
+    rule = CONFIG["handoffConfig"]["transferRules"][0] | {"requiresConfirmation": True}
+    config = {"transferDestination": MAIN, "transferRules": [rule]}
+    call_id = opened(api, api.published(handoffConfig=config))
+    asked = turn(api, call_id, text="I was charged twice")["decision"]
+    assert (asked["outcome"], asked["question"]) == ("confirm", "Shall I connect you with Billing?")
+    assert turn(api, call_id, text="yes please")["decision"]["destination"] == BILLING
+
+
 def test_who_hangs_up_ends_the_call(api: Served, agent_id):
     call_id = opened(api, agent_id)
     turn(api, call_id, text="I was charged twice")
