@@ -71,7 +71,7 @@ LANGUAGES: Final = (
         weekend="weekends?",
         all_day="24 ?(?:hours|hrs|h) a day(?:, ?| )7 days a week|24[ -]?(?:h|hrs?|hours?)"
                 "|all day|always|round the clock",
-        other="and|on|from|open(?:ing)?|hours?|hrs|store",
+        other="and|on|from|open(?:ing)?|hours?|hrs|store|incl|including",
         is_24_hour=False,
     ),
     Language(
@@ -84,7 +84,7 @@ LANGUAGES: Final = (
         daily="täglich|jeden tag",
         weekend="(?:am )?wochenende",
         all_day="24 ?(?:h|std|stunden)|rund um die uhr",
-        other="und|u|uhr|von|am|jeweils|sowie|geöffnet|öffnungszeiten",
+        other="und|u|uhr|von|am|an|jeweils|sowie|geöffnet|öffnungszeiten|inkl|einschließlich",
     ),
     Language(
         "French",
@@ -96,7 +96,7 @@ LANGUAGES: Final = (
         daily="tous les jours|7 ?j(?:ours)? ?(?:/|sur) ?7 ?j?|tlj",
         weekend="(?:le )?week-?ends?",
         all_day="24 ?h(?: ?(?:/|sur) ?24)?",
-        other="et|de|du|le|les|des|puis|ouvert|horaires",
+        other="et|de|du|le|les|des|puis|ouvert|horaires|y compris",
     ),
     Language(
         "Spanish",
@@ -328,12 +328,19 @@ _PUBLIC_HOLIDAYS: Final = re.compile(
     r"|праздники|праздничные\s+дни|свята|tanggal\s+merah)\b|(?:国民の)?祝日?|節假日|节假日|공휴일",
     re.IGNORECASE,
 )
+_EXCEPT_PUBLIC_HOLIDAYS: Final = re.compile(
+    r"[,(]?\s?\b(?:except|excl(?:uding|\.|\b)|not|außer|ausser|ausgenommen|sauf|hors|excepto|salvo|exceto"
+    r"|escluso|esclusi|tranne|behalve|utom|unntatt|undtagen|oprócz|z wyjątkiem|kromě|кроме)"
+    r"(?: (?:on|for|an|am|les?|os?|los|i|na|op))?  ?PH(?: \))?",
+    re.IGNORECASE,
+)
 _SUNDAYS_TOO: Final = re.compile(r"\bsonn-\s*(?:und|u\.?|&)\s*feiertag\w*", re.IGNORECASE)
 
 
 def with_public_holidays(text: str) -> str:
-    """Replace the words for public holidays by that of OpenStreetMap, PH."""
-    return _PUBLIC_HOLIDAYS.sub(" PH ", _SUNDAYS_TOO.sub("So und PH", text))
+    """Replace the words for public holidays by that of OpenStreetMap, PH; all but them by PH off."""
+    plain = _PUBLIC_HOLIDAYS.sub(" PH ", _SUNDAYS_TOO.sub("So und PH", text))
+    return _EXCEPT_PUBLIC_HOLIDAYS.sub("; PH off", plain)
 
 
 @cache
