@@ -24,7 +24,15 @@ from routing_engine.hours.ranges import (
 )
 from routing_engine.validation import shown
 
-__all__ = ["Weekly", "WeeklyText", "as_weekly", "format_weekly", "parse_weekly", "tokens_of"]
+__all__ = [
+    "Weekly",
+    "WeeklyText",
+    "as_weekly",
+    "days_named",
+    "format_weekly",
+    "parse_weekly",
+    "tokens_of",
+]
 
 _ENDS: Final = ("first", "last")
 _DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -105,6 +113,9 @@ def _tokens(language: Language) -> re.Pattern[str]:
 _LONG_MINUTES: Final = 16 * 60
 _MORNING_MINUTE: Final = 6 * 60
 _WEEK: Final = tuple(range(7))
+_SHORT: Final = 3
+"""Characters of a name of a day that other languages may have too."""
+_DAY: Final = TimeRange(9 * 60, 17 * 60)
 _EVERYWHERE: Final = {"all_day": r"24\s?[/x]\s?7", "closed": "closed|off"}
 _BLANK: Final = frozenset(("blank", "word"))
 _OF_ONE_LANGUAGE: Final = re.compile(r"uhr|uur|hod|godz|ч")
@@ -115,7 +126,8 @@ _GROUPS: Final = {"public": (_PUBLIC,), "daily": _WEEK, "weekdays": _WEEK[:5], "
 def parse_weekly(text: str) -> Weekly:
     """Read the ordinary week as people write it; a day that is not named is closed.
 
-    Reads, in some twenty languages, whatever the case and the kind of dash: ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
+    Reads, in some thirty languages, whatever the case and the kind of dash:
+    ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
     ``Mon-Fri 9am-5pm, Sat 10am-2pm``, ``Mon, Wed 08:00-12:00 13:00-17:00``,
     ``daily 18:00-02:00, Sun closed``, ``weekdays 9 to 5pm``, ``Mon-Fri 24 hours``, ``24/7``,
     ``closed``. ``closed`` takes a day out of what was said before it. Nothing is guessed:
@@ -135,6 +147,19 @@ def parse_weekly(text: str) -> Weekly:
             f"business hours {shown(text)}: public holidays (PH) are no part of the ordinary week"
         )
     return week
+
+
+def days_named(text: str) -> list[str]:
+    """Read days alone, such as ``土日祝`` or ``Sonn- und Feiertage``: ``Sat``, ``Sun``, ``PH``.
+
+    Raises:
+        InvalidValueError: the text says anything else.
+    """
+    week, public = read_week(f"{text} 09:00-17:00")
+    if any(ranges not in ((), (_DAY,)) for ranges in week):
+        raise InvalidValueError(f"{shown(text)} holds more than days")
+    named = [name for name, ranges in zip(_DAY_NAMES, week, strict=True) if ranges]
+    return named if public is None else [*named, _NAMES[_PUBLIC]]
 
 
 def is_as_every_day(week: Weekly, public: tuple[TimeRange, ...]) -> bool:
@@ -239,6 +264,9 @@ def _read_in_any_language(text: str) -> _Week:
             continue
         except InvalidValueError as error:
             errors.append((len(text) + 1, error))
+            continue
+        if language.is_terse and len(words) == 1 and len(next(iter(words))) <= _SHORT:
+            errors.append((0, InvalidValueError(f"{shown(text)} does not say its language")))
             continue
         found.setdefault(week, language.name)
         if not words & _ambiguous():

@@ -31,11 +31,11 @@ _EXTENSION_WORDS: Final = (
     r"|nebenstelle|toestel|wew|linka|mell[eé]k|vnitřní|anknytning|lokal|dahili|内線|內線|分機|分机"
 )
 _EXTENSION: Final = re.compile(
-    rf"(?:\s*[,;]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
-    r"|\s*[,;]?\s*(?:press|then|option|dial)\s+)(?P<extension>[0-9]+)#?\s*",
+    rf"(?:\s*[,;([]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
+    r"|\s*[,;([]?\s*(?:press|then|option|opt\.?|dial)\s+)(?P<extension>[0-9]+)#?\s*[)\]]?\s*",
     re.IGNORECASE,
 )
-_STEP: Final = r"\s*(?:,(?:\s*,)*|[pw]+)\s*[0-9*#]+"
+_STEP: Final = r"\s*(?:,(?:\s*,)*|[pw]+)\s*[0-9*#]+(?:\s[*#])?"
 _DIAL_STRING: Final = re.compile(rf"(?<=[0-9)])(?:{_STEP})+\s*$", re.ASCII | re.IGNORECASE)
 _POST_DIAL: Final = re.compile(r"\s*;\s*postd=(?P<keys>[p0-9*#]+)\s*$", re.ASCII)
 _LABEL: Final = re.compile(
@@ -207,7 +207,7 @@ def _look_alikes(text: str, region: str | None) -> Iterator[tuple[bool, str]]:
     has_sign = any(unicodedata.category(c) == "Sc" for c in text)
     yield has_sign or bool(_CURRENCY.search(text)), "an amount of money"
     yield "%" in text or "‰" in text, "a percentage"
-    yield _is_date(text), "a date"
+    yield _is_date(text) and not (" " in text and _is_grouped(text, region)), "a date"
     yield bool(_MONTHS.search(text)), "a date"
     for form, what in _IDENTIFIERS:
         yield bool(form.fullmatch(text)), what
@@ -223,6 +223,8 @@ def _look_alikes(text: str, region: str | None) -> Iterator[tuple[bool, str]]:
     is_siren = region == "FR" and re.fullmatch(r"[1-9]\d\d( )\d{3}\1\d{3}", text) is not None
     yield is_siren, "a company number (SIREN)"
     is_short = not text.startswith("+") and _is_too_short(text, len(digits), region)
+    # "13 12 34" is a number of Australia, in the groups that it is written in there.
+    is_short = is_short and not (" " in text and _is_grouped(text, region))
     yield is_short, "an id or a code: it has few digits, and no area or country code"
 
 
