@@ -1,9 +1,8 @@
-"""``/rtjson``, the skill, ``/resolve`` and ``/tool-token``: asked by phone systems and agents."""
+"""``/rtjson``, ``/agents/{agentId}/skill`` and ``/resolve``: asked by phone systems and agents."""
 
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -19,8 +18,7 @@ from routing_engine.server.plane import ControlPlane
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
-from routing_engine.server.tokens import TOKEN_KEY, Grant, sign_token
-from routing_engine.server.turns import UNENDED, resumed
+from routing_engine.server.turns import resumed
 from routing_engine.server.wire.asking import (
     Resolve,
     Resolved,
@@ -29,10 +27,9 @@ from routing_engine.server.wire.asking import (
     SkillAnswer,
     SkillAsked,
     Tools,
-    ToolToken,
 )
 from routing_engine.server.wire.common import Envelope
-from routing_engine.server.writes import AgentId, CallId, reading
+from routing_engine.server.writes import AgentId, reading
 
 __all__ = ["asking", "skill_of"]
 
@@ -203,28 +200,3 @@ def _call_of(request: Request, agent_id: str, call_id: str) -> Call:
     if row.agent_id != agent_id:
         raise NotFoundError("call", call_id)
     return resumed(plane_of(request), row)
-
-
-@asking.post(
-    "/calls/{callId}/tool-token",
-    response_model=Envelope[ToolToken],
-    openapi_extra=secured("calls:write"),
-    tags=["calls"],
-)
-def create_tool_token(request: Request, call_id: CallId) -> Response:
-    """Return a token by which an agent uses the tool in this call, over MCP, and nothing else."""
-    if find_spec("mcp") is None:
-        raise ProblemError(
-            409,
-            'this server has no MCP; install it: pip install "routing-engine[server,mcp]"',
-            code="missing_extra",
-        )
-    with reading(request) as work:
-        row = work.calls.get(call_id, sealed=False)
-    if row.ended_at is not None:
-        raise ProblemError(409, "the call is over; open a new one", code="call_over")
-    expires_at = row.opened_at.replace(microsecond=0) + UNENDED
-    grant = Grant(principal_of(request).organisation_id, row.id, expires_at)
-    token = sign_token(grant, plane_of(request).keys_for(TOKEN_KEY)[0])
-    data = {"token": token, "path": "/mcp", "expiresAt": expires_at.isoformat()}
-    return answer(data, "a token for the tool of this call")

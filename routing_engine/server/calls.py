@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -25,10 +26,13 @@ from routing_engine.model.destinations import Destination
 from routing_engine.model.outcomes import Outcome
 from routing_engine.model.parties import Parties
 from routing_engine.server.deciding import shown
+from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.tokens import TOKEN_KEY, Grant, sign_token
 from routing_engine.server.transferring import Asked, platform_body
-from routing_engine.server.turns import Taken, kept, recording, take, until_unchanged
+from routing_engine.server.turns import UNENDED, Taken, kept, recording, take, until_unchanged
+from routing_engine.server.wire.asking import ToolToken
 from routing_engine.server.wire.calls import (
     CallDetail,
     CallEnd,
@@ -219,6 +223,31 @@ def _turned(request: Request, taken: Taken) -> WriteResult:
     message = "noted" if decision is None else decision.outcome.value
     then = recording(plane, principal_of(request).organisation_id, taken)
     return WriteResult(data, message, then=then, kept=repeated)
+
+
+@calls.post(
+    "/calls/{callId}/tool-token",
+    response_model=Envelope[ToolToken],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def create_tool_token(request: Request, call_id: CallId) -> Response:
+    """Return a token by which an agent uses the tool in this call, over MCP, and nothing else."""
+    if find_spec("mcp") is None:
+        raise ProblemError(
+            409,
+            'this server has no MCP; install it: pip install "routing-engine[server,mcp]"',
+            code="missing_extra",
+        )
+    with reading(request) as work:
+        row = work.calls.get(call_id, sealed=False)
+    if row.ended_at is not None:
+        raise ProblemError(409, "the call is over; open a new one", code="call_over")
+    expires_at = row.opened_at.replace(microsecond=0) + UNENDED
+    grant = Grant(principal_of(request).organisation_id, row.id, expires_at)
+    token = sign_token(grant, plane_of(request).keys_for(TOKEN_KEY)[0])
+    data = {"token": token, "path": "/mcp", "expiresAt": expires_at.isoformat()}
+    return answer(data, "a token for the tool of this call")
 
 
 @calls.post(
