@@ -43,6 +43,12 @@ from routing_engine import HashingEncoder
 __all__ = ["BENCHMARK", "EXPERIMENTS", "broken", "measure"]
 
 N_AGENTS: Final = 20
+N_TALKS: Final = 5
+"""Live calls beside those who are routed; each of their turns is written."""
+
+N_RULES: Final = 10
+"""Of each agent that is imported."""
+
 PAUSE_S: Final = 0.2
 IN_TIME_S: Final = 1.0
 SHUTDOWN_S: Final = 8
@@ -284,8 +290,10 @@ def import_many(under: Under, over: threading.Event) -> None:
     """Import ten thousand agents and publish them, and roll an agent back beside it."""
     n = int(10_000 * under.n)
     sheet = "location_id,default_destination,label,when,destination\n" + "".join(
-        f"big-{i},{MAIN},Billing,caller asks about a bill,+1415555{1000 + i % 9000}\n"
+        f"big-{i},{MAIN},Rule {j},caller asks about a bill of kind {j},"
+        f"+1415555{1000 + (i + j) % 9000}\n"
         for i in range(n)
+        for j in range(N_RULES)
     )
     with under.client() as client:
         kind, body = sheet_form(sheet.encode(), publish=True)
@@ -321,7 +329,7 @@ EXPERIMENTS: Final[Mapping[str, tuple[str, Harm]]] = {
     "hang": ("the database is locked, and fifty others wait for it", lock),
     "read-only": ("the database only reads; the file of SQLite is moved away", read_only),
     "half": ("1,100 requests that do not end", half),
-    "import": ("an import of 10,000 agents, and rollbacks", import_many),
+    "import": ("an import of 10,000 agents of ten rules, and rollbacks", import_many),
     "queue": ("imports that queue", queue),
     "pump": ("large bodies, and words for slow patterns", pump),
 }
@@ -450,7 +458,7 @@ def _calling(under: Under, callers: int) -> Iterator[Callable[[], dict[str, Any]
         answers: list[dict[str, Any]] = []
         request = {
             "port": under.server.port, "token": under.server.token, "agents": under.agents,
-            "callers": callers, "pause_s": PAUSE_S, "in_time_s": IN_TIME_S, "until": str(until),
+            "callers": callers, "talks": N_TALKS, "pause_s": PAUSE_S, "in_time_s": IN_TIME_S, "until": str(until),
         }  # fmt: skip
         thread = threading.Thread(
             target=lambda: answers.append(
@@ -608,6 +616,8 @@ def _table(document: Document) -> Table:
                     f"{seen['asked']:,}",
                     f"{100 * seen['in_time'] / seen['asked']:.2f} %",
                     number(seen["longest_s"], 2),
+                    number(seen["turn_longest_s"], 2),
+                    str(seen["turns_refused"]),
                     str(seen["lost"]),
                     number(seen["peak_mb"], 0),
                     number(seen["log_mb_a_minute"], 2),
@@ -622,13 +632,15 @@ def _table(document: Document) -> Table:
     used = " and ".join(run["database"] for run in document.results["runs"].values())
     note = (
         f"`routing-engine serve` on {used}, {parameters['callers']} callers who are routed again "
-        f"{PAUSE_S:g} s after each answer, {parameters['seconds']:g} s of each experiment. Memory "
+        f"{PAUSE_S:g} s after each answer and {N_TALKS} live calls, whose turns are written, "
+        f"{parameters['seconds']:g} s of each experiment. Memory "
         "is that of the server with all its processes. No answer had another agent's number. "
         f"Stopped while the database was locked (`SHUTDOWN_S` = {SHUTDOWN_S}) it ended after: "
         f"{ends}. {setting(document.meta)}."
     )
     columns = (
-        "database", "beside it", "asked", f"within {IN_TIME_S:g} s", "longest, s", "lost",
+        "database", "beside it", "asked", f"within {IN_TIME_S:g} s", "longest, s",
+        "longest turn of a call, s", "turns refused", "lost",
         "memory, MB", "log, MB/min",
     )  # fmt: skip
     return Table("Under siege", columns, rows, note)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
-from importlib.util import find_spec
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -13,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from routing_engine.server.agents import agents
 from routing_engine.server.asking import asking
@@ -30,7 +28,6 @@ from routing_engine.server.settings import closing_s
 from routing_engine.server.skills import skills
 
 if TYPE_CHECKING:
-    from routing_engine.server.mcp import McpEndpoint
     from routing_engine.server.plane import ControlPlane
 
 __all__ = ["create_app"]
@@ -38,13 +35,11 @@ __all__ = ["create_app"]
 
 def create_app(plane: ControlPlane) -> FastAPI:
     """Build the API on a control plane, which is closed when the application ends."""
-    mcp = _mcp(plane)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None, None]:
         try:
-            async with nullcontext() if mcp is None else mcp.run():
-                yield
+            yield
         finally:
             # Not in a thread of those that requests have: all of them may hang.
             await asyncio.to_thread(plane.close, closing_s(plane.settings))
@@ -74,8 +69,6 @@ def create_app(plane: ControlPlane) -> FastAPI:
         keys,
     ):
         app.include_router(part)
-    if mcp is not None:
-        app.router.routes.append(Route("/mcp", mcp, include_in_schema=False))
     if plane is not None and plane.settings.console:
         from routing_engine.server.console.app import console_app
 
@@ -93,15 +86,6 @@ def create_app(plane: ControlPlane) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
-
-
-def _mcp(plane: ControlPlane | None) -> McpEndpoint | None:
-    """Return what answers ``/mcp``; None where its extra is not installed."""
-    if plane is None or find_spec("mcp") is None:
-        return None
-    from routing_engine.server.mcp import McpEndpoint
-
-    return McpEndpoint(plane)
 
 
 async def _to_console(_: Request) -> Response:

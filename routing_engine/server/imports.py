@@ -1,8 +1,8 @@
 """``/imports``: a routing sheet to drafts, all locations or none.
 
 The upload is checked and answered at once; reading, comparing and writing go on in a thread, one
-import at a time. Nothing is written before everything is known to be right, and then all of it in
-one transaction.
+import at a time. Nothing is written before everything is known to be right; then where nobody sees
+it, in slices that others write between, and it is published by one transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -55,6 +55,7 @@ from routing_engine.sheets import SheetDiff, diff, read_sheet
 from routing_engine.sheets.headers import check_mapping
 from routing_engine.store import Import as ImportRecord
 from routing_engine.store import ImportedDraft, Store, UnitOfWork
+from routing_engine.store.slices import Slices
 from routing_engine.workbooks.archives import ArchiveLimits, ArchiveTooLargeError, check_archive
 
 if TYPE_CHECKING:
@@ -482,19 +483,13 @@ class _Importing:
             if job.dry_run:
                 return "checked", report, compared
             try:
-                with self._plane.store.work(
-                    job.organisation_id, actor=job.actor, patient=True
-                ) as work:
+                self._stage(drafts, gone)
+                with self._work() as work:
                     item = work.imports.get(job.import_id)
                     if item.status != "running" or datetime.now(UTC) - item.updated_at > STALE:
                         # It was taken for dead, and that was said: it must not come to life.
                         return "failed", report | {"problems": [INTERRUPTED]}, compared
-                    work.imports.apply(
-                        drafts,
-                        remove=gone,
-                        note=f"import {job.import_id}",
-                        import_id=job.import_id,
-                    )
+                    work.staged.publish(job.import_id, note=f"import {job.import_id}")
                     n = len(drafts)
                     work.imports.update(job.import_id, n_done=n, n_total=n)
                     _finish(work, job, "done", report, compared)
@@ -503,8 +498,26 @@ class _Importing:
                 if attempt == 2 or isinstance(error, InvalidValueError):
                     return "failed", report | {"problems": [str(error)]}, compared
                 continue
+            finally:
+                with suppress(StoreUnavailableError):  # then the next sweep does it
+                    self._plane.store.clear_staged(job.organisation_id, job.import_id)
             return "done", report, compared
         raise AssertionError("the last attempt ends it")
+
+    def _work(self) -> AbstractContextManager[UnitOfWork]:
+        job = self._job
+        return self._plane.store.work(job.organisation_id, actor=job.actor, patient=True)
+
+    def _stage(self, drafts: list[ImportedDraft], gone: dict[str, str]) -> None:
+        """Write what is to be published where nobody sees it, in slices."""
+        slices = Slices()
+        for some in slices.of(drafts):
+            with self._work() as work:
+                work.staged.add(self._job.import_id, some)
+            self._note(len(drafts), len(drafts))
+        for names in slices.of(list(gone)):
+            with self._work() as work:
+                work.staged.add(self._job.import_id, remove={name: gone[name] for name in names})
 
     def _drafts(
         self, locations: list[Location]
@@ -623,8 +636,6 @@ def config_of(location: Location) -> dict[str, Any]:
         for name in ("holidays", "exceptions"):
             hours[name] = [_holiday(item) for item in getattr(schedule, name)]
         hours["country"], hours["subdivision"] = schedule.country, schedule.subdivision
-        if schedule.public_holidays:
-            hours["publicHolidays"] = [str(item) for item in schedule.public_holidays]
     if location.after_hours is not None:
         hours["afterHours"] = {
             "number": str(location.after_hours), "allowHumanTransfer": True,

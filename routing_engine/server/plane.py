@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import logging
-import os
 import shutil
 import threading
 import time
@@ -193,7 +191,6 @@ class ControlPlane:
         encoder: Encoder | None = None,
     ) -> None:
         self.settings = settings
-        self._secret = settings.secret_bytes or os.urandom(32)
         self.store = store
         self.metrics = Metrics()
         self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
@@ -241,16 +238,6 @@ class ControlPlane:
         self._feed.load((folder / _ANSWERING).read_text(encoding="utf-8"))
         return RoutingEngine.load(
             folder / _CATALOG, encoder=encoder, dial_policy=self._policy_of_agent
-        )
-
-    def keys_for(self, purpose: bytes) -> tuple[bytes, ...]:
-        """Return keys that processes of one secret share, and of another for every purpose.
-
-        The first signs; what the others signed, which are of previous secrets, holds still.
-        """
-        return tuple(
-            hmac.digest(secret, purpose, "sha256")
-            for secret in (self._secret, *self.settings.previous_secrets)
         )
 
     def dial_policy(self, organisation_id: str) -> DialPolicy:
@@ -452,12 +439,17 @@ class ControlPlane:
         return []
 
     def _expire(self) -> None:
-        while not self._is_over.wait(EXPIRE_EVERY_S):
+        is_first = True
+        while not self._is_over.wait(0.0 if is_first else EXPIRE_EVERY_S):
             try:
-                interrupt_stale(self.store)
-                self.store.expire(datetime.now(UTC))
+                # At once, too: what an import that was killed has left.
+                self.store.sweep_staged()
+                if not is_first:
+                    interrupt_stale(self.store)
+                    self.store.expire(datetime.now(UTC))
             except Exception as error:  # noqa: BLE001  it is tried again in a minute
                 _logger.warning("what is to be deleted waits: %s", type(error).__name__)
+            is_first = False
 
     def close(self, within_s: float = 10.0) -> None:
         """Store queued decisions, stop following, close the store; leave behind what hangs.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -55,6 +58,9 @@ publishing = router()
 GUARDED = {"skills": "skills", "guardrails": "guardrails", "callerVerification": "guardrails"}
 """Parts of a draft that have scopes of their own -> what those begin with."""
 
+MAX_ATTEMPTS = 3
+"""Times that a draft is examined, where somebody else changes it meanwhile."""
+
 VersionNumber = Annotated[int, Path(alias="version", ge=1, le=2**31 - 1, examples=[2])]
 
 
@@ -92,35 +98,82 @@ def refuse_blocked(examined: Examined, *, force: bool) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A draft that was examined while others could write.
+
+    Attributes:
+        draft: as it is to be published.
+        policy: dial policy that it was examined by.
+    """
+
+    draft: dict[str, Any]
+    policy: DialPolicy
+    examined: Examined
+
+
+class _ChangedError(RoutingError):
+    """The draft or the dial policy was changed after it was examined."""
+
+
 def frozen(
-    request: Request,
     work: UnitOfWork,
     agent_id: str,
     body: Publish | Rollback,
+    seen: _Seen,
     if_match: str | None = None,
-    seen: tuple[dict[str, Any], DialPolicy, Examined] | None = None,
 ) -> WriteResult:
-    """Publish the draft as it stands in this transaction.
+    """Publish the draft as it stands in this transaction, which is as it was examined.
 
-    Args:
-        seen: a draft that was examined before by a dial policy, while others could write.
+    Raises:
+        _ChangedError: it stands otherwise.
     """
-    draft, policy = work.drafts.get(agent_id), policy_of(work)
-    if seen is not None and seen[:2] == (draft, policy):
-        examined = seen[2]
-    else:
-        examined = examine(draft, plane_of(request).encoder, policy)
-    refuse_blocked(examined, force=body.force)
-    assert examined.compiled is not None
+    draft = work.drafts.get(agent_id)
+    if (draft, policy_of(work)) != (seen.draft, seen.policy):
+        raise _ChangedError
+    refuse_blocked(seen.examined, force=body.force)
+    assert seen.examined.compiled is not None
     version = work.versions.publish(
         agent_id,
         snapshot=draft,
-        location=examined.compiled.location.model_dump_json(),
+        location=seen.examined.compiled.location.model_dump_json(),
         note=body.note,
         forced=body.reason,
         if_match=if_match,
     )
     return WriteResult(summary(version), f"version {version.number} published", 201)
+
+
+def _examined_first(
+    request: Request,
+    draft_of: Callable[[UnitOfWork], dict[str, Any]],
+    do: Callable[[UnitOfWork, _Seen], WriteResult],
+) -> Response:
+    """Examine a draft before others have to wait, and write if it is still the same then.
+
+    Args:
+        request: as it came.
+        draft_of: reads what is to be published.
+        do: publishes it.
+
+    Raises:
+        ProblemError: 409 where it was changed each time.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        with reading(request) as work:
+            draft, policy = draft_of(work), policy_of(work)
+        seen = _Seen(draft, policy, examine(draft, plane_of(request).encoder, policy))
+        with suppress(_ChangedError):
+            return idempotent(request, partial(_write, do, seen))
+    raise ProblemError(
+        409, "the draft is being changed by somebody else; retry", headers={"Retry-After": "1"}
+    )
+
+
+def _write(
+    do: Callable[[UnitOfWork, _Seen], WriteResult], seen: _Seen, work: UnitOfWork
+) -> WriteResult:
+    return do(work, seen)
 
 
 def _followed(request: Request, response: Response, agent_id: str) -> Response:
@@ -147,12 +200,10 @@ def publish(
 ) -> Response:
     """Freeze the draft as the next version, which takes calls within two seconds."""
     given = Publish() if body is None else body
-    with reading(request) as work:
-        draft, policy = work.drafts.get(agent_id), policy_of(work)
-    seen = draft, policy, examine(draft, plane_of(request).encoder, policy)
-    response = idempotent(
+    response = _examined_first(
         request,
-        lambda work: frozen(request, work, agent_id, given, etag_of(if_match), seen),
+        lambda work: work.drafts.get(agent_id),
+        lambda work, seen: frozen(work, agent_id, given, seen, etag_of(if_match)),
     )
     return _followed(request, response, agent_id)
 
@@ -175,21 +226,19 @@ def rollback(
 
     Where that changes skills or guardrails, the key needs ``skills:write`` or ``guardrails:write``.
     """
-    # Before others have to wait: what an earlier version was, it is for good.
-    with reading(request) as work:
-        snapshot = work.versions.get(agent_id, body.version).snapshot
-        policy = policy_of(work)
-    seen = snapshot, policy, examine(snapshot, plane_of(request).encoder, policy)
 
-    def do(work: UnitOfWork) -> WriteResult:
+    def restored(work: UnitOfWork) -> dict[str, Any]:
+        return work.versions.restored(agent_id, body.version)
+
+    def do(work: UnitOfWork, seen: _Seen) -> WriteResult:
         draft = work.drafts.get(agent_id)
         for part, kind in GUARDED.items():
-            if (draft.get(part) or None) != (snapshot.get(part) or None):
+            if (draft.get(part) or None) != (seen.draft.get(part) or None):
                 check_scope(principal_of(request), f"{kind}:write")
         work.versions.restore(agent_id, body.version, if_match=etag_of(if_match))
-        return frozen(request, work, agent_id, body, seen=seen)
+        return frozen(work, agent_id, body, seen)
 
-    return _followed(request, idempotent(request, do), agent_id)
+    return _followed(request, _examined_first(request, restored, do), agent_id)
 
 
 @publishing.get(

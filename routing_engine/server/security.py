@@ -16,7 +16,7 @@ from routing_engine.server.waiting import Threads, is_done
 if TYPE_CHECKING:
     from routing_engine.store import Principal
 
-__all__ = ["SCOPES", "KeyRing", "bearer", "unauthenticated"]
+__all__ = ["SCOPES", "KeyRing", "bearer"]
 
 SCOPES = (
     *("agents:read", "agents:write", "skills:read", "skills:write"),
@@ -45,16 +45,15 @@ def bearer(header: str | None) -> str:
     kind, _, token = (header or "").partition(" ")
     token = token.strip()
     if kind.casefold() != "bearer" or not token:
-        raise unauthenticated(
+        raise _unknown(
             "missing or malformed Authorization header; send Authorization: Bearer <key>"
         )
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or not token.isprintable():
-        raise unauthenticated("unknown or expired API key")
+        raise _unknown("unknown or expired API key")
     return token
 
 
-def unauthenticated(detail: str) -> ProblemError:
-    """Return the problem of a request without a valid key or token (401)."""
+def _unknown(detail: str) -> ProblemError:
     return ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -105,7 +104,7 @@ class KeyRing:
         except StoreUnavailableError:
             return self._remembered(digest)
         if principal is None:
-            raise unauthenticated("unknown or expired API key")
+            raise _unknown("unknown or expired API key")
         return principal
 
     async def _ask(self, token: str, digest: bytes) -> Principal | None:
@@ -140,7 +139,7 @@ class KeyRing:
         if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
             raise StoreUnavailableError("the database does not answer")
         if _has_expired(found.principal):
-            raise unauthenticated("unknown or expired API key")
+            raise _unknown("unknown or expired API key")
         self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
         return found.principal
 

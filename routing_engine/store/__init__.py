@@ -26,11 +26,12 @@ from routing_engine.store.answers import Answer
 from routing_engine.store.auditing import Audit
 from routing_engine.store.calls import CallRow, DecisionRow
 from routing_engine.store.feed import Changes, Feed, Published
-from routing_engine.store.imports import Import, ImportedDraft
+from routing_engine.store.imports import Import
 from routing_engine.store.keys import Key, Principal
 from routing_engine.store.pages import Page
 from routing_engine.store.sessions import ConsoleSession
 from routing_engine.store.skills import Skill
+from routing_engine.store.staging import ImportedDraft
 from routing_engine.store.store import Store
 from routing_engine.store.tables import new_id
 from routing_engine.store.totals import Day, Totals

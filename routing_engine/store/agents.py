@@ -21,7 +21,7 @@ from routing_engine.store.pages import Page, page_of
 from routing_engine.store.tables import AgentRow, new_id, present
 from routing_engine.store.transaction import Transaction
 
-__all__ = ["DOCUMENTS", "Agent", "Agents", "DocumentKind", "agent_of"]
+__all__ = ["DOCUMENTS", "Agent", "Agents", "DocumentKind", "agent_of", "etag_of", "revision_of"]
 
 DocumentKind = Literal["guardrails", "callerVerification", "tests"]
 
@@ -187,7 +187,7 @@ class Agents:
     def etags(self) -> dict[str, str]:
         """The etag of every agent's draft, by location."""
         found = self._session.execute(select(AgentRow.location_id, AgentRow.revision))
-        return {location_id: _etag(revision) for location_id, revision in found}
+        return {location_id: etag_of(revision) for location_id, revision in found}
 
     def update(
         self,
@@ -260,8 +260,8 @@ class Agents:
         row = self._session.scalar(query.execution_options(populate_existing=True))
         if row is None:
             raise NotFoundError("agent", agent_id)
-        if if_match is not None and if_match != _etag(row.revision):
-            raise PreconditionFailedError(agent_id, _etag(row.revision))
+        if if_match is not None and if_match != etag_of(row.revision):
+            raise PreconditionFailedError(agent_id, etag_of(row.revision))
         return row
 
     def touch(self, row: AgentRow) -> None:
@@ -278,7 +278,7 @@ def agent_of(row: AgentRow) -> Agent:
         row.location_id,
         row.name,
         row.config,
-        _etag(row.revision),
+        etag_of(row.revision),
         row.version,
         row.created_at,
         row.updated_at,
@@ -286,8 +286,15 @@ def agent_of(row: AgentRow) -> Agent:
     )
 
 
-def _etag(revision: int) -> str:
+def etag_of(revision: int) -> str:
+    """Return the etag of a revision."""
     return f"r{revision}"
+
+
+def revision_of(etag: str) -> int:
+    """Return the revision that an etag stands for; -1 for what is no etag."""
+    number = etag.removeprefix("r")
+    return int(number) if number.isascii() and number.isdigit() else -1
 
 
 def _column(kind: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Select, literal, update
 
-from routing_engine.store.lines import Lines
-from routing_engine.store.tables import AgentRow, FeedCounter, PublishedRow
+from routing_engine.store.lines import Lines, lines_of
+from routing_engine.store.tables import AgentRow, FeedCounter, Owned, PublishedRow
 from routing_engine.store.transaction import Transaction
 
 __all__ = ["Announcements"]
@@ -56,18 +57,58 @@ class Announcements:
         Raises:
             ConflictError: another agent has a line of one of them.
         """
-        self._lines.take({row.id: text for row, text in zip(agents, locations, strict=True)})
+        self._lines.take(
+            {row.id: lines_of(text) for row, text in zip(agents, locations, strict=True)}
+        )
         self._announce(agents)
+
+    def announce_all(
+        self,
+        agent_ids: Select[Any],
+        lines: Mapping[str, Sequence[str]],
+        sources: Sequence[type[Owned]],
+        *where: ColumnElement[bool],
+    ) -> None:
+        """Announce what is published of many agents, and give them their lines and no others.
+
+        Args:
+            agent_ids: which agents.
+            lines: of those that have any.
+            sources: classes beside the agents that the conditions name.
+            where: which agents, as conditions.
+
+        Raises:
+            ConflictError: another agent has a line of one of them.
+        """
+        self._lines.release_all(agent_ids)
+        self._lines.take(lines)
+        self._session.copy(
+            self._put(),
+            {
+                "agent_id": AgentRow.id,
+                "location_id": AgentRow.location_id,
+                "version": AgentRow.version,
+                "position": literal(self.position()),
+            },
+            (AgentRow, *sources),
+            *where,
+        )
+
+    def remove(self, agent_ids: Select[Any]) -> None:
+        """Announce that agents, which are about to be deleted, are no longer published."""
+        self._lines.release_all(agent_ids)
+        self._session.execute(
+            update(PublishedRow)
+            .where(PublishedRow.agent_id.in_(agent_ids), PublishedRow.version.is_not(None))
+            .values(version=None, position=self.position())
+            .execution_options(synchronize_session=False)
+        )
 
     def _announce(self, agents: Sequence[AgentRow]) -> None:
         """Announce the published versions of agents, at the transaction's position."""
         position = self.position()
-        put = self._transaction.database.insert(PublishedRow)
         self._session.execute(
-            put.on_conflict_do_update(
-                index_elements=["organisation_id", "agent_id"],
-                set_={"version": put.excluded.version, "position": put.excluded.position},
-            ),
+            self._put(),
             [
                 {
                     "organisation_id": self._transaction.organisation_id,
@@ -78,4 +119,11 @@ class Announcements:
                 }
                 for agent in agents
             ],
+        )
+
+    def _put(self) -> Any:
+        put = self._transaction.database.insert(PublishedRow)
+        return put.on_conflict_do_update(
+            index_elements=["organisation_id", "agent_id"],
+            set_={"version": put.excluded.version, "position": put.excluded.position},
         )

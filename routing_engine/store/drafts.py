@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import select
 
 from routing_engine.store.agents import DOCUMENTS, Agent, Agents, agent_of
 from routing_engine.store.skills import Skills
+from routing_engine.store.slices import chunks
 from routing_engine.store.tables import AgentRow
 from routing_engine.store.transaction import Transaction
 
-__all__ = ["CHUNK", "Drafts", "chunks"]
-
-CHUNK: Final = 500
-"""Most ids in one statement; older builds of SQLite take 999 parameters."""
+__all__ = ["Drafts"]
 
 
 class Drafts:
@@ -42,11 +40,6 @@ class Drafts:
             for row in rows:
                 found[row.location_id] = agent_of(row), _draft(row, skills.get(row.id, []))
         return found
-
-
-def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Split values into chunks that fit into a statement."""
-    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 def _draft(row: AgentRow, skills: list[dict[str, Any]]) -> dict[str, Any]:

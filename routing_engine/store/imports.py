@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy.exc
 from sqlalchemy import delete, insert, select
 
-from routing_engine.errors import ConflictError, NotFoundError, PreconditionFailedError
+from routing_engine.errors import ConflictError, NotFoundError
 from routing_engine.store.agents import DOCUMENTS, Agent, agent_of
 from routing_engine.store.announcing import Announcements
 from routing_engine.store.auditing import Audits
-from routing_engine.store.drafts import chunks
 from routing_engine.store.pages import Page, page_of
 from routing_engine.store.skills import Skills
+from routing_engine.store.slices import chunks
+from routing_engine.store.staging import ImportedDraft, Staged
 from routing_engine.store.tables import (
     AgentRow,
     ImportRow,
@@ -27,7 +27,7 @@ from routing_engine.store.tables import (
 )
 from routing_engine.store.transaction import Transaction
 
-__all__ = ["Import", "ImportedDraft", "Imports"]
+__all__ = ["Import", "Imports"]
 
 MAX_NAMED = 5
 """Most locations that an error names."""
@@ -54,24 +54,6 @@ class Import:
     n_steps: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedDraft:
-    """A draft that an import creates or updates.
-
-    Attributes:
-        location_id: which agent; one that is not there is made.
-        etag: of the draft that ``config`` was made from; None where there is no agent yet.
-        snapshot, location: to publish the draft as the next version; None to leave it a draft.
-    """
-
-    location_id: str
-    name: str
-    config: dict[str, Any]
-    etag: str | None = None
-    snapshot: dict[str, Any] | None = None
-    location: str | None = None
-
-
 class Imports:
     """The imports of an organisation."""
 
@@ -81,12 +63,14 @@ class Imports:
         audits: Audits,
         announcements: Announcements,
         skills: Skills,
+        staged: Staged,
     ) -> None:
         self._transaction = transaction
         self._session = transaction.session
         self._audits = audits
         self._announcements = announcements
         self._skills = skills
+        self._staged = staged
 
     def create(
         self, *, status: str, n_total: int = 0, report: dict[str, Any] | None = None
@@ -160,6 +144,9 @@ class Imports:
     ) -> list[Agent]:
         """Create or update drafts from a sheet and publish those marked for it, all or none.
 
+        All of it in this transaction. For thousands, stage them in transactions of their own, by
+        ``work.staged``, so that nobody waits.
+
         Args:
             drafts: what the sheet makes of each agent.
             remove: location -> etag of agents to delete; their versions stay.
@@ -174,86 +161,16 @@ class Imports:
             PreconditionFailedError: a draft was changed since it was read.
             ConflictError: an agent is there already that was to be made, or the other way round.
         """
-        given = {draft.location_id: draft for draft in drafts}
-        removed = dict(remove or {})
-        agents = self._locked_agents([*given, *removed])
-        now = present()
-        for location_id, draft in given.items():
-            agent = agents.get(location_id)
-            if draft.etag is not None:
-                if agent is None:
-                    raise ConflictError(f"no agent answers location {location_id!r} any more")
-                found = agent_of(agent)
-                if found.etag != draft.etag:
-                    raise PreconditionFailedError(agent.id, found.etag)
-            elif agent is not None:
-                raise ConflictError(f"another agent answers location {location_id!r}")
-        for location_id, etag in removed.items():
-            agent = agents.get(location_id)
-            if agent is not None and agent_of(agent).etag != etag:
-                raise PreconditionFailedError(agent.id, agent_of(agent).etag)
-        gone = [agents.pop(name) for name in removed if name in agents]
-        steps = [] if import_id is None else [*map(_step, agents.values()), *self._ends(gone)]
-        self._delete_agents(gone, actor)
-        self._update_agents(agents, given, now)
-        agents |= self._insert_agents(
-            [draft for name, draft in given.items() if name not in agents], now
-        )
-        published = [
-            (agents[name], draft) for name, draft in given.items() if draft.location is not None
-        ]
-        if published:
-            self._insert_versions(published, note, now, actor)
-            self._announcements.announce(
-                [agent for agent, _ in published],
-                [draft.location or "" for _, draft in published],
-            )
-        if import_id is not None:
-            self._note_steps(import_id, agents, steps)
-        self._audits.record_all(
-            "agent.import",
-            (
-                (
-                    agents[name].id,
-                    {} if draft.location is None else {"version": agents[name].version},
-                )
-                for name, draft in given.items()
-            ),
-            actor,
-        )
-        return [agent_of(agents[name]) for name in given]
-
-    def _ends(self, agents: list[AgentRow]) -> list[dict[str, Any]]:
-        """What brings agents back that are about to be deleted, skills and all."""
-        skills: dict[str, list[dict[str, Any]]] = {}
-        for ids in chunks([agent.id for agent in agents]):
-            skills |= self._skills.documents(list(ids))
-        return [_step(agent, skills=skills.get(agent.id, [])) for agent in agents]
-
-    def _note_steps(
-        self, import_id: str, agents: Mapping[str, AgentRow], steps: list[dict[str, Any]]
-    ) -> None:
-        """Note what an import changed. What imports before it did to these agents is past."""
-        known = {step["agent_id"] for step in steps}
-        steps += [_step(agent, is_made=True) for agent in agents.values() if agent.id not in known]
-        after = {agent.id: agent for agent in agents.values()}
-        for some in chunks(list(known)):
-            self._session.execute(
-                delete(ImportStepRow)
-                .where(ImportStepRow.agent_id.in_(some))
-                .execution_options(synchronize_session=False)
-            )
-        for step in steps:
-            agent = after.get(step["agent_id"])
-            step |= {
-                "organisation_id": self._transaction.organisation_id,
-                "import_id": import_id,
-                "revision": None if agent is None else agent.revision,
-                "version": None if agent is None else agent.version,
-            }
-        if steps:
-            self._session.execute(insert(ImportStepRow), steps)
-        self._row(import_id).n_steps = len(steps)
+        given = list(drafts)
+        mark = new_id("imp") if import_id is None else import_id
+        self._staged.add(mark, given, remove=remove)
+        self._staged.publish(mark, note=note, actor=actor, has_steps=import_id is not None)
+        self._staged.clear(mark)
+        agents: dict[str, Agent] = {}
+        for some in chunks([draft.location_id for draft in given]):
+            query = select(AgentRow).where(AgentRow.location_id.in_(some))
+            agents.update((row.location_id, agent_of(row)) for row in self._session.scalars(query))
+        return [agents[draft.location_id] for draft in given]
 
     def undo(self, import_id: str, *, actor: str = "") -> Import:
         """Take an import back in one step.
@@ -441,60 +358,6 @@ class Imports:
                 found[row.location_id] = row
         return found
 
-    def _update_agents(
-        self, agents: dict[str, AgentRow], given: dict[str, ImportedDraft], now: datetime
-    ) -> None:
-        for name, agent in agents.items():
-            draft = given[name]
-            agent.name, agent.config = draft.name, draft.config
-            agent.revision += 1
-            agent.updated_at = now
-            if draft.location is not None:
-                agent.n_versions += 1
-                agent.version = agent.n_versions
-                agent.published_revision = agent.revision
-        self._session.flush()  # in batches: every row has the same columns
-
-    def _insert_agents(self, drafts: list[ImportedDraft], now: datetime) -> dict[str, AgentRow]:
-        made: dict[str, AgentRow] = {}
-        for draft in drafts:
-            n_versions = int(draft.location is not None)
-            made[draft.location_id] = AgentRow(
-                organisation_id=self._transaction.organisation_id,
-                id=new_id("agt"),
-                location_id=draft.location_id,
-                name=draft.name,
-                config=draft.config,
-                guardrails={},
-                caller_verification={},
-                tests={},
-                revision=1,
-                published_revision=n_versions or None,
-                version=n_versions or None,
-                n_versions=n_versions,
-                created_at=now,
-                updated_at=now,
-            )
-        self._session.add_all(made.values())
-        try:
-            self._session.flush()
-        except sqlalchemy.exc.IntegrityError:
-            raise ConflictError(
-                "another agent was made meanwhile for one of the locations"
-            ) from None
-        return made
-
-    def _insert_versions(
-        self, published: list[tuple[AgentRow, ImportedDraft]], note: str, now: datetime, actor: str
-    ) -> None:
-        self._session.execute(
-            insert(VersionRow),
-            [
-                self._version(agent, draft.snapshot or {}, draft.location or "", note, now, actor)
-                for agent, draft in published
-            ],
-        )
-
     def _version(
         self,
         agent: AgentRow,
@@ -528,36 +391,3 @@ def _import(row: ImportRow) -> Import:
         row.id, row.status, row.n_done, row.n_total, row.report, row.created_at, row.updated_at,
         row.n_steps,
     )  # fmt: skip
-
-
-def _step(
-    agent: AgentRow, *, is_made: bool = False, skills: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    """What an import is about to change of an agent.
-
-    Args:
-        agent: as it is before; as it was made, where it was not there.
-        is_made: the import makes it.
-        skills: where it is to be deleted, its skills: then everything of it is noted.
-    """
-    former: dict[str, Any] = {}
-    if not is_made:
-        former = {
-            "name": agent.name,
-            "config": agent.config,
-            "isPublished": agent.version is not None and agent.published_revision == agent.revision,
-        }
-    if skills is not None:
-        former |= {kind: getattr(agent, column) for kind, column in DOCUMENTS.items()}
-        former |= {
-            "skills": skills,
-            "revision": agent.revision,
-            "nVersions": agent.n_versions,
-            "createdAt": agent.created_at.isoformat(),
-        }
-    return {
-        "agent_id": agent.id,
-        "location_id": agent.location_id,
-        "former": former,
-        "former_version": None if is_made else agent.version,
-    }

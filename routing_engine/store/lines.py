@@ -7,16 +7,14 @@ from typing import Any
 
 import sqlalchemy.exc
 from pydantic_core import from_json
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 
 from routing_engine.errors import ConflictError, mask
+from routing_engine.store.slices import chunks
 from routing_engine.store.tables import AgentRow, LineRow
 from routing_engine.store.transaction import Transaction
 
-__all__ = ["Lines"]
-
-MAX_AT_ONCE = 500
-"""Values in one condition of a query."""
+__all__ = ["Lines", "lines_of"]
 
 
 class Lines:
@@ -28,28 +26,36 @@ class Lines:
 
     def release(self, agent_ids: Iterable[str]) -> None:
         """Give up the lines of agents."""
-        for some in _chunks(list(agent_ids)):
+        for some in chunks(list(agent_ids)):
             self._session.execute(delete(LineRow).where(LineRow.agent_id.in_(some)))
 
-    def take(self, locations: Mapping[str, str]) -> None:
-        """Give agents the lines of the locations that are published of them, and no others.
+    def release_all(self, agent_ids: Select[Any]) -> None:
+        """Give up the lines of the agents that a query finds."""
+        self._session.execute(
+            delete(LineRow)
+            .where(LineRow.agent_id.in_(agent_ids))
+            .execution_options(synchronize_session=False)
+        )
+
+    def take(self, lines: Mapping[str, Sequence[str]]) -> None:
+        """Give agents these lines, and no others.
 
         Args:
-            locations: agent id -> the location, as JSON.
+            lines: agent id -> of the location that is published of it.
 
         Raises:
             ConflictError: another agent has one of the lines.
         """
-        self.release(locations)
+        self.release(lines)
         owner: dict[str, str] = {}
-        for agent_id, text in locations.items():
-            for line in _lines_of(text):
+        for agent_id, theirs in lines.items():
+            for line in theirs:
                 other = owner.setdefault(line, agent_id)
                 if other != agent_id:
                     raise _conflict(line, self._location_id(other), self._location_id(agent_id))
         if not owner:
             return
-        for some in _chunks(list(owner)):
+        for some in chunks(list(owner)):
             taken = self._session.execute(
                 select(LineRow.line, LineRow.agent_id).where(LineRow.line.in_(some))
             ).first()
@@ -78,7 +84,7 @@ class Lines:
         return agent_id if found is None else found
 
 
-def _lines_of(location: str) -> list[str]:
+def lines_of(location: str) -> list[str]:
     """Return the lines of a location; none of a text that is no location."""
     try:
         fields = from_json(location)
@@ -93,7 +99,3 @@ def _conflict(line: str, one: str, other: str) -> ConflictError:
         f"line {mask(line)!r} belongs to location {one!r}, and cannot be {other!r}'s too; take it "
         "from one of them and publish that first"
     )
-
-
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[i : i + MAX_AT_ONCE] for i in range(0, len(values), MAX_AT_ONCE))

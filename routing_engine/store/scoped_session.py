@@ -7,11 +7,13 @@ SQL text, bare tables, statements inside statements.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Engine,
     Join,
     Select,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     event,
     func,
     inspect,
+    literal,
     select,
 )
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
@@ -69,6 +72,34 @@ class ScopedSession(Session):
     def call(self, function: str, *values: str | int) -> None:
         """Call a database function that touches no rows."""
         super().connection().execute(select(getattr(func, function)(*values)))
+
+    def copy(
+        self,
+        into: Insert,
+        values: Mapping[str, Any],
+        sources: Sequence[type[Owned]],
+        *where: ColumnElement[bool],
+    ) -> None:
+        """Insert rows that are made of other rows of the same organisation.
+
+        Args:
+            into: ``insert(Row)``, without values.
+            values: column -> what it is made of, beside the organisation.
+            sources: all classes whose rows are read.
+            where: which of their rows.
+        """
+        if isinstance(self.organisation, All) or not self.writing:
+            raise UnownedError("rows are copied in the transaction of one organisation")
+        query = select(literal(self.organisation), *values.values()).where(
+            *(source.organisation_id == self.organisation for source in sources), *where
+        )
+        named = {source.__tablename__ for source in sources}  # type: ignore[attr-defined]
+        if {getattr(table, "name", None) for table in query.get_final_froms()} - named:
+            raise UnownedError("only rows of the classes that are named are copied")
+        for node in visitors.iterate(query):
+            if isinstance(node, (TextClause, SelectBase)) and node is not query:
+                raise UnownedError("SQL text and subqueries bypass organisation scoping")
+        super().connection().execute(into.from_select(["organisation_id", *values], query))
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise UnownedError("bypasses organisation scoping; use execute()")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import sqlalchemy.exc
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy.sql.dml import UpdateBase
 
 from routing_engine.errors import ConflictError
 from routing_engine.store.answers import KEPT
@@ -21,6 +22,7 @@ from routing_engine.store.patience import LONG, LOOKING, SHORT, Patience
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.sealing import Sealer
 from routing_engine.store.sessions import ConsoleSession, find_session
+from routing_engine.store.slices import Slices
 from routing_engine.store.tables import (
     AnswerRow,
     CallRecord,
@@ -29,6 +31,7 @@ from routing_engine.store.tables import (
     KeyRow,
     OrganisationRow,
     SessionRow,
+    StagedRow,
     new_id,
     present,
 )
@@ -250,23 +253,72 @@ class Store:
                 raise ConflictError("a decision is stored already") from None
 
     def expire(self, now: datetime) -> int:
-        """Delete expired caller data and old idempotency answers.
+        """Delete expired caller data and old idempotency answers, in slices.
 
         Returns:
             How many calls and answers that were.
         """
-        with self._database.transaction(ALL, writing=True, patience=LONG) as rows:
-            calls = rows.execute(
+        calls = (
+            select(CallRecord.organisation_id, CallRecord.id).where(CallRecord.expires_at <= now),
+            lambda some: (
                 update(CallRecord)
-                .where(CallRecord.expires_at <= now)
+                .where(tuple_(CallRecord.organisation_id, CallRecord.id).in_(some))
                 .values(record=None, handoff=None, expires_at=None)
-                .returning(CallRecord.id)
-            ).all()
-            answers = rows.execute(
-                delete(AnswerRow).where(AnswerRow.created_at <= now - KEPT).returning(AnswerRow.key)
-            ).all()
+            ),
+        )
+        answers = (
+            select(AnswerRow.organisation_id, AnswerRow.key).where(
+                AnswerRow.created_at <= now - KEPT
+            ),
+            lambda some: delete(AnswerRow).where(
+                tuple_(AnswerRow.organisation_id, AnswerRow.key).in_(some)
+            ),
+        )
+        n = sum(self._in_slices(*each) for each in (calls, answers))
+        with self._database.transaction(ALL, writing=True) as rows:
             rows.execute(delete(SessionRow).where(SessionRow.ends_at <= now))
-        return len(calls) + len(answers)
+        return n
+
+    def _in_slices(
+        self,
+        found: Select[Any],
+        change: Callable[[list[tuple[str, str]]], UpdateBase],
+    ) -> int:
+        """Change all that a query finds, a slice at a time; what is changed is found no more."""
+        slices, n = Slices(), 0
+        while True:
+            with self._database.transaction(ALL, writing=False) as rows:
+                some = [(owner, name) for owner, name in rows.execute(found.limit(slices.size))]
+            if not some:
+                return n
+            with slices.timed(), self._database.transaction(ALL, writing=True) as rows:
+                rows.execute(change(some).execution_options(synchronize_session=False))
+            n += len(some)
+
+    def clear_staged(self, organisation_id: str, import_id: str) -> None:
+        """Delete what is staged for an import, in slices."""
+        slices, n = Slices(), 1
+        while n:
+            with slices.timed(), self.work(organisation_id) as work:
+                n = work.staged.clear(import_id, slices.size)
+
+    def sweep_staged(self) -> int:
+        """Delete what is staged for imports that do not run, and return how many those were."""
+        query = (
+            select(StagedRow.organisation_id, StagedRow.import_id)
+            .outerjoin(
+                ImportRow,
+                (ImportRow.organisation_id == StagedRow.organisation_id)
+                & (ImportRow.id == StagedRow.import_id),
+            )
+            .where(ImportRow.id.is_(None) | (ImportRow.status != "running"))
+            .distinct()
+        )
+        with self._database.transaction(ALL, writing=False) as rows:
+            found = rows.execute(query).all()
+        for row in found:
+            self.clear_staged(row.organisation_id, row.import_id)
+        return len(found)
 
     def imports_without_life(self, since: datetime) -> list[tuple[str, str]]:
         """Organisation and id of imports that run, and gave no sign of life since a moment."""

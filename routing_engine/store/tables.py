@@ -46,6 +46,7 @@ __all__ = [
     "PublishedRow",
     "SessionRow",
     "SkillRow",
+    "StagedRow",
     "TotalRow",
     "VersionRow",
     "new_id",
@@ -398,6 +399,42 @@ class PreferenceRow(Owned, Base):
     name: Mapped[str] = mapped_column(Id, primary_key=True)
     document: Mapped[Document]
     updated_at: Mapped[datetime]
+
+
+class StagedRow(Owned, Base):
+    """What an import makes of one agent, until it is published with all the others at once.
+
+    Attributes:
+        change: ``make``, ``change`` or ``remove``.
+        revision, n_versions, former_version: that the agent must still have; None where it is made.
+        version: number of the version that it becomes; None to leave it a draft.
+        audit_id, action, detail: of the entry in the audit log.
+        lines: of the location.
+        former: what takes its place again where the import is undone; empty where it is made.
+        location: that is published.
+    """
+
+    __tablename__ = "staged"
+
+    import_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    location_id: Mapped[str]
+    change: Mapped[str] = mapped_column(String(8))
+    revision: Mapped[int | None]
+    n_versions: Mapped[int | None]
+    former_version: Mapped[int | None]
+    version: Mapped[int | None]
+    audit_id: Mapped[str] = mapped_column(Id)
+    action: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[Document]
+    name: Mapped[str]
+    n_lines: Mapped[int]
+    # The large ones stand last: SQLite reads a row from its beginning.
+    lines: Mapped[list[str]]
+    config: Mapped[Document]
+    snapshot: Mapped[Document]
+    former: Mapped[Document]
+    location: Mapped[str | None]
 
 
 class AuditRow(Owned, Base):

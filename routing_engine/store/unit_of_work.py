@@ -14,6 +14,7 @@ from routing_engine.store.policies import DialPolicies
 from routing_engine.store.preferences import Preferences
 from routing_engine.store.sessions import Sessions
 from routing_engine.store.skills import Skills
+from routing_engine.store.staging import Staged
 from routing_engine.store.transaction import Transaction
 from routing_engine.store.versions import Versions
 
@@ -33,6 +34,7 @@ class UnitOfWork:
         drafts: whole drafts.
         versions: what was published.
         imports: imports of sheets.
+        staged: what imports are about to change.
         calls: calls, decisions and their totals.
         keys: API keys.
         sessions: who is signed in to the console.
@@ -50,7 +52,8 @@ class UnitOfWork:
         self.skills = Skills(transaction, self.audits, self.agents)
         self.drafts = Drafts(transaction, self.agents, self.skills)
         self.versions = Versions(transaction, self.audits, announcements, self.agents, self.skills)
-        self.imports = Imports(transaction, self.audits, announcements, self.skills)
+        self.staged = Staged(transaction, announcements, self.skills)
+        self.imports = Imports(transaction, self.audits, announcements, self.skills, self.staged)
         self.calls = Calls(transaction)
         self.keys = Keys(transaction, self.audits)
         self.sessions = Sessions(transaction, self.audits)

@@ -131,15 +131,26 @@ class Versions:
             newest_first=True,
         )
 
+    def restored(self, agent_id: str, number: int) -> dict[str, Any]:
+        """Return the draft that :meth:`restore` would make, as ``drafts.get`` would then."""
+        agent = self._agents.row(agent_id)
+        snapshot = self.get(agent_id, number).snapshot
+        return {
+            "name": snapshot.get("name", agent.name),
+            "locationId": agent.location_id,
+            "config": snapshot.get("config", {}),
+            "skills": snapshot.get("skills", []),
+            **{kind: snapshot.get(kind, {}) for kind in DOCUMENTS},
+        }
+
     def restore(self, agent_id: str, number: int, if_match: str | None = None) -> Agent:
         """Restore the draft from a version. The location id stays."""
         agent = self._agents.row(agent_id, if_match)
-        snapshot = self.get(agent_id, number).snapshot
-        agent.name = snapshot.get("name", agent.name)
-        agent.config = snapshot.get("config", {})
+        draft = self.restored(agent_id, number)
+        agent.name, agent.config = draft["name"], draft["config"]
         for kind, column in DOCUMENTS.items():
-            setattr(agent, column, snapshot.get(kind, {}))
-        self._skills.restore(agent_id, snapshot.get("skills", []))
+            setattr(agent, column, draft[kind])
+        self._skills.restore(agent_id, draft["skills"])
         self._agents.touch(agent)
         self._audits.record("agent.restore", agent_id, {"version": number})
         return agent_of(agent)

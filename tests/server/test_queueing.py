@@ -11,9 +11,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import func, select
+
 from routing_engine.server import imports, queueing
 from routing_engine.server.jobs import interrupt_stale, sweep
 from routing_engine.server.queueing import ImportQueue
+from routing_engine.store import ImportedDraft
+from routing_engine.store.scoped_session import ALL
+from routing_engine.store.tables import StagedRow
 from tests.support.planes import served
 
 SHEET = b"location_id,default_destination\nz-1,+14155550100\n"
@@ -131,9 +136,38 @@ def test_a_version_is_examined_before_others_have_to_wait(tmp_path, monkeypatch)
                 held.append(api.plane.store._database._writer.locked()) or examine(*given)
             ),
         )
-        for version in (1, 2):
+        location_id = api.data("GET", f"/agents/{agent_id}")["locationId"]
+        sheet = f"location_id,default_destination\n{location_id},+14155550100\n".encode()
+        assert api.imported(sheet, publish="true")["status"] == "done"
+        until = time.monotonic() + 10
+        while n_staged(api.plane.store):  # the import deletes what it staged
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        for version in (1, 2, 3):
             api.data("POST", f"/agents/{agent_id}/rollback", json={"version": version})
-    assert held == [False, False]
+    assert held == [False, False, False]
+
+
+def test_a_draft_that_is_changed_while_it_is_examined_is_examined_again(tmp_path, monkeypatch):
+    from routing_engine.server import publishing
+
+    examine, changes = publishing.examine, 1
+    with served(tmp_path) as api:
+        agent_id = api.published()
+
+        def changed(*given):
+            nonlocal changes
+            if changes:
+                changes -= 1
+                api.data("PATCH", f"/agents/{agent_id}", json={"name": f"B{changes}"})
+            return examine(*given)
+
+        monkeypatch.setattr(publishing, "examine", changed)
+        assert api.data("POST", f"/agents/{agent_id}/publish")["version"] == 2
+        assert api.data("GET", f"/agents/{agent_id}/versions/2")["snapshot"]["name"] == "B0"
+        changes = 9
+        refused = api("POST", f"/agents/{agent_id}/publish")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (409, "1")
 
 
 def test_an_import_waits_for_another_process_that_holds_the_file(tmp_path):
@@ -160,3 +194,19 @@ def test_what_servers_that_are_gone_left_behind_is_swept(tmp_path, monkeypatch):
         Path(folder, "sheet.csv").write_bytes(SHEET)
     sweep()
     assert [folder.exists() for folder in (gone, mine, other)] == [False, True, True]
+
+
+def test_what_an_import_left_that_was_killed_is_swept_at_the_next_start(tmp_path):
+    with served(tmp_path) as api, api.plane.store.work(api.organisation_id) as work:
+        draft = ImportedDraft(location_id="z-1", name="Z", config={})
+        work.staged.add(work.imports.create(status="failed").id, [draft])
+    with served(tmp_path) as api:
+        until = time.monotonic() + 10
+        while n_staged(api.plane.store):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def n_staged(store):
+    with store._database.transaction(ALL, writing=False) as rows:
+        return rows.scalar(select(func.count(StagedRow.agent_id)))

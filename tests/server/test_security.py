@@ -123,7 +123,6 @@ def test_the_document_has_every_endpoint_of_the_table():
         ("post", "/agents/{agentId}/skill"): "calls:write",
         ("post", "/agents/{agentId}/resolve"): "calls:write",
         ("post", "/rtjson"): "calls:write",
-        ("post", "/calls/{callId}/tool-token"): "calls:write",
         ("post", "/keys"): "keys:write",
         ("get", "/keys"): "keys:write",
         ("delete", "/keys/{keyId}"): "keys:write",

@@ -15,9 +15,12 @@ from routing_engine.store.tables import (
     AgentRow,
     Base,
     KeyRow,
+    LineRow,
     OrganisationRow,
     Owned,
+    PublishedRow,
     SkillRow,
+    StagedRow,
     VersionRow,
     present,
 )
@@ -46,6 +49,7 @@ def organisations(store):
             etag = work.agents.get(agent.id).etag
             draft = ImportedDraft(location_id="store-0042", name=name, config={}, etag=etag)
             work.imports.apply([draft], import_id=item.id)
+            work.staged.add(item.id, [ImportedDraft(location_id="new", name=name, config={})])
             work.dial_policy.put({"of": name})
             work.preferences.put("headers", {"of": name})
         store.add_decisions(
@@ -261,6 +265,30 @@ def test_objects_of_another_organisation_are_not_written(store, rows, organisati
     with pytest.raises(UnownedError):
         rows.flush()
     rows.expunge_all()
+
+
+@pytest.mark.parametrize(
+    ("values", "sources", "where"),
+    [
+        ({"agent_id": AgentRow.id}, (), ()),
+        ({"agent_id": AgentRow.id}, (StagedRow,), (StagedRow.agent_id == AgentRow.id,)),
+        ({"agent_id": sa.select(AgentRow.id).scalar_subquery()}, (StagedRow,), ()),
+        ({"agent_id": StagedRow.agent_id}, (StagedRow,), (sa.text("1 = 1"),)),
+    ],
+)
+def test_rows_are_copied_only_from_ones_own(rows, values, sources, where):
+    with pytest.raises(UnownedError):
+        rows.copy(sa.insert(PublishedRow), values, sources, *where)
+
+
+def test_a_copy_finds_nothing_of_others(store, organisations):
+    mine = organisations[0][0]
+    with store._database.transaction(mine, writing=True) as rows:
+        before = rows.scalar(sa.select(sa.func.count()).select_from(LineRow))
+        rows.copy(sa.insert(LineRow), {"line": AgentRow.id, "agent_id": AgentRow.id}, (AgentRow,))
+        n_mine = rows.scalar(sa.select(sa.func.count()).select_from(AgentRow))
+        assert rows.scalar(sa.select(sa.func.count()).select_from(LineRow)) == before + n_mine
+        rows.rollback()
 
 
 def test_a_row_cannot_refer_to_another_organisations(store, organisations):

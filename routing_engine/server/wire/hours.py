@@ -152,11 +152,7 @@ class AfterHours(Wire):
 
 
 class Hours(Wire):
-    """When the location is open: always, unless ``weekly`` is given.
-
-    Attributes:
-        public_holidays: hours of the public holidays of ``country``; none is closed.
-    """
+    """When the location is open: always, unless ``weekly`` is given."""
 
     timezone: Zone | None = None
     weekly: Week | None = None
@@ -166,5 +162,4 @@ class Hours(Wire):
     subdivision: Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,10}$", examples=["CA"])] | None = (
         None
     )
-    public_holidays: Ranges | None = None
     after_hours: AfterHours | None = None
