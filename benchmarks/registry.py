@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.benchmark import Benchmark
 from benchmarks.report import Document, Table
-from benchmarks.stress import crash, fuzz_api, fuzz_headers, siege, soak
+from benchmarks.stress import crash, endurance, failover, fuzz_api, fuzz_headers, siege, soak
 
 __all__ = ["BENCHMARKS", "BLOCKS"]
 
@@ -50,6 +50,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         batch.BENCHMARK,
         scale.BENCHMARK,
         soak.BENCHMARK,
+        endurance.BENCHMARK,
         store.BENCHMARK,
         store_list.BENCHMARK,
         peer.BENCHMARK,
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         serving.BENCHMARK,
         publishing.BENCHMARK,
         crash.BENCHMARK,
+        failover.BENCHMARK,
         fuzz_api.BENCHMARK,
         siege.BENCHMARK,
     )

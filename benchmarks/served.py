@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ __all__ = [
     "Server",
     "agents_in_order",
     "databases",
+    "free_port",
     "import_sheet",
     "scratch_database",
     "sheet_form",
@@ -98,6 +100,14 @@ def version_of(url: str) -> str:
     with psycopg.connect(url) as connection:
         number = connection.info.server_version
     return f"PostgreSQL {number // 10_000}.{number % 10_000}"
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 class Client:

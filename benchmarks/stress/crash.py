@@ -8,7 +8,7 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from benchmarks.stress.crash_writers import Calls, Drafts, Imports, Publisher, S
 from routing_engine import HashingEncoder
 from routing_engine.store import Store
 
-__all__ = ["BENCHMARK", "check_file", "measure"]
+__all__ = ["BENCHMARK", "Run", "check_file", "interruptions", "measure"]
 
 MOMENTS = {"cold": 0.1, "any": 0.4, "publish": 0.25, "import": 0.25}
 """Shares of kills: with the first requests after its start; at any moment
@@ -59,7 +59,7 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
         scratch_database(kind) as url,
         Server(url, {"encoder": "hashing", "store_transcripts": "true"}) as server,
     ):
-        run = _Run(kind, url, server, n_locations, seed)
+        run = Run(kind, url, server, n_locations, seed)
         for _ in range(n_kills):
             run.kill_and_check()
         run.check(everything=True)
@@ -74,8 +74,14 @@ def measure(kind: str, *, n_kills: int, n_locations: int, seed: int) -> dict[str
     return {**results, "first_starts": first}
 
 
-class _Run:
-    """One database, and the server that is repeatedly killed on it."""
+class Run:
+    """One database, and the server that is repeatedly killed on it.
+
+    Attributes:
+        client: what writes while it is.
+    """
+
+    client: type[Client] = Client
 
     def __init__(self, kind: str, url: str, server: Server, n_locations: int, seed: int) -> None:
         self._url = url
@@ -107,7 +113,7 @@ class _Run:
         failures: list[str] = []
 
         def load(writer: Writer) -> None:
-            with Client(self._server.port, self._server.token) as client:
+            with self.client(self._server.port, self._server.token) as client:
                 try:
                     while True:
                         writer.step(client)
@@ -126,15 +132,23 @@ class _Run:
             thread.start()
         self._wait_for_the_moment()
         killing.set()
-        self._server.kill()
+        self.interrupt()
         for thread in threads:
             thread.join()
         self._load_s += time.perf_counter() - started_s
         self._raise(failures)
+        self.recover()
+        self.check()
+
+    def interrupt(self) -> None:
+        """Do what loses answers."""
+        self._server.kill()
+
+    def recover(self) -> None:
+        """Let the server answer again."""
         if self._is_postgres:
             self._wait_until_gone()
         self._start_s.append(self._server.start())
-        self.check()
 
     def check(self, *, everything: bool = False) -> None:
         """Check what was written since the last check, or everything.
@@ -241,6 +255,14 @@ def _kill_first_starts(kind: str, n_kills: int, start_s: float, seed: int) -> No
             server.start()
 
 
+def interruptions(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return each kind of write that was not answered, and how many were done and not done."""
+    return [
+        (what, f"{found['done']:,} / {found['not done']:,}")
+        for what, found in sorted(run["interrupted"].items())
+    ]
+
+
 def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, help="on each database (200)")
     parser.add_argument("--locations", type=int, help="of the sheet that is imported (300)")
@@ -269,11 +291,7 @@ def _table(document: Document) -> Table:
     kinds = sorted({what for run in runs.values() for what in run["interrupted"]})
 
     def ended(what: str) -> Any:
-        def of(run: dict[str, Any]) -> str:
-            found = run["interrupted"].get(what, {"done": 0, "not done": 0})
-            return f"{found['done']:,} / {found['not done']:,}"
-
-        return of
+        return lambda run: dict(interruptions(run)).get(what, "0 / 0")
 
     rows = [
         row("kills under load", lambda run: f"{sum(run['moments'].values()):,}"),

@@ -475,6 +475,10 @@ class Imports(Writer):
             raise BenchmarkProcessError(f"an import {found}")
         self._keep()
 
+    def is_running(self, client: Client) -> bool:
+        """Whether the import that was asked for last still runs."""
+        return bool(self._import_id) and self._status(client) == "running"
+
     def _status(self, client: Client) -> str:
         status: str = client.ask("GET", f"/imports/{self._import_id}")["status"]
         return status

@@ -6,6 +6,7 @@ thing after the other that goes wrong.
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import os
@@ -33,11 +34,13 @@ from benchmarks.served import (
     LostError,
     Server,
     databases,
+    free_port,
     scratch_database,
     sheet_form,
     version_of,
     why_no_postgres,
 )
+from benchmarks.stress.proxy import Proxy
 from routing_engine import HashingEncoder
 
 __all__ = ["BENCHMARK", "EXPERIMENTS", "broken", "measure"]
@@ -56,6 +59,7 @@ LEAST_IN_TIME: Final = 0.999
 MOST_MB: Final = 1_500
 MOST_LOG_MB_A_MINUTE: Final = 1.0
 STORED_S: Final = 30.0
+READY_S: Final = 2.0
 MAIN: Final = "+14155550100"
 
 
@@ -67,12 +71,14 @@ class Under:
         url: of its database.
         agents: id of each, and where a billing caller goes.
         n: how much of it: 1 in full, less for a quick look.
+        health_port: where ``/readyz`` is.
     """
 
     server: Server
     url: str
     agents: list[dict[str, str]]
     n: float
+    health_port: int
 
     @property
     def is_postgres(self) -> bool:
@@ -286,6 +292,18 @@ def half(under: Under, over: threading.Event) -> None:
             one.close()
 
 
+def _silencing(proxy: Proxy) -> Harm:
+    def silence(under: Under, over: threading.Event) -> None:
+        """Forward nothing to the database, while fifty others ask."""
+        proxy.silence()
+        try:
+            _ask_all_around(under, over)
+        finally:
+            proxy.resume()
+
+    return silence
+
+
 def import_many(under: Under, over: threading.Event) -> None:
     """Import ten thousand agents and publish them, and roll an agent back beside it."""
     n = int(10_000 * under.n)
@@ -333,6 +351,14 @@ EXPERIMENTS: Final[Mapping[str, tuple[str, Harm]]] = {
     "queue": ("imports that queue", queue),
     "pump": ("large bodies, and words for slow patterns", pump),
 }
+THROUGH: Final[Mapping[str, str]] = {
+    "silent": "a proxy before the database stops forwarding",
+    "pooler": "PgBouncer in transaction mode",
+}
+"""What only a database on the network has."""
+
+UNREADY: Final = ("hang", "read-only", "silent")
+"""Experiments in which ``/readyz`` has to say that something is wrong."""
 
 
 def measure(kind: str, *, seconds: float, callers: int, n: float) -> dict[str, Any]:
@@ -347,27 +373,38 @@ def measure(kind: str, *, seconds: float, callers: int, n: float) -> dict[str, A
     with ExitStack() as stack:
         url = stack.enter_context(scratch_database(kind))
         spool = stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
+        port = free_port()
         settings = {"encoder": "hashing", "shutdown_s": SHUTDOWN_S, "spool": spool}
-        server = stack.enter_context(Server(url, settings))
+        server = stack.enter_context(Server(url, settings | {"metrics_port": port}))
         server.start()
-        under = Under(server, url, _agents(server), n)
+        under = Under(server, url, _agents(server), n, port)
         found = {
             name: _beside(under, harm, seconds=seconds, callers=callers)
             for name, (_, harm) in EXPERIMENTS.items()
         }
         found["exit"] = _ended_while_it_hangs(under, callers)
-        pooled = stack.enter_context(_pooler(url)) if kind == "postgresql" else None
-        if pooled is not None:
-            through = stack.enter_context(
-                Server(pooled, settings | {"bootstrap_key": server.token})
-            )
-            through.token = server.token
-            through.start()
-            found["pooler"] = _beside(
-                Under(through, url, under.agents, n), _write_all_the_time,
-                seconds=seconds, callers=callers,
-            )  # fmt: skip
+        for name, through, harm in _ways(stack, url) if kind == "postgresql" else ():
+            port = free_port()
+            other = Server(through, settings | {"metrics_port": port})
+            with other:
+                other.token = server.token
+                other.start()
+                at = Under(other, url, under.agents, n, port)
+                found[name] = _beside(at, harm, seconds=seconds, callers=callers)
         return {"database": version_of(url), "experiments": found}
+
+
+def _ways(stack: ExitStack, url: str) -> Iterator[tuple[str, str, Harm]]:
+    """What may stand before PostgreSQL: its name, the URL through it, and what happens."""
+    from sqlalchemy import make_url
+
+    to = make_url(url)
+    proxy = stack.enter_context(Proxy(to.host or "127.0.0.1", to.port or 5432))
+    through = to.set(host="127.0.0.1", port=proxy.port)
+    yield "silent", through.render_as_string(hide_password=False), _silencing(proxy)
+    pooled = stack.enter_context(_pooler(url))
+    if pooled is not None:
+        yield "pooler", pooled, _write_all_the_time
 
 
 def _agents(server: Server) -> list[dict[str, str]]:
@@ -422,6 +459,8 @@ def _beside(under: Under, harm: Harm, *, seconds: float, callers: int) -> dict[s
     over = threading.Event()
     failures: list[BaseException] = []
 
+    ready: list[tuple[float, int]] = []
+
     def act() -> None:
         try:
             harm(under, over)
@@ -431,10 +470,13 @@ def _beside(under: Under, harm: Harm, *, seconds: float, callers: int) -> dict[s
     with _calling(under, callers) as stop:
         time.sleep(1.0)
         acting = threading.Thread(target=act)
+        looking = threading.Thread(target=_look, args=(under, over, ready))
         acting.start()
+        looking.start()
         time.sleep(seconds)
         over.set()
         acting.join(60)
+        looking.join()
         answer = stop()
     if failures:
         raise BenchmarkProcessError(f"{harm.__name__}: {failures[0]!r}")
@@ -447,7 +489,22 @@ def _beside(under: Under, harm: Harm, *, seconds: float, callers: int) -> dict[s
         "lost": max(0, before + answer["answered"] - stored),
         "peak_mb": peak_mb,
         "log_mb_a_minute": written / 1e6 / max(seconds / 60, 1.0),
+        "ready_s": max((took_s for took_s, _ in ready), default=0.0),
+        "ready_statuses": sorted({status for _, status in ready}),
     }
+
+
+def _look(under: Under, over: threading.Event, found: list[tuple[float, int]]) -> None:
+    """Ask ``/readyz`` again and again, as what sends callers to this server does."""
+    while not over.wait(0.5):
+        began_s = time.perf_counter()
+        status = 0
+        asked = http.client.HTTPConnection("127.0.0.1", under.health_port, timeout=30)
+        with suppress(OSError, http.client.HTTPException):
+            asked.request("GET", "/readyz")
+            status = asked.getresponse().status
+        asked.close()
+        found.append((time.perf_counter() - began_s, status))
 
 
 @contextmanager
@@ -521,19 +578,20 @@ def _write_all_the_time(under: Under, over: threading.Event) -> None:
         raise ClaimError(f"{failed} requests failed through the pooler")
 
 
+def _pgbouncer() -> str | None:
+    return shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+
+
 @contextmanager
 def _pooler(url: str) -> Iterator[str | None]:
     """URL of the database through PgBouncer in transaction mode; None where there is none."""
     from sqlalchemy import make_url
 
-    if (program := shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")) is None:
+    if (program := _pgbouncer()) is None:
         yield None
         return
-    to = make_url(url)
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    to, port = make_url(url), free_port()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         users = Path(folder, "users.txt")
         users.write_text(f'"{to.username}" "{to.password or ""}"\n', encoding="utf-8")
         Path(folder, "pgbouncer.ini").write_text(
@@ -572,6 +630,10 @@ def broken(results: dict[str, Any]) -> list[str]:
             if seen["in_time"] < LEAST_IN_TIME * seen["asked"]:
                 share = seen["in_time"] / seen["asked"]
                 found.append(f"{where}: {share:.2%} within {IN_TIME_S:g} s {seen['statuses']}")
+            if seen["ready_s"] > READY_S or 0 in seen["ready_statuses"]:
+                found.append(f"{where}: /readyz took {seen['ready_s']:.1f} s")
+            if name in UNREADY and 503 not in seen["ready_statuses"]:
+                found.append(f"{where}: /readyz said nothing")
             if (seen["peak_mb"] or 0) > MOST_MB:
                 found.append(f"{where}: {seen['peak_mb']:.0f} MB")
             if seen["log_mb_a_minute"] > MOST_LOG_MB_A_MINUTE:
@@ -592,7 +654,7 @@ def _run(options: Namespace) -> Document:
             kind: measure(kind, seconds=seconds, callers=options.callers, n=0.05 if quick else 1.0)
             for kind in (databases()[:1] if quick else databases())
         },
-        "left_out": why_no_postgres(),
+        "left_out": why_no_postgres() or (None if _pgbouncer() else "PgBouncer, which is not here"),
     }
     problems = broken(results)
     if problems and not quick:
@@ -608,7 +670,7 @@ def _table(document: Document) -> Table:
         for name, seen in run["experiments"].items():
             if name == "exit":
                 continue
-            what = "PgBouncer in transaction mode" if name == "pooler" else EXPERIMENTS[name][0]
+            what = THROUGH[name] if name in THROUGH else EXPERIMENTS[name][0]
             rows.append(
                 [
                     DATABASES[kind],
@@ -623,6 +685,7 @@ def _table(document: Document) -> Table:
                     number(seen["log_mb_a_minute"], 2),
                 ]
             )
+    left_out = document.results["left_out"]
     ends = "; ".join(
         f"{DATABASES[kind]} {number(run['experiments']['exit']['exit_s'], 1)} s, "
         f"{run['experiments']['exit']['lost']} decisions lost"
@@ -635,8 +698,10 @@ def _table(document: Document) -> Table:
         f"{PAUSE_S:g} s after each answer and {N_TALKS} live calls, whose turns are written, "
         f"{parameters['seconds']:g} s of each experiment. Memory "
         "is that of the server with all its processes. No answer had another agent's number. "
+        f"`/readyz` answered within {READY_S:g} s, and with 503 while the database was locked, "
+        "read-only, silent or gone. "
         f"Stopped while the database was locked (`SHUTDOWN_S` = {SHUTDOWN_S}) it ended after: "
-        f"{ends}. {setting(document.meta)}."
+        f"{ends}. {setting(document.meta)}." + (f" Left out: {left_out}." if left_out else "")
     )
     columns = (
         "database", "beside it", "asked", f"within {IN_TIME_S:g} s", "longest, s",

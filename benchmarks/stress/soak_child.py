@@ -23,10 +23,10 @@ from typing import Any
 from benchmarks.encoders import make_encoder
 from benchmarks.generate import franchise_columns, utterances
 from benchmarks.processes import rss_mb
-from routing_engine import Decision, Outcome, Reason, RoutingEngine
+from routing_engine import Decision, Encoder, Outcome, Reason, RoutingEngine
 from routing_engine.catalog.columns import LocationColumns
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Soak"]
 
 N_TASKS = 8
 N_THREADS = 2
@@ -58,13 +58,34 @@ class Judge:
         return decision.destination != columns.decode(code)
 
 
-class _Soak:
+class Soak:
+    """Everything at once: callers by threads and by tasks, a writer and a saver.
+
+    Args:
+        request: what :func:`benchmarks.stress.soak.measure` asks.
+    """
+
     def __init__(self, request: dict[str, Any]) -> None:
-        n, seed = request["n_locations"], request["seed"]
-        numbers = franchise_columns(2 * n, seed=seed)
-        first = franchise_columns(n, seed=seed)
+        self.seed = request["seed"]
+        self.request = request
+        self.catalogs = self.made(request["n_locations"])
+        self.judge = Judge(self.catalogs)
+        self.encoder = self.encoding()
+        self.engine = RoutingEngine(self.catalogs[0], encoder=self.encoder)
+        self.ids = list(self.catalogs[0].ids)
+        self.said = utterances(10_000, seed=self.seed)
+        self.counts: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.samples: list[tuple[float, float]] = []
+        self.failures: list[str] = []
+
+    def made(self, n: int) -> tuple[LocationColumns, LocationColumns]:
+        """Return the catalog of odd versions and that of even ones."""
+        numbers = franchise_columns(2 * n, seed=self.seed)
+        first = franchise_columns(n, seed=self.seed)
         n_slots = len(first.destinations)
-        self.catalogs = (
+        return (
             replace(
                 first,
                 destinations=numbers.destinations[:n_slots].copy(),
@@ -77,32 +98,28 @@ class _Soak:
                 tables=first.tables[::-1],
             ),
         )
-        self.judge = Judge(self.catalogs)
-        self.encoder = make_encoder(request["encoder"])
-        self.engine = RoutingEngine(self.catalogs[0], encoder=self.encoder)
-        self.ids = list(first.ids)
-        self.said = utterances(10_000, seed=seed)
-        self.seed = seed
-        self.request = request
-        self.counts: Counter[str] = Counter()
-        self.lock = threading.Lock()
-        self.stopping = threading.Event()
-        self.samples: list[tuple[float, float]] = []
-        self.failures: list[str] = []
+
+    def encoding(self) -> Encoder:
+        """Return the encoder."""
+        return make_encoder(self.request["encoder"])
+
+    def goes_on(self, elapsed_s: float) -> bool:
+        """Whether it is not over yet."""
+        return bool(elapsed_s < self.request["seconds"])
 
     def run(self) -> dict[str, Any]:
-        workers = [threading.Thread(target=self._guard, args=(self._tasks,))]
+        """Run all of them; return what they counted."""
+        workers = [threading.Thread(target=self._guard, args=(self.tasks,))]
         workers += [
-            threading.Thread(target=self._guard, args=(self._caller, k)) for k in range(N_THREADS)
+            threading.Thread(target=self._guard, args=(self.caller, k)) for k in range(N_THREADS)
         ]
         workers += [
-            threading.Thread(target=self._guard, args=(work,))
-            for work in (self._writer, self._saver)
+            threading.Thread(target=self._guard, args=(work,)) for work in (self.writer, self.saver)
         ]
         started_s = time.monotonic()
         for worker in workers:
             worker.start()
-        while time.monotonic() - started_s < self.request["seconds"]:
+        while self.goes_on(time.monotonic() - started_s):
             if self.stopping.wait(self.request["sample_every_s"]):
                 break
             self.samples.append((time.monotonic() - started_s, rss_mb() or 0.0))
@@ -125,24 +142,28 @@ class _Soak:
             self.failures.append(repr(error))
             self.stopping.set()
 
-    def _judge(self, kind: str, i: int, decision: Decision) -> None:
+    def check(self, kind: str, i: int, decision: Decision) -> None:
+        """Count an answer for location i, and whether it is wrong."""
         with self.lock:
             self.counts[kind] += 1
             self.counts["wrong"] += self.judge.is_wrong(i, decision)
             self.counts["not_routed"] += decision.reason in _NOT_ROUTED
 
-    def _caller(self, k: int) -> None:
+    def caller(self, k: int) -> None:
+        """Ask again and again in this thread."""
         chance = random.Random(f"soak {self.seed} {k}")
         while not self.stopping.is_set():
             i = chance.randrange(len(self.ids))
-            self._judge("route", i, self.engine.route(self.ids[i], chance.choice(self.said)))
+            self.check("route", i, self.engine.route(self.ids[i], chance.choice(self.said)))
 
-    def _tasks(self) -> None:
+    def tasks(self) -> None:
+        """Ask in tasks that share batches."""
+
         async def caller(chance: random.Random) -> None:
             while not self.stopping.is_set():
                 i = chance.randrange(len(self.ids))
                 decision = await self.engine.aroute(self.ids[i], chance.choice(self.said))
-                self._judge("aroute", i, decision)
+                self.check("aroute", i, decision)
 
         async def all_of_them() -> None:
             await asyncio.gather(
@@ -151,7 +172,8 @@ class _Soak:
 
         asyncio.run(all_of_them())
 
-    def _writer(self) -> None:
+    def writer(self) -> None:
+        """Replace the catalog by the other one, again and again."""
         while not self.stopping.wait(self.request["replace_every_s"]):
             # The version after an odd one is of the second catalog.
             version = self.engine.replace(self.catalogs[self.engine.catalog_version % 2])
@@ -160,7 +182,8 @@ class _Soak:
             if version != self.engine.catalog_version:
                 raise RuntimeError("replace returned another version than the engine has")
 
-    def _saver(self) -> None:
+    def saver(self) -> None:
+        """Save a snapshot, load it and ask it."""
         chance = random.Random(f"soak {self.seed} saver")
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             while not self.stopping.wait(self.request["save_every_s"]):
@@ -171,11 +194,11 @@ class _Soak:
                 for _ in range(20):
                     i = chance.randrange(len(self.ids))
                     said = chance.choice(self.said)
-                    self._judge("route", i, loaded.route(self.ids[i], said))
+                    self.check("route", i, loaded.route(self.ids[i], said))
 
 
 def _main(asked: str, answered: str) -> None:
-    answer = _Soak(json.loads(Path(asked).read_text(encoding="utf-8"))).run()
+    answer = Soak(json.loads(Path(asked).read_text(encoding="utf-8"))).run()
     Path(answered).write_text(json.dumps(answer), encoding="utf-8")
 
 

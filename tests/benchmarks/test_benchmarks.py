@@ -524,6 +524,13 @@ class TestDocs:
         assert run("--check") == 1
         assert "there is no speed.json" in capsys.readouterr().err
 
+    def test_a_block_may_wait_for_its_result_as_an_exception(self, run, monkeypatch):
+        (run.page.parent / "results" / "speed.json").unlink()
+        monkeypatch.setattr("benchmarks.docs.render", partial(render, stale={"speed": "for now"}))
+        before = run.page.read_bytes()
+        assert run() == 0
+        assert run.page.read_bytes() == before
+
     def test_a_result_that_nothing_shows_is_a_problem(self, run, capsys):
         run()
         run.write(1.0, name="other")

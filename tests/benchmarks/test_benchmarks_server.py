@@ -422,6 +422,7 @@ class TestPublishing:
 SEEN = {
     "asked": 1000, "answered": 1000, "in_time": 1000, "wrong": 0, "statuses": {"200": 1000},
     "longest_s": 0.4, "p99_s": 0.1, "lost": 0, "peak_mb": 300.0, "log_mb_a_minute": 0.1,
+    "ready_s": 0.1, "ready_statuses": [200, 503],
 }  # fmt: skip
 ENDED = {"code": 0, "exit_s": 4.0, "answered": 100, "lost": 0, "wrong": 0}
 
@@ -443,6 +444,8 @@ class TestSiege:
             ({"in_time": 998}, ["SQLite, hang: 99.80% within 1 s {'200': 1000}"]),
             ({"peak_mb": 1600.0}, ["SQLite, hang: 1600 MB"]),
             ({"log_mb_a_minute": 1.5}, ["SQLite, hang: 1.5 MB of log a minute"]),
+            ({"ready_s": 2.5}, ["SQLite, hang: /readyz took 2.5 s"]),
+            ({"ready_statuses": [200]}, ["SQLite, hang: /readyz said nothing"]),
         ],
     )
     def test_what_does_not_hold_is_named(self, changed, says):
