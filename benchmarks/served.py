@@ -286,6 +286,10 @@ class Server:
             f"ROUTING_ENGINE_{name.upper()}": str(value) for name, value in given.items()
         }
 
+    def setting(self, name: str) -> str:
+        """Return a setting that it is started with."""
+        return self._environment[f"ROUTING_ENGINE_{name.upper()}"]
+
     @property
     def pid(self) -> int:
         """Process id of the last started server."""

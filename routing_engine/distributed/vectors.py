@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +95,10 @@ class SharedVectors:
         name = secrets.token_hex(8)
         keys = np.frombuffer(b"".join(self._new), np.uint8).reshape(-1, KEY_BYTES)
         # Whoever sees keys finds their vectors.
-        made = {f"{name}.npy": np.stack(list(self._new.values())), f"{name}.keys.npy": keys}
+        made: dict[str, npt.NDArray[Any]] = {
+            f"{name}.npy": np.stack(list(self._new.values())),
+            f"{name}.keys.npy": keys,
+        }
         for file, array in made.items():
             aside = self._folder / f".{file}"
             np.save(aside, array)

@@ -41,6 +41,7 @@ def create_app(plane: ControlPlane) -> FastAPI:
         try:
             yield
         finally:
+            await plane.limits.close()
             # Not in a thread of those that requests have: all of them may hang.
             await asyncio.to_thread(plane.close, closing_s(plane.settings))
 

@@ -107,7 +107,7 @@ def list_keys(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Res
 def delete_key(request: Request, key_id: KeyId) -> Response:
     """Delete another API key, which may do no more than this one.
 
-    Other workers may accept it for some seconds more.
+    Other workers and nodes may accept it for a second more.
     """
     principal = principal_of(request)
     if key_id == principal.key_id:

@@ -36,7 +36,7 @@ from routing_engine.server.jobs import (
     interrupt_stale,
     sweep,
 )
-from routing_engine.server.limiting import Limiter
+from routing_engine.server.limiting import RateLimits
 from routing_engine.server.metrics import Metrics
 from routing_engine.server.problems import unpublished
 from routing_engine.server.queueing import ImportQueue
@@ -193,7 +193,12 @@ class ControlPlane:
         self.settings = settings
         self.store = store
         self.metrics = Metrics()
-        self.limiter = Limiter(settings.rate_per_s, settings.rate_burst, time.monotonic)
+        url = settings.rate_limit_url
+        self.limits = RateLimits(
+            settings.rate_per_s,
+            settings.rate_burst,
+            None if url is None else url.get_secret_value(),
+        )
         self.costly = CostlyTransfers(settings.workers)
         self.keys = KeyRing(store.authenticate, settings.key_cache_s)
         self.routing = Threads(8, "routing")
@@ -218,6 +223,11 @@ class ControlPlane:
         self._expiring = threading.Thread(target=self._expire, name="expiry", daemon=True)
         self._expiring.start()
         gauge = self.metrics.gauge
+        gauge(
+            "routing_engine_rate_limits_shared",
+            "1 where the rate limits of keys hold over all nodes.",
+            lambda: float(self.limits.is_shared),
+        )
         gauge("routing_engine_agents", "Agents that are answered for.", lambda: len(self.engine))
         gauge(
             "routing_engine_costly_limit_reached",

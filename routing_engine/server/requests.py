@@ -135,7 +135,7 @@ class Endpoint(APIRoute):
             started_s = time.perf_counter()
             plane = plane_of(request)
             try:
-                _check_key(plane, await _principal(plane, request), scope)
+                await _check_key(plane, await _principal(plane, request), scope)
                 _check_texts(request, asked)
                 response = await _handled(plane, request, media_type, field, handle)
             except (ProblemError, HTTPException) as error:
@@ -170,8 +170,8 @@ async def _principal(plane: ControlPlane, request: Request) -> Principal:
     return principal
 
 
-def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
-    wait_s = plane.limiter.wait_s(principal.key_id)
+async def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
+    wait_s = await plane.limits.wait_s(principal.key_id)
     if wait_s:
         detail = f"rate limit of this key exceeded; retry after {wait_s} s"
         raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -98,6 +99,7 @@ class KeyRing:
         digest = _digest(token)
         principal = self._recent(digest)
         if principal is not None:
+            self._ask_early(token, digest)
             return principal
         try:
             principal = await self._ask(token, digest)
@@ -107,6 +109,20 @@ class KeyRing:
             raise _unknown("unknown or expired API key")
         return principal
 
+    def _ask_early(self, token: str, digest: bytes) -> None:
+        """Ask about a key in use before its answer expires, so that no request waits for it."""
+        found = self._known.get(digest)
+        if found is None or time.monotonic() < found.until - self._seconds / 2:
+            return
+        if digest not in self._asked:
+            with suppress(StoreUnavailableError):  # too many wait: it is asked once it expires
+                self._start(token, digest)
+
+    def _start(self, token: str, digest: bytes) -> Future[Principal | None]:
+        asked = self._asked[digest] = self._threads.start(lambda: self._look(token, digest))
+        asked.add_done_callback(lambda _: self._asked.pop(digest, None))
+        return asked
+
     async def _ask(self, token: str, digest: bytes) -> Principal | None:
         """Ask the database for the principal of a token.
 
@@ -115,8 +131,7 @@ class KeyRing:
         """
         asked = self._asked.get(digest)
         if asked is None:
-            asked = self._asked[digest] = self._threads.start(lambda: self._look(token, digest))
-            asked.add_done_callback(lambda _: self._asked.pop(digest, None))
+            asked = self._start(token, digest)
         within_s = ANSWER_S if digest in self._known else FIRST_ANSWER_S
         if not await is_done(asked, within_s):
             raise StoreUnavailableError(f"the database does not answer within {within_s:g} s")

@@ -37,8 +37,9 @@ class Settings(BaseSettings):
         retention_days: after as many days what was kept is deleted.
         max_body_bytes, max_upload_bytes, max_rows: of a request, a sheet, and its rows.
         import_bytes, import_cpu_s: memory and processor time of the process of one import.
-        rate_per_s, rate_burst: requests of one key; by each worker.
-        key_cache_s: seconds that a deleted key may go on working in another worker.
+        rate_per_s, rate_burst: requests of one key; by each worker, or by all together where
+            ``rate_limit_url`` names a Redis.
+        key_cache_s: seconds that a deleted key may go on working in another worker or node.
         flush_s: seconds after which a decision is stored.
         spool: folder for decisions that the database did not take when the server ended, for the
             next start to store. None for one beside the file of SQLite, or in the temporary folder.
@@ -78,7 +79,8 @@ class Settings(BaseSettings):
     import_cpu_s: Annotated[int, Field(ge=1)] = 900
     rate_per_s: Annotated[float, Field(gt=0)] = 200.0
     rate_burst: Annotated[int, Field(ge=1)] = 1000
-    key_cache_s: Annotated[float, Field(ge=0)] = 5.0
+    rate_limit_url: SecretStr | None = None
+    key_cache_s: Annotated[float, Field(ge=0)] = 0.8
     flush_s: Annotated[float, Field(gt=0)] = 0.2
     spool: Path | None = None
     shutdown_s: Annotated[int, Field(ge=1)] = 30

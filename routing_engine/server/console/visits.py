@@ -175,7 +175,7 @@ def _endpoint(handler: Handler, method: str, scope: str | None) -> Callable[[Req
         request.state.principal = session.principal
         visit = Visit(request, session, token)
         try:
-            _check_rate(plane, session)
+            await _check_rate(plane, session)
             if not all(map(is_text, [request.scope["path"], *_texts(request)])):
                 raise ProblemError(404, "not found")
             if method == "POST":
@@ -214,8 +214,8 @@ def _texts(request: Request) -> list[str]:
     return [text for pair in request.query_params.multi_items() for text in pair]
 
 
-def _check_rate(plane: ControlPlane, session: ConsoleSession) -> None:
-    wait_s = plane.limiter.wait_s(session.principal.key_id)
+async def _check_rate(plane: ControlPlane, session: ConsoleSession) -> None:
+    wait_s = await plane.limits.wait_s(session.principal.key_id)
     if wait_s:
         raise ProblemError(429, f"too many requests; try again in {wait_s} s")
 
