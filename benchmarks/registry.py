@@ -26,10 +26,20 @@ from benchmarks import (
     store_list,
     suggesting,
     throughput,
+    ways,
 )
 from benchmarks.benchmark import Benchmark
 from benchmarks.report import Document, Table
-from benchmarks.stress import crash, endurance, failover, fuzz_api, fuzz_headers, siege, soak
+from benchmarks.stress import (
+    crash,
+    endurance,
+    failover,
+    fuzz_api,
+    fuzz_headers,
+    fuzz_ways,
+    siege,
+    soak,
+)
 
 __all__ = ["BENCHMARKS", "BLOCKS"]
 
@@ -57,6 +67,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         peer.BENCHMARK,
         compiling.BENCHMARK,
         fuzz_headers.BENCHMARK,
+        ways.BENCHMARK,
+        fuzz_ways.BENCHMARK,
         serving.BENCHMARK,
         publishing.BENCHMARK,
         nodes.BENCHMARK,

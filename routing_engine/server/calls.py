@@ -448,7 +448,9 @@ def get_transfer(
     decision = None if call is None or call.is_over else call.decision
     if call is None or decision is None or not decision.outcome.dials:
         return answer(data, "nobody is to be dialled now")
-    if decision.destination is None:
+    policy = plane.dial_policy(principal_of(request).organisation_id)
+    # The policy may have changed since it was decided.
+    if decision.destination is None or policy.refusal(decision.destination) is not None:
         return answer(data, "nobody is to be dialled now")
     handoff = call.handoff(decision).model_copy(update={"location_id": data["locationId"]})
     data |= {

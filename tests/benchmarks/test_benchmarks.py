@@ -807,6 +807,21 @@ class TestCommands:
         assert document.results["control_broken"]["grammar"] > 0
         assert document.results["control_broken"]["sipmessage"] > 0
 
+    def test_fuzz_ways(self, folder):
+        results = Document.read(folder / "fuzz-ways.json").results
+        assert set(results["ways"]) == {"agi", "sip-redirect", "rtjson", "twilio", "mcp", "calls"}
+        for counted in results["ways"].values():
+            assert counted["requests"] >= 40
+            assert counted["outside"] == 0
+            # Held against another table all would be noticed.
+            assert counted["control"] == counted["dialled"] > 0
+
+    def test_ways(self, folder):
+        document = self.document(folder, "ways")
+        figures = document.results["ways"]
+        assert set(figures) == {"route", "agi", "rtjson", "mcp", "twilio"}
+        assert all(item["n"] == 12 and item["p50_us"] > 0 for item in figures.values())
+
     def test_store(self, folder):
         results = self.document(folder, "store").results
         asked = {item["question"]: item["calls"] for item in results["asked"]}

@@ -130,6 +130,17 @@ class TestTransfer:
         refused = api("GET", f"/calls/{call_id}/transfer", params={"via": "twilio"})
         assert (refused.status_code, refused.json()["code"]) == (409, "not_by_this_way")
 
+    def test_a_policy_that_refuses_since_is_asked_again(self, api, agent_id):
+        call_id = opened(api, agent_id)
+        turn(api, call_id, text="I was charged twice")
+        assert api.data("GET", f"/calls/{call_id}/transfer")["destination"] == BILLING
+        before = api.data("GET", "/dial-policy")
+        try:
+            api.data("PUT", "/dial-policy", json={"countries": ["GB"]})
+            assert api.data("GET", f"/calls/{call_id}/transfer")["destination"] is None
+        finally:
+            api.data("PUT", "/dial-policy", json=before)
+
     def test_after_a_failure_it_is_the_next_and_after_the_end_nobody(self, api, agent_id):
         call_id = opened(api, agent_id, called=MAIN)
         turn(api, call_id, text="I was charged twice")
