@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +97,17 @@ def run_fresh(module: str, request: dict[str, Any], *, watch_memory: bool = True
 
 
 class TreeSampler:
-    """Sample the memory of a process and its descendants in a thread."""
+    """Sample the memory of a process and its descendants in a thread.
 
-    def __init__(self, pid: int) -> None:
+    Args:
+        pid: of the process.
+        counts_once: count pages that several of them share once (Linux: proportional set size),
+            and not in each of them.
+    """
+
+    def __init__(self, pid: int, *, counts_once: bool = False) -> None:
         self._pid = pid
+        self._bytes_of = _proportional_bytes if counts_once else _resident_bytes
         self._peak_bytes = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
@@ -106,7 +115,8 @@ class TreeSampler:
 
     def _sample(self) -> None:
         while not self._stopping.wait(SAMPLE_EVERY_S):
-            self._peak_bytes = max(self._peak_bytes, _tree_bytes(self._pid))
+            found = sum(map(self._bytes_of, _tree(self._pid)))
+            self._peak_bytes = max(self._peak_bytes, found)
 
     def stop(self) -> float | None:
         self._stopping.set()
@@ -114,13 +124,24 @@ class TreeSampler:
         return self._peak_bytes / 1e6 if self._peak_bytes else None
 
 
-def _tree_bytes(pid: int) -> int:
-    try:
-        total = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _tree(pid: int) -> Iterator[int]:
+    """Yield a process and its descendants."""
+    yield pid
+    with suppress(OSError):  # gone meanwhile, or not Linux
         # A process is listed under the thread that started it.
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
-                total += _tree_bytes(int(child))
-    except OSError:  # gone meanwhile, or not Linux
-        return 0
-    return total
+                yield from _tree(int(child))
+
+
+def _resident_bytes(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def _proportional_bytes(pid: int) -> int:
+    with suppress(OSError):
+        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        return 0 if found is None else int(found[1]) * 1024
+    return 0

@@ -24,6 +24,7 @@ FACES = (
     "routing_engine.gateways.twilio",
     "routing_engine.distributed",
     "routing_engine.integrations",
+    "routing_engine.integrations.conversation",
     "routing_engine.integrations.ways",
     *sorted({f"routing_engine.integrations.{way.builder.partition('.')[0]}" for way in WAYS}),
 )

@@ -222,7 +222,7 @@ _REASON_HEADER = re.compile(r"(?i)\b(q\.?850|sip)\s*;\s*cause\s*=\s*([0-9]{1,3})
 _CODE = re.compile(
     r"(?i)(?:(?P<cause>(?:isdn|hangup)?\W*cause|q\.?850)"
     r"|(?P<sip>sip(?:/2\.0)?(?:\W*status)?(?:\W*code)?))?"
-    r"[\W_]*(?P<code>[0-9]{1,3})(?:[\W_]+(?:[A-Za-z].*)?)?",
+    r"(?!-[0-9])[\W_]*(?P<code>[0-9]{1,3})(?:[\W_]+(?P<words>[A-Za-z].*)?)?",
     re.DOTALL,
 )
 
@@ -284,6 +284,8 @@ def _of_text(text: str) -> Ending | None:
     kind: Literal["cause", "sip"] | None = None
     if match["cause"] or match["sip"]:
         kind = "cause" if match["cause"] else "sip"
+    elif match["code"] == "100" and (match["words"] or "").casefold().startswith("trying"):
+        kind = "sip"  # the only code of both whose words are SIP's
     return _of_code(int(match["code"]), kind)
 
 

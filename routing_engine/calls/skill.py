@@ -159,6 +159,11 @@ class Skill:
         self._lifetime_s = lifetime_s
         self._last: tuple[Event | None, str, Decision] | None = None
 
+    @property
+    def call(self) -> Call | None:
+        """The conversation that the skill is for; None without one."""
+        return self._call
+
     # ---------------------------------------------------------------- what the model is given
 
     @property
@@ -228,13 +233,32 @@ class Skill:
         return self._without_call(decision, asked, moment)
 
     async def ahandle(
-        self, arguments: object, *, final: bool = True, now: datetime | None = None
+        self,
+        arguments: object,
+        *,
+        words: str | None = None,
+        final: bool = True,
+        now: datetime | None = None,
     ) -> dict[str, Any]:
-        """As calling the skill, without blocking the event loop."""
+        """As calling the skill, without blocking the event loop.
+
+        Args:
+            arguments: what the model wrote.
+            words: what the caller said since the last answer, where a transcript says so: it counts
+                instead of the model's ``words``. Empty where nothing new was said: the last answer
+                stands, with the ``details`` that the model adds.
+            final: as for calling the skill.
+            now: when; None for the present moment.
+        """
         moment = moment_of(now)
         asked = read_arguments(arguments)
         if isinstance(asked, dict):
             return asked
+        if words:
+            asked = asked._replace(words=words)
+        elif words is not None and self._call is not None and self._call.decision is not None:
+            known = self._known(self._call, asked, moment)
+            return self.answer(self._call.decision, now=moment) if known is None else known
         if not final:
             call = self._call_to_go_on_in()
             heard = await call.ahear(asked.words, final=False, now=moment)

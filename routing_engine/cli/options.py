@@ -30,6 +30,7 @@ __all__ = [
     "RefuseOption",
     "RegionOption",
     "SheetArgument",
+    "SheetRegionOption",
     "SipHostOption",
     "SkipOption",
     "SnapshotArgument",
@@ -124,6 +125,14 @@ RegionOption = Annotated[
     typer.Option(
         metavar="CODE|none",
         help="Country whose national phone number format is read beside E.164, or none.",
+    ),
+]
+SheetRegionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CODE|none",
+        help="Country whose national phone number format is read beside E.164, or none; US where "
+        "neither this nor the profile says it.",
     ),
 ]
 MapOption = Annotated[

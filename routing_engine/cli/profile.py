@@ -13,8 +13,9 @@ from routing_engine.model.destinations import DEFAULT_DIAL_POLICY, NUMBER_TYPES,
 
 __all__ = ["SheetSettings", "settings_of"]
 
+DEFAULT_REGION = "US"
 _LISTS = ("allow", "countries", "refuse", "sip_hosts")
-_NAMES = frozenset(("map", "pbx", "timezone", *_LISTS))
+_NAMES = frozenset(("region", "map", "pbx", "timezone", *_LISTS))
 
 _SIP = "sip"
 
@@ -23,7 +24,7 @@ _SIP = "sip"
 class SheetSettings:
     """Arguments of :func:`read_sheet`; ``region`` is ``none`` or the code of a country."""
 
-    region: str = "US"
+    region: str = DEFAULT_REGION
     template: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)
     pbx: str | None = None
@@ -34,7 +35,7 @@ class SheetSettings:
 def settings_of(
     profile: Path | None = None,
     *,
-    region: str = "US",
+    region: str | None = None,
     template: Path | None = None,
     mapped: Sequence[str] = (),
     pbx: str | None = None,
@@ -47,10 +48,10 @@ def settings_of(
     """Merge options into a profile; an option wins, and is stored in the profile.
 
     Args:
-        profile: a JSON file whose keys are the names of the arguments from ``mapped`` on, which it
-            calls ``map``. It is written where options are given that it does not hold.
-        region: see :class:`SheetSettings`; not stored.
-        template: likewise.
+        profile: a JSON file whose keys are the names of the other arguments but ``template``; it
+            calls ``mapped`` ``map``. It is written where options are given that it does not hold.
+        region: see :class:`SheetSettings`.
+        template: likewise; not stored.
         mapped: ``"Their header=location_id"`` each.
         pbx: SIP host of a PBX.
         timezone: for locations that name none.
@@ -65,6 +66,7 @@ def settings_of(
     """
     kept = {} if profile is None or not profile.exists() else _read(profile)
     given: dict[str, Any] = {
+        "region": region or kept.get("region"),
         "map": {**kept.get("map", {}), **dict(map(_pair, mapped))},
         "pbx": pbx or kept.get("pbx"),
         "timezone": timezone or kept.get("timezone"),
@@ -79,7 +81,12 @@ def settings_of(
         text = json.dumps(given, ensure_ascii=False, indent=2, sort_keys=True)
         profile.write_text(text + "\n", encoding="utf-8")
     return SheetSettings(
-        region, template, given.get("map", {}), given.get("pbx"), given.get("timezone"), policy
+        given.get("region", DEFAULT_REGION),
+        template,
+        given.get("map", {}),
+        given.get("pbx"),
+        given.get("timezone"),
+        policy,
     )
 
 
@@ -93,7 +100,12 @@ def _read(profile: Path) -> dict[str, Any]:
             f"{profile} is no profile: its keys are {', '.join(sorted(_NAMES))}"
         )
     mapping, lists = kept.get("map", {}), [kept.get(name) or [] for name in _LISTS]
-    texts = [kept.get("pbx") or "", kept.get("timezone") or "", *map(str, mapping)]
+    texts = [
+        kept.get("region") or "",
+        kept.get("pbx") or "",
+        kept.get("timezone") or "",
+        *map(str, mapping),
+    ]
     is_right = isinstance(mapping, dict) and all(isinstance(items, list) for items in lists)
     if not is_right or not all(
         isinstance(item, str)

@@ -14,7 +14,7 @@ from routing_engine.cli.options import (
     PbxOption,
     ProfileOption,
     RefuseOption,
-    RegionOption,
+    SheetRegionOption,
     SipHostOption,
     TemplateOption,
     TimezoneOption,
@@ -25,7 +25,7 @@ __all__ = ["reads_sheets"]
 
 
 def _settings(
-    region: RegionOption = "US",
+    region: SheetRegionOption = None,
     template: TemplateOption = None,
     mapped: MapOption = None,
     profile: ProfileOption = None,

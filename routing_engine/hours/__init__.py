@@ -15,7 +15,13 @@ from routing_engine.hours.timetable import (
     next_closing,
     next_opening,
 )
-from routing_engine.hours.weekly import Weekly, format_weekly, odd_ranges, parse_weekly
+from routing_engine.hours.weekly import (
+    Weekly,
+    days_named,
+    format_weekly,
+    odd_ranges,
+    parse_weekly,
+)
 from routing_engine.hours.zones import is_zone, meant_zone
 
 __all__ = [
@@ -24,6 +30,7 @@ __all__ = [
     "Holiday",
     "TimeRange",
     "Weekly",
+    "days_named",
     "format_weekly",
     "is_open",
     "is_zone",

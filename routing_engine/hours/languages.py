@@ -31,6 +31,7 @@ class Language:
         rewrites: patterns, and what each is replaced by before anything is read.
         has_spaces: whether words are written apart.
         is_24_hour: whether times without am or pm are of the 24-hour clock.
+        is_terse: whether its names of days are so short that one alone says nothing of the language.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Language:
     rewrites: tuple[tuple[str, str], ...] = ()
     has_spaces: bool = True
     is_24_hour: bool = True
+    is_terse: bool = False
 
     @property
     def day_of(self) -> dict[str, int]:
@@ -71,7 +73,7 @@ LANGUAGES: Final = (
         weekend="weekends?",
         all_day="24 ?(?:hours|hrs|h) a day(?:, ?| )7 days a week|24[ -]?(?:h|hrs?|hours?)"
                 "|all day|always|round the clock",
-        other="and|on|from|open(?:ing)?|hours?|hrs|store",
+        other="and|on|from|open(?:ing)?|hours?|hrs|store|incl|including",
         is_24_hour=False,
     ),
     Language(
@@ -84,7 +86,7 @@ LANGUAGES: Final = (
         daily="täglich|jeden tag",
         weekend="(?:am )?wochenende",
         all_day="24 ?(?:h|std|stunden)|rund um die uhr",
-        other="und|u|uhr|von|am|jeweils|sowie|geöffnet|öffnungszeiten",
+        other="und|u|uhr|von|am|an|jeweils|sowie|geöffnet|öffnungszeiten|inkl|einschließlich",
     ),
     Language(
         "French",
@@ -96,7 +98,7 @@ LANGUAGES: Final = (
         daily="tous les jours|7 ?j(?:ours)? ?(?:/|sur) ?7 ?j?|tlj",
         weekend="(?:le )?week-?ends?",
         all_day="24 ?h(?: ?(?:/|sur) ?24)?",
-        other="et|de|du|le|les|des|puis|ouvert|horaires",
+        other="et|de|du|le|les|des|puis|ouvert|horaires|y compris",
     ),
     Language(
         "Spanish",
@@ -175,7 +177,7 @@ LANGUAGES: Final = (
     Language(
         "Finnish",
         ("ma maanantai maanantaisin", "ti tiistai tiistaisin", "ke keskiviikko keskiviikkoisin",
-         "torstai torstaisin", "pe perjantai perjantaisin", "la lauantai lauantaisin",
+         "to torstai torstaisin", "pe perjantai perjantaisin", "la lauantai lauantaisin",
          "su sunnuntai sunnuntaisin"),
         closed="suljettu|kiinni|closed|off",
         daily="joka päivä|päivittäin",
@@ -292,6 +294,7 @@ LANGUAGES: Final = (
         weekdays="平日",
         weekend="土日",
         all_day="24時間(?:営業)?",
+        rewrites=((r"午前\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1am"), (r"午後\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1pm")),
         other="営業時間|営業|まで|・|、|と|は",
         has_spaces=False,
     ),
@@ -305,6 +308,7 @@ LANGUAGES: Final = (
         weekdays="工作日|平日",
         weekend="周末|週末",
         all_day="24小时(?:营业)?|24小時(?:營業)?|全天",
+        rewrites=((r"(?:上午|早上)\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1am"), (r"(?:下午|晚上)\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1pm")),
         other="营业时间|營業時間|营业|、|和",
         has_spaces=False,
     ),
@@ -316,8 +320,123 @@ LANGUAGES: Final = (
         weekdays="평일",
         weekend="주말",
         all_day="24시간(?: ?영업)?",
+        rewrites=((r"(\d{1,2})시\s*(\d\d)분", r"\1:\2"), (r"오전\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1am"), (r"오후\s*(\d{1,2}(?:[:.]\d\d)?)[時点시]?", r"\1pm"), (r"(\d)시(?!간)", r"\1")),
         other="영업시간|영업|및|부터|까지",
         has_spaces=False,
+    ),
+    Language(
+        "Croatian, Serbian or Slovene",
+        ("pon пон понедељак ponedjeljak ponedeljak ponedeljek ponedjeljkom ponedeljkom",
+         "uto ut уто уторак utorak tor torek utorkom", "sri sre сре среда srijeda sreda sredo srijedom sredom",
+         "čet cet чет четвртак četvrtak četrtek četvrtkom", "pet пет петак petak petek petkom",
+         "sub sob суб субота subota sobota subotom", "ned нед недеља nedjelja nedelja nedjeljom nedeljom"),
+        closed="затворено|zatvoreno|zaprto|ne radi|neradni dan|closed|off",
+        to="do",
+        daily="svaki dan|svakodnevno|vsak dan|dnevno",
+        weekdays="radnim dan(?:om|ima)|ob delavnikih|delavniki",
+        weekend="vikendom|vikend|ob vikendih",
+        all_day="non-?stop|0-24(?: h)?|24 ?(?:h|sata|ur)",
+        other="i|in|od|h|sati|radno vrijeme|radno vreme|delovni čas|odprto|otvoreno",
+        is_terse=True,
+    ),
+    Language(
+        "Icelandic",
+        ("má mán mánudagur mánudaga", "þr þri þriðjudagur þriðjudaga", "mi mið miðvikudagur miðvikudaga",
+         "fi fim fimmtudagur fimmtudaga", "fö fös föstudagur föstudaga", "la lau laugardagur laugardaga",
+         "su sun sunnudagur sunnudaga"),
+        closed="lokað|closed|off",
+        to="til",
+        daily="alla daga|daglega",
+        weekdays="virka daga",
+        weekend="um helgar|helgar",
+        all_day="allan sólarhringinn|24 ?klst",
+        other="og|kl|frá|opið",
+        is_terse=True,
+    ),
+    Language(
+        "Bulgarian",
+        ("пн понеделник", "вт вторник", "ср сряда", "чт четвъртък", "пт петък", "сб събота", "нд нед неделя"),
+        closed="затворено|почивен ден|почивка|closed|off",
+        to="до",
+        daily="всеки ден|ежедневно",
+        weekdays="делнични дни|в делнични дни|делник",
+        all_day="денонощно|24 ?(?:ч|часа)",
+        other="и|от|ч|часа|работно време",
+        is_terse=True,
+    ),
+    Language(
+        "Lithuanian",
+        ("i pr pirm pirmadienis", "ii an antr antradienis", "iii tr treč trečiadienis",
+         "iv kt ketv ketvirtadienis", "v penkt penktadienis", "vi št šešt šeštadienis",
+         "vii sk sekm sekmadienis"),
+        closed="nedirba|nedirbame|uždaryta|closed|off",
+        to="iki",
+        daily="kasdien",
+        weekdays="darbo dienomis",
+        weekend="savaitgaliais",
+        all_day="visą parą|24 ?(?:h|val)",
+        other="ir|nuo|val|h|darbo laikas",
+        is_terse=True,
+    ),
+    Language(
+        "Latvian",
+        ("p i pirmdiena", "o ii otrdiena", "t iii trešdiena", "c iv ceturtdiena", "pk v piektdiena",
+         "s vi sestdiena", "sv vii svētdiena"),
+        closed="slēgts|brīvs|closed|off",
+        to="līdz",
+        daily="katru dienu",
+        weekdays="darba dienās|darbdienās",
+        weekend="brīvdienās",
+        all_day="diennakti|24 ?(?:h|stundas)",
+        other="un|no|plkst|darba laiks",
+        is_terse=True,
+    ),
+    Language(
+        "Estonian",
+        ("e esmaspäev esmaspäeval", "t teisipäev teisipäeval", "k kolmapäev kolmapäeval",
+         "n neljapäev neljapäeval", "r reede reedel", "l laupäev laupäeval", "p pühapäev pühapäeval"),
+        closed="suletud|closed|off",
+        to="kuni",
+        daily="iga päev",
+        weekdays="tööpäeviti|tööpäevadel",
+        weekend="nädalavahetusel",
+        all_day="ööpäevaringselt|24 ?(?:h|tundi)",
+        other="ja|kell|avatud|lahti",
+        is_terse=True,
+    ),
+    Language(
+        "Hebrew",
+        ("ב שני", "ג שלישי", "ד רביעי", "ה חמישי", "ו שישי", "ש שבת", "א ראשון"),
+        closed="סגור|closed|off",
+        to="עד",
+        rewrites=((r"(?:ב?ימים|ב?יום)\s*", ""), (r"['׳]", "")),
+        daily="כל השבוע|בכל",
+        all_day="24 ?שעות",
+        other="בין השעות|משעה|שעות פתיחה",
+        is_terse=True,
+    ),
+    Language(
+        "Arabic",
+        ("الاثنين الإثنين", "الثلاثاء", "الأربعاء الاربعاء", "الخميس", "الجمعة", "السبت", "الأحد الاحد"),
+        closed="مغلق|عطلة|closed|off",
+        to="إلى|الى|حتى",
+        rewrites=((r"(\d)\s*(?:صباحا|ص)\u064b?", r"\1am"), (r"(\d)\s*(?:مساء|م)\u064b?(?!\w)", r"\1pm")),
+        daily="يوميا|يومي[\u064b]ا|كل يوم|جميع أيام الأسبوع",
+        all_day="على مدار الساعة|24 ?ساعة",
+        other="من|الساعة|أيام|و|ساعات العمل",
+        is_terse=True,
+    ),
+    Language(
+        "Thai",
+        ("จันทร์ จ.", "อังคาร อ.", "พุธ พ.", "พฤหัสบดี พฤหัส พฤ.", "ศุกร์ ศ.", "เสาร์ ส.", "อาทิตย์ อา."),
+        closed="ปิด(?:ท.{1,2}การ)?|หยุด|closed|off",
+        to="ถึง",
+        daily="ทุกวัน",
+        all_day="24 ?(?:ชั่วโมง|ชม\\.?)|ตลอด 24 ชั่วโมง",
+        rewrites=((r"วัน(?=จ|อ|พ|ศ|ส)", ""),),
+        other="เวลา|น\\.|และ|เปิด(?:ท.{1,2}การ)?",
+        has_spaces=False,
+        is_terse=True,
     ),
 )  # fmt: skip
 
@@ -328,12 +447,19 @@ _PUBLIC_HOLIDAYS: Final = re.compile(
     r"|праздники|праздничные\s+дни|свята|tanggal\s+merah)\b|(?:国民の)?祝日?|節假日|节假日|공휴일",
     re.IGNORECASE,
 )
+_EXCEPT_PUBLIC_HOLIDAYS: Final = re.compile(
+    r"[,(]?\s?\b(?:except|excl(?:uding|\.|\b)|not|außer|ausser|ausgenommen|sauf|hors|excepto|salvo|exceto"
+    r"|escluso|esclusi|tranne|behalve|utom|unntatt|undtagen|oprócz|z wyjątkiem|kromě|кроме)"
+    r"(?: (?:on|for|an|am|les?|os?|los|i|na|op))?  ?PH(?: \))?",
+    re.IGNORECASE,
+)
 _SUNDAYS_TOO: Final = re.compile(r"\bsonn-\s*(?:und|u\.?|&)\s*feiertag\w*", re.IGNORECASE)
 
 
 def with_public_holidays(text: str) -> str:
-    """Replace the words for public holidays by that of OpenStreetMap, PH."""
-    return _PUBLIC_HOLIDAYS.sub(" PH ", _SUNDAYS_TOO.sub("So und PH", text))
+    """Replace the words for public holidays by that of OpenStreetMap, PH; all but them by PH off."""
+    plain = _PUBLIC_HOLIDAYS.sub(" PH ", _SUNDAYS_TOO.sub("So und PH", text))
+    return _EXCEPT_PUBLIC_HOLIDAYS.sub("; PH off", plain)
 
 
 @cache

@@ -4,7 +4,7 @@ What the hours of a date are, the first that applies:
 
 1. `BusinessHours.exceptions`, the one-off dates;
 2. `BusinessHours.holidays`, by date;
-3. the public holidays of `BusinessHours.country`, all closed;
+3. `BusinessHours.public_holidays`, on those of `BusinessHours.country`: closed, or their hours;
 4. `BusinessHours.weekly`.
 
 How hours become instants:
@@ -32,6 +32,7 @@ How hours are written in one cell of a sheet, pieces apart by ``;`` or a line br
 The grammar of OpenStreetMap's opening_hours is read as far as it says a week:
 
     Mo-Fr 08:00-18:00; Sa 09:00-12:00; PH off            closed on the country's public holidays
+    Mo-Sa 08:00-18:00; PH 10:00-14:00                    other hours on them
     Mo-Su 09:00-18:00; We 09:00-13:00                    a later rule is for its days alone
 """
 
@@ -54,7 +55,13 @@ from routing_engine.hours.ranges import (
     read_range,
     shows_24_hour,
 )
-from routing_engine.hours.weekly import WeeklyText, format_weekly, read_week, tokens_of
+from routing_engine.hours.weekly import (
+    WeeklyText,
+    format_weekly,
+    is_as_every_day,
+    read_week,
+    tokens_of,
+)
 from routing_engine.hours.zones import is_zone, meant_zone
 from routing_engine.validation import Value, are_kept, shown
 
@@ -133,6 +140,7 @@ class BusinessHours(Value):
         country: ISO 3166 code, such as ``US``: its public holidays are closed, on the observed
             dates too. `None` for no calendar.
         subdivision: State or province of `country`, such as ``CA``, for its own public holidays.
+        public_holidays: Hours of the public holidays of `country`; none is closed.
 
     Raises:
         InvalidValueError: a field is wrong; or two `holidays`, or two `exceptions`, give one date
@@ -145,6 +153,7 @@ class BusinessHours(Value):
     exceptions: tuple[Holiday, ...] = ()
     country: str | None = Field(default=None, examples=["US"])
     subdivision: str | None = Field(default=None, examples=["CA"])
+    public_holidays: Ranges = ()
 
     @field_validator("timezone")
     @classmethod
@@ -181,6 +190,8 @@ class BusinessHours(Value):
                 raise InvalidValueError(
                     f"subdivision {shown(self.subdivision)} needs a country, such as US"
                 )
+            if self.public_holidays:
+                raise InvalidValueError("hours of public holidays need a country, such as US")
             return self
         import holidays as calendars  # 60 ms, and needless without a country
 
@@ -201,7 +212,7 @@ class BusinessHours(Value):
         Args:
             text: such as ``Mo-Fr 08:00-18:00; Sa 09:00-12:00; PH off``.
             timezone: IANA name.
-            country: whose public holidays ``PH off`` means, where the text does not say it.
+            country: whose public holidays ``PH`` means, where the text does not say it.
 
         ``str()`` of the hours gives such a text back.
 
@@ -213,6 +224,9 @@ class BusinessHours(Value):
 
     def __str__(self) -> str:
         pieces = [format_weekly(self.weekly)]
+        if self.public_holidays:
+            pieces = [pieces[0] if any(self.weekly) else "daily closed"]
+            pieces.append(" ".join(("PH", *map(str, self.public_holidays))))
         if self.country is not None:
             pieces.append(f"holidays {'-'.join(filter(None, (self.country, self.subdivision)))}")
         pieces += map(str, self.holidays)
@@ -268,8 +282,11 @@ def read_pieces(text: str, country: str | None) -> dict[str, Any]:
             f"{shown(text)} does not say the ordinary week: write it as in "
             "'Mon-Fri 09:00-17:00', or 24/7, or closed"
         )
-    fields["weekly"], is_closed_on_holidays = read_week("; ".join(weekly))
-    if is_closed_on_holidays and "country" not in fields:
+    fields["weekly"], public = read_week("; ".join(weekly))
+    if public is None or ("country" not in fields and is_as_every_day(fields["weekly"], public)):
+        return fields
+    fields["public_holidays"] = public
+    if "country" not in fields:
         if country is None:
             raise InvalidValueError(
                 f"{shown(text)}: whose public holidays are meant by PH is not said: write "

@@ -153,6 +153,8 @@ def plain_text(text: str, to: str = _ENGLISH_TO, *, has_spaces: bool = True) -> 
     """
     # No run of blanks is left, which patterns would try again and again from each of its places.
     single = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if not single.isascii():
+        single = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in single)
     return _dashes(to, has_spaces).sub("-", single)
 
 

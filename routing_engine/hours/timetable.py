@@ -118,6 +118,7 @@ class _Timetable:
         self.zone = ZoneInfo(hours.timezone)
         self._weekly = hours.weekly
         self._calendar = None if hours.country is None else (hours.country, hours.subdivision)
+        self._public = hours.public_holidays
         # Exceptions first: the first that holds a date decides.
         self._dated = tuple(
             (
@@ -205,7 +206,7 @@ class _Timetable:
         if self._calendar is not None:
             date = dt.date.fromordinal(ordinal)
             if date in _public_holidays(*self._calendar, date.year):
-                return ()
+                return self._public
         return self._ordinary(ordinal)
 
     def _ordinary(self, ordinal: int) -> tuple[TimeRange, ...]:

@@ -24,10 +24,21 @@ from routing_engine.hours.ranges import (
 )
 from routing_engine.validation import shown
 
-__all__ = ["Weekly", "WeeklyText", "as_weekly", "format_weekly", "parse_weekly", "tokens_of"]
+__all__ = [
+    "Weekly",
+    "WeeklyText",
+    "as_weekly",
+    "days_named",
+    "format_weekly",
+    "parse_weekly",
+    "tokens_of",
+]
 
 _ENDS: Final = ("first", "last")
 _DAY_NAMES: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_PUBLIC: Final = 7
+"""Stands among the days for public holidays."""
+_NAMES: Final = (*_DAY_NAMES, "PH")
 
 Weekly: TypeAlias = tuple[tuple[TimeRange, ...], ...]
 """Ranges of seven days, Monday first, so that `date.weekday()` is the index."""
@@ -102,19 +113,21 @@ def _tokens(language: Language) -> re.Pattern[str]:
 _LONG_MINUTES: Final = 16 * 60
 _MORNING_MINUTE: Final = 6 * 60
 _WEEK: Final = tuple(range(7))
+_SHORT: Final = 3
+"""Characters of a name of a day that other languages may have too."""
+_DAY: Final = TimeRange(9 * 60, 17 * 60)
 _EVERYWHERE: Final = {"all_day": r"24\s?[/x]\s?7", "closed": "closed|off"}
 _BLANK: Final = frozenset(("blank", "word"))
 _OF_ONE_LANGUAGE: Final = re.compile(r"uhr|uur|hod|godz|ч")
 """Words after a time that say which language it is."""
-_PUBLIC: Final = 7
-"""Stands among the days for public holidays."""
 _GROUPS: Final = {"public": (_PUBLIC,), "daily": _WEEK, "weekdays": _WEEK[:5], "weekend": _WEEK[5:]}
 
 
 def parse_weekly(text: str) -> Weekly:
     """Read the ordinary week as people write it; a day that is not named is closed.
 
-    Reads, in some twenty languages, whatever the case and the kind of dash: ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
+    Reads, in some thirty languages, whatever the case and the kind of dash:
+    ``Mon-Fri 09:00-17:00; Sat 10:00-14:00``,
     ``Mon-Fri 9am-5pm, Sat 10am-2pm``, ``Mon, Wed 08:00-12:00 13:00-17:00``,
     ``daily 18:00-02:00, Sun closed``, ``weekdays 9 to 5pm``, ``Mon-Fri 24 hours``, ``24/7``,
     ``closed``. ``closed`` takes a day out of what was said before it. Nothing is guessed:
@@ -128,19 +141,37 @@ def parse_weekly(text: str) -> Weekly:
         InvalidValueError: a piece cannot be read, a day has no hours, hours have no day, or two
             ranges of a day overlap; the message shows the piece.
     """
-    week, is_closed_on_holidays = read_week(text)
-    if is_closed_on_holidays:
+    week, public = read_week(text)
+    if public is not None and not is_as_every_day(week, public):
         raise InvalidValueError(
             f"business hours {shown(text)}: public holidays (PH) are no part of the ordinary week"
         )
     return week
 
 
-def read_week(text: str) -> tuple[Weekly, bool]:
-    """Read the ordinary week, and whether it is closed on public holidays.
+def days_named(text: str) -> list[str]:
+    """Read days alone, such as ``土日祝`` or ``Sonn- und Feiertage``: ``Sat``, ``Sun``, ``PH``.
 
     Raises:
-        InvalidValueError: as :func:`parse_weekly`; or public holidays have hours of their own.
+        InvalidValueError: the text says anything else.
+    """
+    week, public = read_week(f"{text} 09:00-17:00")
+    if any(ranges not in ((), (_DAY,)) for ranges in week):
+        raise InvalidValueError(f"{shown(text)} holds more than days")
+    named = [name for name, ranges in zip(_DAY_NAMES, week, strict=True) if ranges]
+    return named if public is None else [*named, _NAMES[_PUBLIC]]
+
+
+def is_as_every_day(week: Weekly, public: tuple[TimeRange, ...]) -> bool:
+    """Whether public holidays are like every other day: ``Mo-Su,PH 10:00-20:00``."""
+    return all(day == public for day in week)
+
+
+def read_week(text: str) -> tuple[Weekly, tuple[TimeRange, ...] | None]:
+    """Read the ordinary week, and the hours of public holidays; None where nothing is said of them.
+
+    Raises:
+        InvalidValueError: as :func:`parse_weekly`.
     """
     if len(text) > MAX_TEXT_LENGTH:
         raise InvalidValueError(
@@ -206,6 +237,9 @@ def odd_ranges(weekly: Weekly) -> list[str]:
     return odd
 
 
+_Week: TypeAlias = tuple[Weekly, tuple[TimeRange, ...] | None]
+
+
 class _UnreadError(InvalidValueError):
     """A piece of a text that a language does not know; ``n_read`` characters were read before."""
 
@@ -214,24 +248,27 @@ class _UnreadError(InvalidValueError):
         self.n_read = n_read
 
 
-def _read_in_any_language(text: str) -> tuple[Weekly, bool]:
+def _read_in_any_language(text: str) -> _Week:
     """Read a text in the one language, or those that agree, that know all of it.
 
     Raises:
         InvalidValueError: no language knows all of it, or two read it differently.
     """
-    found: dict[tuple[Weekly, bool], str] = {}
+    found: dict[_Week, str] = {}
     errors: list[tuple[int, InvalidValueError]] = []
     for language in LANGUAGES:
         try:
-            week, is_closed_on_holidays, words = _read_weekly(text, language)
+            week, words = _read_weekly(text, language)
         except _UnreadError as error:
             errors.append((error.n_read, error))
             continue
         except InvalidValueError as error:
             errors.append((len(text) + 1, error))
             continue
-        found.setdefault((week, is_closed_on_holidays), language.name)
+        if language.is_terse and len(words) == 1 and len(next(iter(words))) <= _SHORT:
+            errors.append((0, InvalidValueError(f"{shown(text)} does not say its language")))
+            continue
+        found.setdefault(week, language.name)
         if not words & _ambiguous():
             break  # no other language can read it otherwise
     if len(found) > 1:
@@ -256,29 +293,21 @@ def _ambiguous() -> frozenset[str]:
     return frozenset(word for word, meant in days.items() if len(meant) > 1)
 
 
-def _read_weekly(text: str, language: Language) -> tuple[Weekly, bool, frozenset[str]]:
-    """Read a text in a language: week, closed on public holidays, names of days in it."""
+def _read_weekly(text: str, language: Language) -> tuple[_Week, frozenset[str]]:
+    """Read a text in a language: week and public holidays, and names of days in it."""
     plain = plain_text(text, language.to, has_spaces=language.has_spaces)
     for pattern, replacement in language.rewrites:
         plain = re.sub(pattern, replacement, plain)
     tokens = tokens_of(plain, language)
     words = {token[side] for token in tokens if token.lastgroup == "day" for side in _ENDS}
-    week: list[list[TimeRange]] = [[] for _ in _WEEK]
+    week: list[list[TimeRange]] = [[] for _ in _NAMES]
     shut: set[int] = set()
     said_with: dict[int, frozenset[int]] = {}
     is_24_hour = language.is_24_hour or shows_24_hour(plain)
     clauses = list(_clauses(tokens, language, is_24_hour=is_24_hour))
-    is_closed_on_holidays = False
-    for named, ranges, is_rule in clauses:
-        days = [day for day in named if day != _PUBLIC]
-        if not named and len(clauses) > 1:
+    for days, ranges, is_rule in clauses:
+        if not days and len(clauses) > 1:
             raise InvalidValueError("'closed' has no day: write it as in 'Sun closed'")
-        if _PUBLIC in named:
-            is_closed_on_holidays |= not ranges
-            if ranges and set(days) != set(_WEEK):  # "Mo-Su,PH": open as on every day
-                raise InvalidValueError(
-                    "hours of public holidays (PH) cannot be read: give dates with hours, or PH off"
-                )
         together = frozenset(days)
         for day in together:
             # A later rule for other days replaces what was said of its days before.
@@ -287,7 +316,7 @@ def _read_weekly(text: str, language: Language) -> tuple[Weekly, bool, frozenset
                 shut.discard(day)
         for day in days:
             if ranges and day in shut:
-                raise InvalidValueError(f"{_DAY_NAMES[day]} is closed, and then has hours")
+                raise InvalidValueError(f"{_NAMES[day]} is closed, and then has hours")
             said_with[day] = together
             if not ranges:
                 shut.add(day)
@@ -295,7 +324,10 @@ def _read_weekly(text: str, language: Language) -> tuple[Weekly, bool, frozenset
             week[day].extend(ranges)
     if not clauses:
         raise InvalidValueError("nothing is said: write hours, or closed")
-    return as_weekly(week), is_closed_on_holidays, frozenset(filter(None, words))
+    public = as_ranges(week[_PUBLIC]) if _PUBLIC in said_with else None
+    if set(said_with) == {_PUBLIC}:
+        raise InvalidValueError("only public holidays (PH) are said: say the ordinary week too")
+    return (as_weekly(week[:_PUBLIC]), public), frozenset(filter(None, words))
 
 
 def tokens_of(plain: str, language: Language = LANGUAGES[0]) -> list[re.Match[str]]:

@@ -139,6 +139,19 @@ WAYS = (
         "`ringing_timeout`",
     ),
     Way(
+        "LiveKit `WarmTransferTask`",
+        "livekit.warm_transfer",
+        (
+            *("sip_call_to", "(sip_number)", "(dtmf)", "(ringing_timeout)", "(sip_headers)"),
+            "(extra_instructions)",
+        ),
+        "the caller's, if the trunk allows it",
+        "said by the agent before they are connected, and on their screen, if their phone system "
+        "shows it",
+        "no `sip_number`: the trunk's own; the number is nowhere in the arguments",
+        "`ringing_timeout`",
+    ),
+    Way(
         "OpenAI Realtime `refer`",
         "openai_realtime.refer",
         ("target_uri",),

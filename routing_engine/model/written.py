@@ -31,11 +31,11 @@ _EXTENSION_WORDS: Final = (
     r"|nebenstelle|toestel|wew|linka|mell[eé]k|vnitřní|anknytning|lokal|dahili|内線|內線|分機|分机"
 )
 _EXTENSION: Final = re.compile(
-    rf"(?:\s*[,;]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
-    r"|\s*[,;]?\s*(?:press|then|option|dial)\s+)(?P<extension>[0-9]+)#?\s*",
+    rf"(?:\s*[,;([]?\s*(?:{_EXTENSION_WORDS})\s*[.:]?\s*|\s*;\s*ext=\s*"
+    r"|\s*[,;([]?\s*(?:press|then|option|opt\.?|dial)\s+)(?P<extension>[0-9]+)#?\s*[)\]]?\s*",
     re.IGNORECASE,
 )
-_STEP: Final = r"\s*(?:,(?:\s*,)*|[pw]+)\s*[0-9*#]+"
+_STEP: Final = r"\s*(?:,(?:\s*,)*|[pw]+)\s*[0-9*#]+(?:\s[*#])?"
 _DIAL_STRING: Final = re.compile(rf"(?<=[0-9)])(?:{_STEP})+\s*$", re.ASCII | re.IGNORECASE)
 _POST_DIAL: Final = re.compile(r"\s*;\s*postd=(?P<keys>[p0-9*#]+)\s*$", re.ASCII)
 _LABEL: Final = re.compile(
@@ -158,6 +158,10 @@ _IDENTIFIERS: Final = (
     (re.compile(r"97[89][- ]?(?:\d[- ]?){9}[\dX]", re.ASCII), "an ISBN"),
     (re.compile(r"(?:\d{4}[- ]){3}\d{2,4}", re.ASCII), "the number of a card"),
     (re.compile(r"[1-9]\d{4}-\d{3,4}", re.ASCII), "a postal code"),
+    (
+        re.compile(r"(?:19|20)\d\d[-/](?:\d{3}|\d{5,7})|[1-9]\d{2,6}/(?:19|20)\d\d", re.ASCII),
+        "the number of a document, with its year",
+    ),
     (re.compile(r"[A-Z]{2}\d\d(?:[ ]?[A-Z0-9]{4}){3,7}[ ]?[A-Z0-9]{0,4}", re.ASCII), "an IBAN"),
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I), "a UUID"),
     (re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.I), "a network address"),
@@ -203,7 +207,7 @@ def _look_alikes(text: str, region: str | None) -> Iterator[tuple[bool, str]]:
     has_sign = any(unicodedata.category(c) == "Sc" for c in text)
     yield has_sign or bool(_CURRENCY.search(text)), "an amount of money"
     yield "%" in text or "‰" in text, "a percentage"
-    yield _is_date(text), "a date"
+    yield _is_date(text) and not (" " in text and _is_grouped(text, region)), "a date"
     yield bool(_MONTHS.search(text)), "a date"
     for form, what in _IDENTIFIERS:
         yield bool(form.fullmatch(text)), what
@@ -215,10 +219,22 @@ def _look_alikes(text: str, region: str | None) -> Iterator[tuple[bool, str]]:
     yield _is_decimal(text, region), "a decimal number"
     yield bool(re.match(r"-\s*[\d(.]", text)), "a negative number"
     yield _is_address(text), "an IP address"
+    yield _is_article(text, region), "the number of an article"
     is_siren = region == "FR" and re.fullmatch(r"[1-9]\d\d( )\d{3}\1\d{3}", text) is not None
     yield is_siren, "a company number (SIREN)"
     is_short = not text.startswith("+") and _is_too_short(text, len(digits), region)
+    # "13 12 34" is a number of Australia, in the groups that it is written in there.
+    is_short = is_short and not (" " in text and _is_grouped(text, region))
     yield is_short, "an id or a code: it has few digits, and no area or country code"
+
+
+def _is_article(text: str, region: str | None) -> bool:
+    """Whether a text is thirteen digits, as an EAN is, without the code of the country."""
+    import phonenumbers
+
+    if re.fullmatch(r"[1-9]\d{12}", text, re.ASCII) is None or region is None:
+        return False
+    return not text.startswith(str(phonenumbers.country_code_for_region(region)))
 
 
 def _is_date(text: str) -> bool:
@@ -409,6 +425,9 @@ def _is_grouped(text: str, region: str | None) -> bool:
 
 def _at_dash(text: str, region: str | None) -> tuple[str, str] | None:
     """Split a range of numbers: ``123456 - 123460``."""
+    in_brackets = re.search(r"\(\s*[-/]\s*(\d{2,})\s*\)", text)
+    if in_brackets is not None and _n_digits(text[: in_brackets.start()]) >= 5:
+        return text[: in_brackets.start()].rstrip(), in_brackets[1]  # "123456 (-13)"
     left, dash, right = text.rpartition("-")
     n_right = _n_digits(right)
     if not dash or not n_right or _n_digits(left) < (9 if text[:1] == "+" else 6):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -12,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from routing_engine.server.agents import agents
 from routing_engine.server.asking import asking
@@ -28,6 +30,7 @@ from routing_engine.server.settings import closing_s
 from routing_engine.server.skills import skills
 
 if TYPE_CHECKING:
+    from routing_engine.server.mcp import McpEndpoint
     from routing_engine.server.plane import ControlPlane
 
 __all__ = ["create_app"]
@@ -35,11 +38,13 @@ __all__ = ["create_app"]
 
 def create_app(plane: ControlPlane) -> FastAPI:
     """Build the API on a control plane, which is closed when the application ends."""
+    mcp = _mcp(plane)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None, None]:
         try:
-            yield
+            async with nullcontext() if mcp is None else mcp.run():
+                yield
         finally:
             await plane.limits.close()
             # Not in a thread of those that requests have: all of them may hang.
@@ -70,6 +75,8 @@ def create_app(plane: ControlPlane) -> FastAPI:
         keys,
     ):
         app.include_router(part)
+    if mcp is not None:
+        app.router.routes.append(Route("/mcp", mcp, include_in_schema=False))
     if plane is not None and plane.settings.console:
         from routing_engine.server.console.app import console_app
 
@@ -87,6 +94,15 @@ def create_app(plane: ControlPlane) -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
+
+
+def _mcp(plane: ControlPlane | None) -> McpEndpoint | None:
+    """Return what answers ``/mcp``; None where its extra is not installed."""
+    if plane is None or find_spec("mcp") is None:
+        return None
+    from routing_engine.server.mcp import McpEndpoint
+
+    return McpEndpoint(plane)
 
 
 async def _to_console(_: Request) -> Response:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from routing_engine.calls.call import Call
 from routing_engine.calls.skill import Skill
-from routing_engine.errors import InvalidValueError, UnknownLocationError
+from routing_engine.errors import InvalidValueError, NotFoundError, UnknownLocationError
 from routing_engine.integrations.kamailio import rtjson as build_rtjson
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
@@ -18,6 +18,7 @@ from routing_engine.server.plane import ControlPlane
 from routing_engine.server.problems import ProblemError, unpublished
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.turns import resumed
 from routing_engine.server.wire.asking import (
     Resolve,
     Resolved,
@@ -30,7 +31,7 @@ from routing_engine.server.wire.asking import (
 from routing_engine.server.wire.common import Envelope
 from routing_engine.server.writes import AgentId, reading
 
-__all__ = ["asking"]
+__all__ = ["asking", "skill_of"]
 
 asking = router()
 
@@ -99,29 +100,34 @@ def _agent_of(request: Request, body: RtjsonRequest) -> str | None:
     return agent_id
 
 
-def _skill(plane: ControlPlane, agent_id: str) -> Skill:
-    """Return the skill of an agent; its ids hold in every worker."""
-    return _skill_by(plane, agent_id, plane.settings.secret_bytes)
+def skill_of(plane: ControlPlane, agent_id: str, call: Call | None = None) -> Skill:
+    """Return the skill of an agent, in a call or without one; its ids hold in every worker.
+
+    Raises:
+        ProblemError: 409 where no version is published.
+    """
+    return _skill_by(plane, agent_id, call, plane.keys_for(_SKILL_KEY)[0])
 
 
-def _skill_by(plane: ControlPlane, agent_id: str, secret: bytes | None) -> Skill:
-    derived = None if secret is None else hmac.digest(secret, _SKILL_KEY, "sha256")
+def _skill_by(plane: ControlPlane, agent_id: str, call: Call | None, secret: bytes) -> Skill:
     try:
-        return plane.engine.skill(agent_id, secret=derived)
+        return plane.engine.skill(agent_id, call=call, secret=secret)
     except UnknownLocationError as error:
         raise unpublished() from error
 
 
-def _resolved(plane: ControlPlane, agent_id: str, destination_id: str) -> Destination:
+def _resolved(
+    plane: ControlPlane, agent_id: str, call: Call | None, destination_id: str
+) -> Destination:
     """Return what an id stands for that this secret signed, or a previous one.
 
     Raises:
         ProblemError: 409.
     """
     refusals: list[InvalidValueError] = []
-    for secret in (plane.settings.secret_bytes, *plane.settings.previous_secrets):
+    for secret in plane.keys_for(_SKILL_KEY):
         try:
-            return _skill_by(plane, agent_id, secret).resolve(destination_id)
+            return _skill_by(plane, agent_id, call, secret).resolve(destination_id)
         except InvalidValueError as error:
             refusals.append(error)
     raise ProblemError(409, str(refusals[0]), code="no_destination") from refusals[0]
@@ -136,7 +142,7 @@ def _resolved(plane: ControlPlane, agent_id: str, destination_id: str) -> Destin
 async def get_skill(request: Request, agent_id: AgentId) -> Response:
     """Return the tool of a language model, in the forms that platforms take."""
     await run_in_threadpool(until_loaded, request, agent_id)
-    skill = _skill(plane_of(request), agent_id)
+    skill = skill_of(plane_of(request), agent_id)
     data = {"openai": skill.openai(), "anthropic": skill.anthropic(), "mcp": skill.mcp()}
     return answer(data, "the tool")
 
@@ -152,7 +158,7 @@ async def ask_skill(request: Request, agent_id: AgentId, body: SkillAsked) -> Re
     plane = plane_of(request)
     if not plane.answers(agent_id, principal_of(request).organisation_id):
         await run_in_threadpool(until_loaded, request, agent_id)
-    told = await _skill(plane, agent_id).ahandle(body.arguments)
+    told = await skill_of(plane, agent_id).ahandle(body.arguments)
     return answer({"answer": told}, str(told.get("action", "error")))
 
 
@@ -167,8 +173,12 @@ async def resolve(request: Request, agent_id: AgentId, body: Resolve) -> Respons
     plane, organisation_id = plane_of(request), principal_of(request).organisation_id
     if not plane.answers(agent_id, organisation_id):
         await run_in_threadpool(until_loaded, request, agent_id)
-    found = _resolved(plane, agent_id, body.destination_id)
-    plane.count_transfer(organisation_id, agent_id, (found,))
+    call = None
+    if body.call_id is not None:
+        call = await run_in_threadpool(_call_of, request, agent_id, body.call_id)
+    found = _resolved(plane, agent_id, call, body.destination_id)
+    if call is None:  # else it was counted with its decision
+        plane.count_transfer(organisation_id, agent_id, (found,))
     data = {
         "destination": str(found),
         "number": found.number,
@@ -176,3 +186,17 @@ async def resolve(request: Request, agent_id: AgentId, body: Resolve) -> Respons
         "sipUri": found.sip_uri,
     }
     return answer(data, "whom to dial")
+
+
+def _call_of(request: Request, agent_id: str, call_id: str) -> Call:
+    """Return a stored call of an agent.
+
+    Raises:
+        NotFoundError: the agent has no such call.
+        ProblemError: 409 where its state was deleted.
+    """
+    with reading(request) as work:
+        row = work.calls.get(call_id)
+    if row.agent_id != agent_id:
+        raise NotFoundError("call", call_id)
+    return resumed(plane_of(request), row)

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from routing_engine.calls.call import Call
 from routing_engine.calls.endings import read_report
-from routing_engine.errors import InvalidValueError, RoutingError, WrongSecretError
+from routing_engine.errors import WrongSecretError
 from routing_engine.model.caller import Caller
 from routing_engine.model.decisions import Decision
 from routing_engine.model.destinations import Destination
-from routing_engine.model.outcomes import Outcome, Reason
+from routing_engine.model.outcomes import Outcome
 from routing_engine.model.parties import Parties
 from routing_engine.server.deciding import shown
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
+from routing_engine.server.tokens import TOKEN_KEY, Grant, sign_token
 from routing_engine.server.transferring import Asked, platform_body
+from routing_engine.server.turns import UNENDED, Taken, kept, recording, take, until_unchanged
+from routing_engine.server.wire.asking import ToolToken
 from routing_engine.server.wire.calls import (
     CallDetail,
     CallEnd,
@@ -44,6 +47,7 @@ from routing_engine.server.wire.calls import (
 from routing_engine.server.wire.common import Envelope, Moment
 from routing_engine.server.writes import (
     AgentId,
+    CallId,
     Cursor,
     IdempotencyKey,
     Limit,
@@ -56,20 +60,6 @@ from routing_engine.store import CallRow, UnitOfWork, new_id
 __all__ = ["calls"]
 
 calls = router()
-
-MAX_ATTEMPTS = 4
-"""Attempts at storing a turn before concurrent turns of the call queue at its row."""
-
-UNENDED = timedelta(hours=24)
-"""Age at which a call that nobody ended is deleted, where transcripts are not kept."""
-
-CallId = Annotated[
-    str, Path(alias="callId", max_length=64, examples=["0123456789abcdef0123456789abcdef"])
-]
-
-
-class _ChangedError(RoutingError):
-    """Another turn of the same call was stored first."""
 
 
 def summary(row: CallRow) -> dict[str, Any]:
@@ -86,17 +76,6 @@ def summary(row: CallRow) -> dict[str, Any]:
         "transferred": row.transferred,
         "failedTransfers": row.failed_transfers,
     }
-
-
-def _kept(request: Request, row: CallRow) -> CallRow:
-    """Set when the transcript expires, or drop it, depending on the settings."""
-    settings = plane_of(request).settings
-    now = datetime.now(UTC)
-    if settings.store_transcripts:
-        return replace(row, expires_at=now + timedelta(days=settings.retention_days))
-    if row.ended_at is None:
-        return replace(row, expires_at=now + UNENDED)
-    return replace(row, record=None, handoff=None, expires_at=None)
 
 
 @calls.post(
@@ -133,7 +112,7 @@ def open_call(
             opened_at=now,
             record=call.to_json(),
         )
-        work.calls.put(_kept(request, row))
+        work.calls.put(kept(plane, row))
         data = {
             "callId": row.id,
             "agentId": agent_id,
@@ -143,16 +122,6 @@ def open_call(
         return WriteResult(data, "call opened", 201, {"Location": f"/api/v1/calls/{row.id}"})
 
     return idempotent(request, do)
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """The outcome of one turn."""
-
-    row: CallRow
-    decision: Decision | None
-    handoff: str | None
-    is_over: bool
 
 
 def _note(call: Call, turn: Turn) -> None:
@@ -181,59 +150,6 @@ _EVENTS: dict[str | None, Callable[[Call, Turn], Decision | None]] = {
 }
 
 
-def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
-    """Decide on a turn; return the decision and the row to store.
-
-    Raises:
-        ProblemError: 409 where the turn does not fit where the call stands.
-    """
-    if row.ended_at is not None:
-        # What comes after the end is no mistake of whoever sends it: it is answered, and dropped.
-        version = plane_of(request).engine.catalog_version
-        late = Decision(Outcome.CONTAIN, Reason.CALL_OVER, None, row.agent_id, version)
-        return _Taken(row, late, None, is_over=True)
-    if row.record is None:
-        raise ProblemError(
-            409,
-            "the call has expired and its state was deleted; open a new call",
-            code="call_expired",
-        )
-    plane = plane_of(request)
-    call = plane.resumed(row)
-    try:
-        decision = _EVENTS[turn.event](call, turn)
-    except InvalidValueError as error:
-        raise ProblemError(409, str(error), code="out_of_turn") from error
-    plane.keep_growing(row.id, None if turn.final else call.growing)
-    handoff = None
-    if decision is not None and decision.decision_id and decision.outcome.dials:
-        location_id = plane.location_id_of(row.agent_id)
-        handoff = call.handoff(decision).model_copy(update={"location_id": location_id}).to_json()
-    changed = row
-    if decision is not None and decision.is_ignored:
-        return _Taken(row, decision, None, call.is_over)
-    if turn.final:
-        changed = replace(row, record=call.to_json())
-        if turn.event == "transferFailed" and not call.is_transferred:
-            changed = replace(changed, failed_transfers=row.failed_transfers + 1)
-        if decision is not None and decision.reason is Reason.TRANSFERRED:
-            changed = replace(changed, transferred=True)
-        elif decision is not None:
-            rule = decision.rule
-            changed = replace(
-                changed,
-                outcome=decision.outcome.value,
-                reason=decision.reason.value,
-                rule=row.rule if rule is None and turn.event == "transferFailed"
-                else None if rule is None else rule.label,
-                transferred=decision.outcome.dials,
-                handoff=row.handoff if handoff is None else handoff,
-            )  # fmt: skip
-        if call.is_over:
-            changed = replace(changed, ended_at=datetime.now(UTC))
-    return _Taken(_kept(request, changed), decision, handoff, call.is_over)
-
-
 @calls.post(
     "/calls/{callId}/turns",
     response_model=Envelope[Turned],
@@ -242,37 +158,26 @@ def _take(request: Request, row: CallRow, turn: Turn) -> _Taken:
 )
 def take_turn(request: Request, call_id: CallId, body: Turn, _: IdempotencyKey = None) -> Response:
     """Report what was said or happened; returns the decision, and the handoff if it transfers."""
-    for attempt in range(MAX_ATTEMPTS):
-        # Decided before the transaction, in which others would wait for the encoder.
-        with reading(request) as work:
-            seen = work.calls.get(call_id)
-        taken: _Taken | ProblemError
-        try:
-            taken = _take(request, seen, body)
-        except ProblemError as error:
-            # Told only after it is known that this turn was not taken before.
-            taken = error
+    plane = plane_of(request)
 
-        def do(
-            work: UnitOfWork,
-            seen: CallRow = seen,
-            taken: _Taken | ProblemError = taken,
-            is_last: bool = attempt == MAX_ATTEMPTS - 1,
-        ) -> WriteResult:
-            row = work.calls.get(call_id)
-            if row != seen:
-                if not is_last:
-                    raise _ChangedError
-                taken = _take(request, row, body)
-            if isinstance(taken, ProblemError):
-                raise taken
-            if body.final:
-                work.calls.put(taken.row)
-            return _turned(request, taken)
+    def decide(row: CallRow) -> Taken:
+        return take(
+            plane,
+            row,
+            lambda call: _EVENTS[body.event](call, body),
+            event=body.event,
+            final=body.final,
+        )
 
-        with suppress(_ChangedError):
-            return idempotent(request, do, again=partial(_turned_again, body))
-    raise AssertionError("the last attempt ends it")
+    def store(put: Callable[[UnitOfWork], Taken]) -> Response:
+        return idempotent(
+            request,
+            lambda work: _turned(request, put(work)),
+            again=partial(_turned_again, body),
+        )
+
+    organisation_id = principal_of(request).organisation_id
+    return until_unchanged(plane, organisation_id, call_id, decide, store, final=body.final)
 
 
 def _turned_again(turn: Turn, work: UnitOfWork, data: dict[str, Any]) -> dict[str, Any]:
@@ -284,15 +189,15 @@ def _turned_again(turn: Turn, work: UnitOfWork, data: dict[str, Any]) -> dict[st
         decision["reported"] = read_report(turn.outcome).said
     if data["handoff"] is not None:
         row = work.calls.get(data["callId"])
-        kept = None if row.handoff is None else json.loads(row.handoff)
-        is_its = kept is not None and kept["decision_id"] == decision["decisionId"]
-        data["handoff"] = kept if is_its else None
+        handoff = None if row.handoff is None else json.loads(row.handoff)
+        is_its = handoff is not None and handoff["decision_id"] == decision["decisionId"]
+        data["handoff"] = handoff if is_its else None
     return data
 
 
-def _turned(request: Request, taken: _Taken) -> WriteResult:
+def _turned(request: Request, taken: Taken) -> WriteResult:
     plane, row, decision = plane_of(request), taken.row, taken.decision
-    made = stored = None
+    made = None
     if decision is not None:
         decision_id = decision.decision_id or new_id("dec")
         made = shown(
@@ -303,37 +208,46 @@ def _turned(request: Request, taken: _Taken) -> WriteResult:
             version=plane.version_of(row.agent_id, decision.catalog_version),
             because=plane.why_limited(row.agent_id, decision),
         )
-        if decision.decision_id:
-            stored = partial(_store, request, row, decision, decision_id, made["version"])
     data = {
         "callId": row.id,
         "decision": made,
         "handoff": None if taken.handoff is None else json.loads(taken.handoff),
         "isOver": taken.is_over,
     }
-    kept = None
+    repeated = None
     if made is not None:
         # Who called, and what they and a platform said, is kept with the call alone.
         reported = None if made["reported"] is None else ""
         handoff: dict[str, Any] | None = None if taken.handoff is None else {}
-        kept = data | {"decision": made | {"reported": reported}, "handoff": handoff}
+        repeated = data | {"decision": made | {"reported": reported}, "handoff": handoff}
     message = "noted" if decision is None else decision.outcome.value
-    return WriteResult(data, message, then=stored, kept=kept)
+    then = recording(plane, principal_of(request).organisation_id, taken)
+    return WriteResult(data, message, then=then, kept=repeated)
 
 
-def _store(
-    request: Request, row: CallRow, decision: Decision, decision_id: str, version: int | None
-) -> None:
-    plane, organisation_id = plane_of(request), principal_of(request).organisation_id
-    plane.decided(organisation_id, row.agent_id, decision, in_call=True)
-    plane.recorder.add(
-        organisation_id,
-        decision,
-        decision_id=decision_id,
-        agent_id=row.agent_id,
-        version=version,
-        call_id=row.id,
-    )
+@calls.post(
+    "/calls/{callId}/tool-token",
+    response_model=Envelope[ToolToken],
+    openapi_extra=secured("calls:write"),
+    tags=["calls"],
+)
+def create_tool_token(request: Request, call_id: CallId) -> Response:
+    """Return a token by which an agent uses the tool in this call, over MCP, and nothing else."""
+    if find_spec("mcp") is None:
+        raise ProblemError(
+            409,
+            'this server has no MCP; install it: pip install "routing-engine[server,mcp]"',
+            code="missing_extra",
+        )
+    with reading(request) as work:
+        row = work.calls.get(call_id, sealed=False)
+    if row.ended_at is not None:
+        raise ProblemError(409, "the call is over; open a new one", code="call_over")
+    expires_at = row.opened_at.replace(microsecond=0) + UNENDED
+    grant = Grant(principal_of(request).organisation_id, row.id, expires_at)
+    token = sign_token(grant, plane_of(request).keys_for(TOKEN_KEY)[0])
+    data = {"token": token, "path": "/mcp", "expiresAt": expires_at.isoformat()}
+    return answer(data, "a token for the tool of this call")
 
 
 @calls.post(
@@ -354,8 +268,8 @@ def end_call(
             outcome = Outcome.CONTAIN.value
         elif body.outcome == "transferred" and not row.transferred:
             outcome = Outcome.TRANSFER.value
-        row = _kept(
-            request,
+        row = kept(
+            plane_of(request),
             replace(
                 row,
                 ended_at=row.ended_at or datetime.now(UTC),
@@ -367,8 +281,8 @@ def end_call(
         # What another secret opens stays, where it is to be kept.
         work.calls.put(row, sealed=is_open or not plane_of(request).settings.store_transcripts)
         made = detail(row)
-        kept = made | {"handoff": None, "timeline": None}
-        return WriteResult(made, f"call ended: {body.outcome}", kept=kept)
+        repeated = made | {"handoff": None, "timeline": None}
+        return WriteResult(made, f"call ended: {body.outcome}", kept=repeated)
 
     return idempotent(
         request,

@@ -212,6 +212,7 @@ class _Compilation:
                 exceptions=tuple(item.as_schedule() for item in hours.exceptions or ()),
                 country=hours.country,
                 subdivision=hours.subdivision,
+                public_holidays=hours.public_holidays or (),
             )
         except InvalidValueError as error:
             for problem in error.problems:

@@ -636,6 +636,8 @@ def config_of(location: Location) -> dict[str, Any]:
         for name in ("holidays", "exceptions"):
             hours[name] = [_holiday(item) for item in getattr(schedule, name)]
         hours["country"], hours["subdivision"] = schedule.country, schedule.subdivision
+        if schedule.public_holidays:
+            hours["publicHolidays"] = [str(item) for item in schedule.public_holidays]
     if location.after_hours is not None:
         hours["afterHours"] = {
             "number": str(location.after_hours), "allowHumanTransfer": True,

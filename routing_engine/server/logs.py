@@ -43,7 +43,7 @@ def start_logging(level: str) -> None:
     root.setLevel(level.upper())
     # Of every request a line would be too much, and its path holds ids.
     logging.getLogger("uvicorn.access").disabled = True
-    for name in ("alembic", "faiss", "httpx", "uvicorn.error"):
+    for name in ("alembic", "faiss", "httpx", "mcp", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

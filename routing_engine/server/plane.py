@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
+import os
 import shutil
 import threading
 import time
@@ -191,6 +193,7 @@ class ControlPlane:
         encoder: Encoder | None = None,
     ) -> None:
         self.settings = settings
+        self._secret = settings.secret_bytes or os.urandom(32)
         self.store = store
         self.metrics = Metrics()
         url = settings.rate_limit_url
@@ -248,6 +251,16 @@ class ControlPlane:
         self._feed.load((folder / _ANSWERING).read_text(encoding="utf-8"))
         return RoutingEngine.load(
             folder / _CATALOG, encoder=encoder, dial_policy=self._policy_of_agent
+        )
+
+    def keys_for(self, purpose: bytes) -> tuple[bytes, ...]:
+        """Return keys that processes of one secret share, and of another for every purpose.
+
+        The first signs; what the others signed, which are of previous secrets, holds still.
+        """
+        return tuple(
+            hmac.digest(secret, purpose, "sha256")
+            for secret in (self._secret, *self.settings.previous_secrets)
         )
 
     def dial_policy(self, organisation_id: str) -> DialPolicy:

@@ -49,12 +49,14 @@ __all__ = [
     "Endpoint",
     "answer",
     "check_scope",
+    "failed",
     "limited",
     "listed",
     "log_bug",
     "plane_of",
     "principal_of",
     "problem_of",
+    "rate_limited",
     "router",
     "scope_of",
 ]
@@ -138,30 +140,31 @@ class Endpoint(APIRoute):
                 await _check_key(plane, await _principal(plane, request), scope)
                 _check_texts(request, asked)
                 response = await _handled(plane, request, media_type, field, handle)
-            except (ProblemError, HTTPException) as error:
-                response = await on_http_error(request, error)
-            except RequestValidationError as error:
-                response = await on_validation_error(request, error)
-            except RoutingError as error:
-                response = problem_of(error)
-            except ClientDisconnect:  # nobody is there to be answered, and nothing was done
-                response = problem_response(400, "the request ended before its body did")
-            except OSError as error:  # a disk that is full, or too few descriptors
-                log_bug(error)
-                response = problem_response(
-                    503,
-                    "the server has no room for this at present; retry",
-                    headers={"Retry-After": "10"},
-                )
-            except Exception as error:  # noqa: BLE001  who asks is told no more than that
-                log_bug(error)
-                response = problem_response(500, "internal server error")
+            except Exception as error:  # noqa: BLE001  whatever it is becomes a problem
+                response = await failed(request, error)
             plane.metrics.observe(
                 request.method, self.path, response.status_code, time.perf_counter() - started_s
             )
             return response
 
         return endpoint
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """Return the response to a request that failed; who asks is told no more than need be."""
+    if isinstance(error, (ProblemError, HTTPException)):
+        return await on_http_error(request, error)
+    if isinstance(error, RequestValidationError):
+        return await on_validation_error(request, error)
+    if isinstance(error, RoutingError):
+        return problem_of(error)
+    if isinstance(error, ClientDisconnect):  # nobody is there to be answered, and nothing was done
+        return problem_response(400, "the request ended before its body did")
+    log_bug(error)
+    if isinstance(error, OSError):  # a disk that is full, or too few descriptors
+        detail = "the server has no room for this at present; retry"
+        return problem_response(503, detail, headers={"Retry-After": "10"})
+    return problem_response(500, "internal server error")
 
 
 async def _principal(plane: ControlPlane, request: Request) -> Principal:
@@ -171,11 +174,20 @@ async def _principal(plane: ControlPlane, request: Request) -> Principal:
 
 
 async def _check_key(plane: ControlPlane, principal: Principal, scope: str) -> None:
-    wait_s = await plane.limits.wait_s(principal.key_id)
+    await rate_limited(plane, principal.key_id)
+    check_scope(principal, scope)
+
+
+async def rate_limited(plane: ControlPlane, key_id: str) -> None:
+    """Take one request of a key from what it may ask.
+
+    Raises:
+        ProblemError: 429.
+    """
+    wait_s = await plane.limits.wait_s(key_id)
     if wait_s:
         detail = f"rate limit of this key exceeded; retry after {wait_s} s"
         raise ProblemError(429, detail, headers={"Retry-After": str(wait_s)})
-    check_scope(principal, scope)
 
 
 def check_scope(principal: Principal, scope: str) -> None:

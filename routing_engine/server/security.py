@@ -17,7 +17,7 @@ from routing_engine.server.waiting import Threads, is_done
 if TYPE_CHECKING:
     from routing_engine.store import Principal
 
-__all__ = ["SCOPES", "KeyRing", "bearer"]
+__all__ = ["SCOPES", "KeyRing", "bearer", "unauthenticated"]
 
 SCOPES = (
     *("agents:read", "agents:write", "skills:read", "skills:write"),
@@ -46,15 +46,16 @@ def bearer(header: str | None) -> str:
     kind, _, token = (header or "").partition(" ")
     token = token.strip()
     if kind.casefold() != "bearer" or not token:
-        raise _unknown(
+        raise unauthenticated(
             "missing or malformed Authorization header; send Authorization: Bearer <key>"
         )
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or not token.isprintable():
-        raise _unknown("unknown or expired API key")
+        raise unauthenticated("unknown or expired API key")
     return token
 
 
-def _unknown(detail: str) -> ProblemError:
+def unauthenticated(detail: str) -> ProblemError:
+    """Return the problem of a request without a valid key or token (401)."""
     return ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -106,7 +107,7 @@ class KeyRing:
         except StoreUnavailableError:
             return self._remembered(digest)
         if principal is None:
-            raise _unknown("unknown or expired API key")
+            raise unauthenticated("unknown or expired API key")
         return principal
 
     def _ask_early(self, token: str, digest: bytes) -> None:
@@ -154,7 +155,7 @@ class KeyRing:
         if found is None or now - found.asked > KEPT_WITHOUT_DATABASE_S:
             raise StoreUnavailableError("the database does not answer")
         if _has_expired(found.principal):
-            raise _unknown("unknown or expired API key")
+            raise unauthenticated("unknown or expired API key")
         self._known[digest] = found._replace(until=now + ASKED_AGAIN_S)
         return found.principal
 

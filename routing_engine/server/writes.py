@@ -23,6 +23,7 @@ from routing_engine.store import UnitOfWork
 
 __all__ = [
     "AgentId",
+    "CallId",
     "Cursor",
     "IdempotencyKey",
     "IfMatch",
@@ -55,6 +56,9 @@ Cursor = Annotated[
     str | None, Query(max_length=500, description="`nextCursor` of the page before.")
 ]
 AgentId = Annotated[str, Path(alias="agentId", max_length=64, examples=["agt_Zm9vYmFyYmF6cXV4"])]
+CallId = Annotated[
+    str, Path(alias="callId", max_length=64, examples=["0123456789abcdef0123456789abcdef"])
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from routing_engine.errors import InvalidValueError
 from routing_engine.hours import parse_weekly
 from routing_engine.hours.languages import LANGUAGES, with_public_holidays
+from routing_engine.sheets.vocabulary import VOCABULARY
 
 __all__ = [
     "ALIASES",
@@ -22,6 +23,7 @@ __all__ = [
     "days_of",
     "header_key",
     "is_area_code",
+    "is_day_off",
     "is_no_routing_column",
     "meant_by_words",
     "names_a_person",
@@ -184,8 +186,26 @@ SECOND_ALIASES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Column -> headers that mean it where no other column does, the best first."""
 
-NOUNS = SECOND_ALIASES["location_id"][SECOND_ALIASES["location_id"].index("practice") :]
+
+def _with_words(aliases: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    """Add the words of all languages that are a header by themselves."""
+    every = (word for words in VOCABULARY.values() for word in getattr(words, kind).split("|"))
+    # "n", "no" and "id" are abbreviations of several things.
+    return tuple(
+        dict.fromkeys((*aliases, *(word for word in every if len(word) > 2 or not word.isascii())))
+    )
+
+
+_at = SECOND_ALIASES["location_id"].index("practice")
+NOUNS = _with_words(SECOND_ALIASES["location_id"][_at:], "places")
 """Second aliases of ``location_id`` that are a name where another column holds ids."""
+
+SECOND_ALIASES |= {
+    "location_id": (*_with_words(SECOND_ALIASES["location_id"][:_at], "ids"), *NOUNS),
+    "location_name": _with_words(SECOND_ALIASES["location_name"], "names"),
+    "default_destination": _with_words(SECOND_ALIASES["default_destination"], "phones"),
+    "business_hours": _with_words(SECOND_ALIASES["business_hours"], "hours"),
+}
 
 BARE_NOUNS = frozenset(("location", "store", "site", "branch", "agent", "franchise", "unit"))
 """Aliases of ``location_id`` that mean the name if another column holds ids."""
@@ -232,6 +252,10 @@ def _without_accents(text: str) -> str:
 def _words(header: str) -> list[str]:
     text = unicodedata.normalize("NFKC", _CAMEL.sub(" ", header)).casefold()
     return _WORDS.findall(text)
+
+
+def _plain_words(header: str) -> str:
+    return _without_accents(" ".join(_words(_NUMBER_SIGN.sub(" number ", header))))
 
 
 def _folded(words: Iterable[str]) -> frozenset[str]:
@@ -287,6 +311,7 @@ _DAYS = {
     for language in LANGUAGES
     for word, day in language.day_of.items()
     if len({other.day_of[word] for other in LANGUAGES if word in other.day_of}) == 1
+    and word != "to"  # of a range, not the Finnish day
 }
 _LEAST_DAYS = 5
 _DAY_WORDS = frozenset(["hours", "open", "opens", "opening", "opened", "from", "start", "begin", "start_time", "time", "times", "am", "close", "closes", "closing", "closed", "to", "until", "end", "till", "pm", "hour"])  # fmt: skip
@@ -294,6 +319,19 @@ _CLOSING = frozenset(("close", "closes", "closing", "closed", "to", "until", "en
 _OPENING = frozenset(("open", "opens", "opening", "from", "start", "begin"))
 _FAX = re.compile(r"(?<![a-z])(?:tele)?fax(?![a-z])|(?:ファックス|传真|傳真|팩스|факс)")
 _LATIN = re.compile(r"[a-zà-ÿ]")
+
+
+_NO_ROUTING |= {
+    alias_key(word) for language in VOCABULARY.values() for word in language.others.split("|")
+}
+_DAYS_OFF = frozenset(
+    alias_key(word) for language in VOCABULARY.values() for word in language.days_off.split("|")
+)
+
+
+def is_day_off(header: str) -> bool:
+    """Whether a column says on which day of the week a location is closed."""
+    return alias_key(header) in _DAYS_OFF
 
 
 def is_no_routing_column(header: str) -> bool:
@@ -318,24 +356,37 @@ def is_no_routing_column(header: str) -> bool:
 
 # What the words of a header say, where no alias is the whole of it.
 
-_NOUN = (
-    r"stores?|shops?|branch(?:es)?|sites?|outlets?|locations?|practices?|clinics?|dealers?|offices?"
-    r"|restaurants?|hotels?|facilit(?:y|ies)|filiale?n?|standort|markt|niederlassung|apotheken?"
-    r"|agences?|magasins?|boutiques?|succursales?|pharmacies?|sucursal(?:es)?|tiendas?|farmacias?|loja"
-    r"|lojas|negozio|negozi|punto vendita|vestigings?|filiaal|winkels?|butiks?|butikks?|sklepu?|oddzialu?"
-    r"|placowki|apteki|pobocky|prodejny|uzlet|sube|magaza|магазина?|филиала?|аптеки"
+
+def _said(attribute: str) -> frozenset[str]:
+    """Return the words for something in all languages, as :func:`_plain_words` writes them."""
+    words = (getattr(language, attribute).split("|") for language in VOCABULARY.values())
+    return frozenset(_plain_words(word) or word for group in words for word in group)
+
+
+def _one_of(*words: Iterable[str]) -> str:
+    every = sorted({word for group in words for word in group}, key=len, reverse=True)
+    return "|".join(map(re.escape, every))
+
+
+_OF = r"(?:(?:de|da|do|du|di|la|del|della|van|der|des|of) )?"
+_PLACE = (
+    r"(?:stores?|shops?|branch(?:es)?|sites?|outlets?|locations?|practices?|clinics?|dealers?|offices?"
+    r"|restaurants?|hotels?|facilit(?:y|ies)|filiale?n?|apotheken?|agences?|magasins?|boutiques?"
+    r"|succursales?|pharmacies?|sucursal(?:es)?|tiendas?|farmacias?|lojas?|negozi|vestigings?|winkels?"
+    rf"|butikk?s?|{_one_of(_said('places'))})"
 )
-_ID = r"id|code|cod|codigo|codice|kod|kodu|kod|no|nr|num|number|numero|nummer|numer|cislo|nro|n|ref|key|номер|код"
+_ID_WORD = rf"(?:{_one_of(_said('ids'))})"
+_NAME_WORD = rf"(?:{_one_of(_said('names'))})"
 _ID_HEADER = re.compile(
-    rf"(?:(?:{_NOUN})s? ?(?:{_ID})|(?:{_ID}) (?:(?:de|da|do|la|du|del|della) )?(?:{_NOUN}))"
+    rf"{_PLACE}s? ?{_ID_WORD}|{_ID_WORD} {_OF}{_PLACE}|(?![a-z]){_ID_WORD}{_PLACE}"
 )
 _NAME_HEADER = re.compile(
-    rf"(?:(?:{_NOUN})s? ?(?:name|naam|namn|navn|nazwa|adi|nev)|(?:nom|nome|nombre|nazwa|nazev|denumire)"
-    rf" (?:(?:de|da|do|la|du|del|della) )?(?:{_NOUN}))"
+    rf"{_PLACE}s? ?{_NAME_WORD}|{_NAME_WORD} {_OF}{_PLACE}|(?![a-z]){_NAME_WORD}{_PLACE}"
 )
 _PHONE_WORD = re.compile(
     r"(?:tel|tels|telf|tlf|tlfn|tfno|telephones?|phones?|telefon(?:o|os|e|es|i|u|y|en|ne|nummer|nr)?"
-    r"|telefoonnummer|telefoon|telefonni|fon|fono|fonos|puhelin|landline|fixo|fijo|festnetz|телефоны?)"
+    r"|telefoonnummer|telefoon|telefonni|fon|fono|fonos|landline|fixo|fijo|festnetz"
+    rf"|{_one_of(_said('phones'))})"
 )
 _MAIN_WORDS = frozenset((
     *("main", "general", "central", "centrale", "zentrale", "accueil", "standard", "reception", "recepcion"),
@@ -347,15 +398,12 @@ _PERSON = re.compile(
     r"\b(?:contact (?:person|name)|person of contact|ansprechpartner(?:in)?|kontaktperson|contacto"
     r"|persona de contacto|(?:nom du )?responsable|referente|contactpersoon|contato|kontakt)\b"
 )
-_AREA_CODE = frozenset((
+_AREA_CODE = _folded((
     *("ddd", "areacode", "stdcode", "std", "dialingcode", "diallingcode", "vorwahl", "ortsvorwahl"),
     *("indicatif", "prefijo", "prefisso", "netnummer", "kengetal", "riktnummer", "retningsnummer"),
+    *("lada", "códigoárea", "códigodeárea", "codearea", "dialcode", "előhívó", "předčíslí", "předvolba"),
     *("kierunkowy", "numerkierunkowy", "predvolba", "korzet", "alankodu", "市外局番", "区号"),
 ))  # fmt: skip
-
-
-def _plain_words(header: str) -> str:
-    return _without_accents(" ".join(_words(_NUMBER_SIGN.sub(" number ", header))))
 
 
 def meant_by_words(header: str) -> tuple[str, int] | None:
@@ -395,9 +443,8 @@ def is_area_code(header: str) -> bool:
 
 _HOURS_WORDS = re.compile(
     r"\b(?:(?:opening|open|business|trading|store|working)\s+(?:hours?|times?)|hours?|times?|opening"
-    r"|open|öffnungszeiten|horaires?|horarios?|horário|orari|orario|openingstijden|öppettider"
-    r"|åpningstider|åbningstider|aukioloajat|godziny(?:\s+otwarcia)?|otevírací doba|nyitvatartás"
-    r"|program|çalışma saatleri|часы работы|営業時間|营业时间)\b[.:]?",
+    rf"|open|horaires?|horarios?|{_one_of(w for v in VOCABULARY.values() for w in v.hours.split('|'))})"
+    r"\b[.:]?",
     re.IGNORECASE,
 )
 _HOLIDAYS = re.compile(

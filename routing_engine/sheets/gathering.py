@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing_engine.sheets.cells import Value, text_of
-from routing_engine.sheets.day_columns import hours_of_days
+from routing_engine.sheets.day_columns import hours_beside_day_off, hours_of_days
 from routing_engine.sheets.headers import TEXT_FIELDS, Header, n_known
 from routing_engine.sheets.issues import IssueLog
 from routing_engine.sheets.phones import CellCodes
@@ -71,6 +71,7 @@ class Gathered:
         rules: a record for each rule: ``row, id, spec, destination, extension, fallback``.
         n_rows: rows that are not blank.
         lost: (row, column or None for a rule's own) of cells that hold an error instead of a value.
+        headings: rows that hold an id and nothing else.
     """
 
     def __init__(self, header: Header) -> None:
@@ -82,6 +83,7 @@ class Gathered:
         self.numbers = CellCodes()
         self.n_rows = 0
         self.lost: list[tuple[int, str | None]] = []
+        self.headings: list[int] = []
         self.sites = Blocks(
             row=np.int32, id=np.int32, name=np.int32, timezone=np.int32, hours=np.int32,
             threshold=np.int32, default=np.uint64, after_hours=np.uint64, lines=np.int32,
@@ -160,7 +162,11 @@ class Gathered:
                 hours_of_days(self.header.days, row) for row in zip(*days, strict=True)
             )
         if "business_hours" in self.header.fields:
-            return self.hours.encode(cells("business_hours"))
+            hours = cells("business_hours")
+            if self.header.day_off is not None:
+                beside = zip(hours, columns[self.header.day_off], strict=True)
+                hours = (hours_beside_day_off(text_of(one), text_of(off)) for one, off in beside)
+            return self.hours.encode(hours)
         return np.zeros(n, np.int32)
 
 
@@ -176,6 +182,7 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
     unnamed = dict.fromkeys(header.unnamed, False)
     n_done = 0
     is_first = True
+    below: list[str] = []
     for first_row, chunk in table.rows():
         rows, numbers = _rectangular(chunk, first_row, width, table.name, log)
         if is_first and rows and _is_second_header(rows[0], header):
@@ -215,19 +222,28 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
             rows = [row for i, row in enumerate(rows) if i not in dropped]
             numbers = np.delete(numbers, blank)
         if rows:
+            if header.layout == "wide" and width >= _FEW_CELLS:
+                gathered.headings += _headings(rows, numbers, header)
             columns: list[Column] = list(zip(*rows, strict=True))
             gathered.add(numbers, columns)
             for position, found in unnamed.items():
                 unnamed[position] = found or not all(map(_is_blank, columns[position]))
+        if is_first and rows:
+            below = [text_of(cell) for cell in rows[0]]
         is_first = False
         n_done += len(chunk)
         if progress is not None:
             progress(n_done, table.n_rows)
-    for position in [position for position, found in unnamed.items() if found]:
+    without = [position for position, found in unnamed.items() if found]
+    # Rows of locations hold digits: a number, if nothing else.
+    is_split = any(map(below.__getitem__, without)) if below else False
+    is_split = is_split and not any(map(str.isdigit, "".join(below)))
+    advice = "; if the row below holds headers too, make one row of the two" if is_split else ""
+    for position in without:
         log.add(
             "warning" if header.layout == "long" else "error",
             "unnamed_column",
-            f"column {position + 1} has cells and no header; not read",
+            f"column {position + 1} has cells and no header; not read{advice}",
             row=header.row,
             file=table.name,
         )
@@ -237,20 +253,48 @@ def gather(table: RawTable, header: Header, log: IssueLog, progress: Progress | 
 _TOTAL_WORDS = (
     "total", "totals", "grand total", "sum", "subtotal", "count", "summe", "gesamt", "gesamtsumme",
     "anzahl", "total général", "somme", "totale", "suma", "soma", "totaal", "totalt", "razem",
-    "celkem", "spolu", "összesen", "toplam", "итого", "всего", "合計", "总计",
+    "celkem", "spolu", "összesen", "toplam", "итого", "всего", "合計", "总计", "insgesamt", "zwischensumme",
+    "yhteensä", "ukupno", "skupaj", "kokku", "iš viso", "σύνολο", "jumlah", "tổng cộng", "합계", "總計", "小計",
 )  # fmt: skip
 _TOTAL = re.compile(rf"(?:{'|'.join(_TOTAL_WORDS)})\b\s*:?\s*[\d.,]*", re.IGNORECASE)
+_OF_TOTALS = re.compile(
+    rf"(?:{'|'.join(_TOTAL_WORDS)})\b[^:]{{0,40}}:.{{0,40}}|.{{1,60}}\b(?:(?:sub|grand )?totals?|summe|gesamt)",
+    re.IGNORECASE,
+)
+"""What a total may be called in a row that holds little else: ``Gesamt: 3 Filialen``, ``West Total``."""
+_FEW_CELLS = 3
+MAX_TOTAL_LENGTH = 100
 
 
 def _says_total(cell: Value) -> bool:
-    return isinstance(cell, str) and _TOTAL.fullmatch(cell.strip()) is not None
+    if not isinstance(cell, str):
+        return False
+    text = cell.strip()
+    return _TOTAL.fullmatch(text) is not None or (
+        len(text) <= MAX_TOTAL_LENGTH and _OF_TOTALS.fullmatch(text) is not None
+    )
 
 
 def _is_total(row: Sequence[Value], header: Header) -> bool:
     """Whether a row holds totals: it is labelled so, and has no phone number."""
     default = text_of(row[header.fields["default_destination"]])
-    is_said = any(_TOTAL.fullmatch(text_of(cell)) for cell in row[:4] if isinstance(cell, str))
+    cells = [text_of(cell) for cell in row]
+    is_said = any(_TOTAL.fullmatch(cell) for cell in cells[:4])
+    if not is_said and sum(map(bool, cells)) <= _FEW_CELLS:
+        is_said = any(map(_says_total, cells[:4]))
     return is_said and sum(map(str.isdigit, default)) < 7
+
+
+def _headings(
+    rows: Sequence[Sequence[Value]], numbers: Sequence[int] | npt.NDArray[np.int32], header: Header
+) -> list[int]:
+    """Return the numbers of rows that hold a location's id and nothing else."""
+    at = header.fields["default_destination"]
+    return [
+        int(numbers[i])
+        for i, row in enumerate(rows)
+        if not text_of(row[at]) and sum(bool(text_of(cell)) for cell in row) == 1
+    ]
 
 
 def _is_second_header(row: Sequence[Value], header: Header) -> bool:
@@ -284,10 +328,17 @@ def _report_lost(table: RawTable, gathered: Gathered, log: IssueLog) -> None:
         )  # fmt: skip
 
 
+_WITH_AREA_CODE = 9
+"""Digits of a number that are more than any has behind its area code, when it begins like one."""
+
+
 def _with_area_code(code: Value, number: Value) -> Value:
     """A number with its area code, unless it has a code of its own."""
     before, rest = text_of(code).strip("() "), text_of(number)
-    has_one = rest.startswith(("+", "00", "(")) or (before and rest.startswith(before))
+    # "5512 3456" beside 55 begins alike; ten digits hold the area code.
+    is_long = sum(map(str.isdigit, rest)) >= _WITH_AREA_CODE
+    is_led = before != "" and rest.startswith(before) and (before[0] == "0" or is_long)
+    has_one = rest.startswith(("+", "00", "(")) or is_led
     return number if not before or not rest or has_one else f"{before} {rest}"
 
 

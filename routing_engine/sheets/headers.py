@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,6 +23,7 @@ from routing_engine.sheets.aliases import (
     days_of,
     header_key,
     is_area_code,
+    is_day_off,
     is_no_routing_column,
     meant_by_words,
     names_a_person,
@@ -48,12 +50,47 @@ _SECOND = {
     for rank, alias in enumerate(aliases)
 }
 _NOUNS = frozenset(map(alias_key, NOUNS))
+_RUNNING_NUMBERS = frozenset(
+    alias_key(word)
+    for word in ("number", "no", "nr", "num", "#", "nº", "n°", "numer", "číslo", "номер", "№", "nro", "nummer",
+                 "número", "numéro", "numero", "番号", "번호", "编号", "編號")
+)  # fmt: skip
 _LEAST_DAYS = 5
+_BETWEEN_LANGUAGES = re.compile(r"[/|\n]|[()\[\]]")
+_MOST_LANGUAGES = 4
+MAX_HEADER = 200
+_LONG_NOUN = 5
 
 
 def field_of(header: str) -> str | None:
     """Return the column that a header means, or None."""
     return _FIELD_OF.get(alias_key(header))
+
+
+def _meaning(header: str) -> str | None:
+    """Return the column that a header means by itself, or "" if it is no destination."""
+    key = alias_key(header)
+    if key in _FIELD_OF and ("default_destination", key) not in _SECOND:
+        return _FIELD_OF[key]
+    second = [field for field in SECOND_ALIASES if (field, key) in _SECOND]
+    meant = meant_by_words(header)
+    if second or meant is not None:
+        return second[0] if meant is None else meant[0]
+    return "" if is_no_routing_column(header) else None
+
+
+def in_one_language(header: str) -> str:
+    """Return the first of the languages of a header that says one thing in several.
+
+    ``Numéro / Nummer`` is ``Numéro``; ``Phone / Fax`` says two things and stays.
+    """
+    parts = [part.strip() for part in _BETWEEN_LANGUAGES.split(header[:MAX_HEADER]) if part.strip()]
+    key = alias_key(header)
+    is_alias = key in _FIELD_OF or any((field, key) in _SECOND for field in SECOND_ALIASES)
+    if is_alias or not 2 <= len(parts) <= _MOST_LANGUAGES:
+        return header
+    meanings = {_meaning(part) for part in parts}
+    return parts[0] if len(meanings) == 1 and None not in meanings else header
 
 
 def check_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
@@ -94,6 +131,7 @@ class Header:
         asked_for: wide layout: positions of rule columns that a mapping names.
         days: day of the week, position of a column, and what it holds: open, close or both.
         area_code: position of the area codes that the default numbers stand without, or None.
+        day_off: position of the days on which a location with business hours is closed, or None.
     """
 
     layout: Literal["long", "wide"]
@@ -106,6 +144,7 @@ class Header:
     asked_for: frozenset[int] = frozenset()
     days: tuple[tuple[int, int, str], ...] = ()
     area_code: int | None = None
+    day_off: int | None = None
 
     def name(self, field: str) -> str:
         """Return the header as written, or the column's own name if the sheet lacks it."""
@@ -120,10 +159,11 @@ def has_location(headers: Sequence[str], mapping: Mapping[str, str] | None = Non
 
 def n_known(headers: Sequence[str], mapping: Mapping[str, str]) -> int:
     """Count the columns of a routing sheet that these headers name; 0 where none is a location."""
-    keys = [alias_key(header) for header in headers]
     mapped = {
         mapping[key] for header in headers if (key := header_key(header) or header) in mapping
     }
+    headers = [in_one_language(header) for header in headers]
+    keys = [alias_key(header) for header in headers]
     strong = mapped | {_FIELD_OF[key] for key in keys if key in _FIELD_OF}
     if "location_id" in strong:
         return len(strong)
@@ -154,7 +194,8 @@ class _Columns:
         self.headers = headers
         self.template = template
         self.keys = [header_key(header) or header for header in headers]
-        self.aliases = [alias_key(header) for header in headers]
+        self.read = [in_one_language(header) for header in headers]
+        self.aliases = [alias_key(header) for header in self.read]
         self.has_person = names_a_person(headers)
         self.mapping = mapping
         self.fields: dict[str, int] = {}
@@ -172,15 +213,18 @@ class _Columns:
         """Return columns that match a field by secondary aliases, best first."""
         taken = set(self.fields.values()) | self.ignored | self.rules
         ranked = []
-        for position, (header, key) in enumerate(zip(self.headers, self.aliases, strict=True)):
+        for position, (header, key) in enumerate(zip(self.read, self.aliases, strict=True)):
             if position in taken or self.keys[position] in self.template:
                 continue
             if self.is_of_a_person(position):
                 continue
             meant = meant_by_words(header)
             if (field, key) in _SECOND:
-                is_noun = field == "location_id" and key in _NOUNS
-                ranked.append((2 if is_noun else 0, _SECOND[field, key], position))
+                group = 0
+                if field == "location_id":
+                    # "Nr., Filialnummer": the first may as well number the rows.
+                    group = 3 if key in _NOUNS else 2 if key in _RUNNING_NUMBERS else 0
+                ranked.append((group, _SECOND[field, key], position))
             elif meant is not None and meant[0] == field:
                 ranked.append((1, meant[1], position))
         return [position for *_, position in sorted(ranked)]
@@ -211,7 +255,7 @@ def _refuse_repeats(columns: _Columns, row: int, file: str, log: IssueLog) -> No
     has_ids = any(
         key not in BARE_NOUNS
         and (_FIELD_OF.get(alias) == "location_id" or key in ("id", "code") or _is_id(header))
-        for header, key, alias in zip(columns.headers, keys, columns.aliases, strict=True)
+        for header, key, alias in zip(columns.read, keys, columns.aliases, strict=True)
     )
     mapped = set(columns.mapping.values()) - {IGNORE, RULE}
     for position, (header, key) in enumerate(zip(columns.headers, keys, strict=True)):
@@ -269,10 +313,15 @@ def _understand(columns: _Columns) -> None:
     nouns = [
         at
         for at in columns.second("location_id")
-        if columns.aliases[at] in _NOUNS and columns.aliases[at] in id_alias
+        if columns.aliases[at] in _NOUNS and _has_stem(id_alias, columns.aliases[at])
     ]
     columns.take(nouns, "location_name")
     columns.take(columns.second("timezone"), "timezone")
+
+
+def _has_stem(header: str, noun: str) -> bool:
+    """Whether a header holds a noun, in whatever case: ``filialnummer`` that of ``filiale``."""
+    return noun in header or (len(noun) > _LONG_NOUN and header.startswith(noun[:-2]))
 
 
 def _layout(columns: _Columns, *, has_template: bool) -> Literal["long", "wide"]:
@@ -366,17 +415,25 @@ def read_header(
     if area_code in {*found.values(), *columns.ignored, *columns.rules}:
         area_code = None
     known = {*found.values(), *unnamed, *columns.ignored, *(position for _, position, _ in days)}
-    known |= set() if area_code is None else {area_code}
+    day_off = next((at for at, name in enumerate(headers) if is_day_off(name)), None)
+    if "business_hours" not in found or day_off in {
+        *found.values(),
+        *columns.ignored,
+        *columns.rules,
+    }:
+        day_off = None
+    known |= {at for at in (area_code, day_off) if at is not None}
     unknown = [position for position in range(len(headers)) if position not in known]
     if layout == "long":
         _warn_of_long(columns, unknown, row, file, log)
         return Header(
-            layout, tuple(headers), row, found, (), unnamed, days=days, area_code=area_code
-        )
+            layout, tuple(headers), row, found, (), unnamed, days=days, area_code=area_code,
+            day_off=day_off,
+        )  # fmt: skip
     rules, left_out = _rule_columns(columns, unknown, template, row, file, log)
     return Header(
         layout, tuple(headers), row, found, rules, unnamed, left_out, frozenset(columns.rules), days,
-        area_code,
+        area_code, day_off,
     )  # fmt: skip
 
 
@@ -457,7 +514,7 @@ def _rule_columns(
     left_out: list[int] = []
     for position in unknown:
         is_named = columns.keys[position] in template or position in rules
-        is_other = is_no_routing_column(columns.headers[position])
+        is_other = is_no_routing_column(columns.read[position])
         if is_named or not (is_other or columns.is_of_a_person(position)):
             rules.add(position)
         else:

@@ -78,10 +78,17 @@ def check_sites(draft: Draft, sites: Sites, n: int) -> Int64:
     first_row = np.zeros(n, np.int64)
     known = np.flatnonzero(sites.location >= 0)[::-1]
     first_row[sites.location[known]] = sites.row[known]
+    headings = frozenset(draft.gathered.headings)
+
+    def why(i: int) -> tuple[None, str]:
+        message = f"is empty for location {shown(draft.ids[at[i]])}, which needs one"
+        if int(first_row[at[i]]) in headings:
+            message += "; if the row is a heading or a note, delete it"
+        return None, message
+
     draft.log.add_rows(
         "error", "no_default_destination", first_row[at],
-        draft.header.name("default_destination"),
-        lambda i: (None, f"is empty for location {shown(draft.ids[at[i]])}, which needs one"),
+        draft.header.name("default_destination"), why,
     )  # fmt: skip
     draft.bad_location |= missing
     return defaults

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -162,9 +163,9 @@ def _refuse_nul(rows: list[Sequence[Value]], first_row: int, log: IssueLog) -> N
 
 
 def _delimiter(source: _CsvSource) -> str:
-    """Choose the delimiter that gives the header most known columns, then most columns."""
+    """Choose the delimiter that gives the header most known columns, then most rows of one width."""
 
-    def score(delimiter: str) -> tuple[int, int]:
+    def score(delimiter: str) -> tuple[int, int, int]:
         rows: list[list[str]] = []
         with source.path.open(encoding=source.encoding, newline="") as file:
             lines = _Lines(file)
@@ -175,7 +176,8 @@ def _delimiter(source: _CsvSource) -> str:
                     lines.length = 0
         rows = [row for row in rows if "".join(row).strip(" ,;|\t")]
         known = [sum(field_of(text_of(cell)) is not None for cell in row) for row in rows]
-        return max(known, default=0), len(max(rows, key=len, default=[]))
+        width, n_rows = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+        return max(known, default=0), n_rows if width > 1 else 0, max(map(len, rows), default=0)
 
     return max(DELIMITERS, key=score)
 

@@ -58,7 +58,7 @@ def said(decision):
         (603, "declined"), ("603 Decline", "declined"), ("Decline", "declined"),
         (404, "unreachable"), (503, "unreachable"), (302, "unreachable"), (200, "answered"),
         ("SIP;cause=486;text=\"Busy Here\"", "busy"), ("SIP 100 Trying", "not over"),
-        ("180 Ringing", "not over"), ("Temporarily Unavailable", "no_answer"),
+        ("180 Ringing", "not over"), ("100 Trying", "not over"), ("SIP/2.0 100 Trying", "not over"), ("Temporarily Unavailable", "no_answer"),
         # LiveKit
         ("USER_UNAVAILABLE", "no_answer"), ("USER_REJECTED", "declined"),
         ("SIP_TRUNK_FAILURE", "unreachable"), ("SIP_STATUS_BUSY_HERE", "busy"),

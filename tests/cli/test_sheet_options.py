@@ -84,7 +84,10 @@ def test_what_may_be_dialled_is_remembered_and_holds_where_the_snapshot_answers(
             "--profile", profile)  # fmt: skip
     assert "may not be dialled" in run(*load).stderr
     assert run(*load, "--allow", "shared_cost").exit_code == 0
-    assert json.loads(profile.read_text(encoding="utf-8")) == {"allow": ["shared_cost"]}
+    kept = {"allow": ["shared_cost"], "region": "AU"}
+    assert json.loads(profile.read_text(encoding="utf-8")) == kept
+    again = (*load[:6], "--profile", profile)  # without --region
+    assert run(*again).exit_code == 0
     answered = run("route", out, "s1", "hello", "--encoder", "hashing", "--json")
     assert json.loads(answered.stdout)["destination"] == "+611300975707"
 

@@ -81,7 +81,7 @@ def test_public_ways_to_write_hours_are_read(text, expected):
         ("Mo-Fr 09:00-17:00 || by appointment", "cannot be read"),
         ("Mo-Fr 18:00+", "open ends"),
         ("Mo-Fr 09:00-17:00; SH off", "school holidays"),
-        ("Mo-Fr 09:00-17:00; PH 10:00-14:00", "hours of public holidays"),
+        ("PH 10:00-14:00", "say the ordinary week too"),
         ("Sa-Do 10:00-14:00", "'Mon-Thu, Sat-Sun 10:00-14:00' in German and as 'Sat-Sun"),
         ("So 10:00-14:00", "is read as 'Sun 10:00-14:00' in German and as 'Sat"),
         ("Mon 8-11pm", "does not say morning"),
@@ -184,3 +184,9 @@ def test_hours_that_were_stored_in_a_zone_that_is_refused_today_are_still_read()
     with as_kept():
         stored = BusinessHours(timezone="EST", weekly="24/7")
     assert stored.timezone == "EST"
+
+
+@pytest.mark.parametrize("hours", ["off", "10:00-14:00"])
+def test_whose_public_holidays_are_meant_has_to_be_known(hours):
+    with pytest.raises(InvalidValueError, match="whose public holidays are meant by PH"):
+        BusinessHours.parse(f"Mo-Fr 09:00-17:00; PH {hours}", timezone="UTC")

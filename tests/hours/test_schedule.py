@@ -254,6 +254,14 @@ def test_a_subdivision_has_holidays_of_its_own():
     assert not is_open(bavaria, epiphany)
 
 
+def test_public_holidays_may_have_hours_of_their_own():
+    value = hours(country="US", public_holidays=["10:00-14:00"])
+    assert is_open(value, local("2026-07-03T13:59"))  # observed
+    assert not is_open(value, local("2026-07-03T14:00"))
+    assert next_opening(value, local("2026-07-04T00:00")) == local("2026-07-04T10:00")
+    assert is_open(value, local("2026-07-06T16:59"))
+
+
 def test_a_holiday_by_date_overrides_the_country():
     noon = local("2026-07-04T12:00")
     shift = Holiday(date=noon.date(), ranges=["11:00-13:00"])
@@ -705,13 +713,16 @@ dated = st.builds(
 )
 
 
+calendars = st.one_of(
+    st.just({}), st.fixed_dictionaries({"country": st.just("US"), "public_holidays": days()})
+)
 all_hours = st.builds(
-    BusinessHours,
+    lambda calendar, **fields: BusinessHours(**fields, **calendar),
+    calendar=calendars,
     timezone=st.sampled_from(ZONES),
     weekly=weeks,
     holidays=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
     exceptions=st.lists(dated, max_size=3, unique_by=lambda item: item.date),
-    country=st.sampled_from([None, "US"]),
 )
 
 
@@ -801,6 +812,7 @@ def test_a_value_that_is_gone_is_not_kept_by_identity():
         ({"country": "XX"}, "no public holiday calendar for 'XX'"),
         ({"country": "US", "subdivision": "ZZ"}, "no public holiday calendar for 'US-ZZ'"),
         ({"subdivision": "CA"}, "subdivision 'CA' needs a country"),
+        ({"public_holidays": ["09:00-12:00"]}, "hours of public holidays need a country"),
         ({"holidays": [{"date": "2026-02-30"}]}, "holidays.0.date: "),
         ({"opening": 9}, "opening: "),
     ],

@@ -426,6 +426,9 @@ BUILT = {
     "LiveKit `TransferSIPParticipant`": lambda t: livekit.transfer_sip_participant(
         t.caller, t.destination, room_name="r", participant_identity="p", **t.given(*TOLD)
     ),
+    "LiveKit `WarmTransferTask`": lambda t: livekit.warm_transfer(
+        t.caller, t.destination, **t.given(*TOLD)
+    ),
     "OpenAI Realtime `refer`": lambda t: openai_realtime.refer(t.destination),
     "Vapi, phone": lambda t: vapi.transfer_destination(t.caller, t.destination, **t.given(*TOLD)),
     "Vapi, SIP": lambda t: vapi.transfer_destination(t.caller, t.destination, **t.given(*TOLD)),

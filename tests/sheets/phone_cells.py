@@ -65,6 +65,9 @@ def _identifier(rng: random.Random) -> str:
         f"1{n(rng, 1)}.{n(rng, 3)}.{n(rng, 3)}-{rng.choice('0123456789K')}",
         f"978-{n(rng, 1)}-{n(rng, 2)}-{n(rng, 6)}-{n(rng, 1)}",
         f"{n(rng, 4)} {n(rng, 4)} {n(rng, 4)} {n(rng, 4)}",
+        f"{rng.randint(1950, 2030)}-{n(rng, rng.choice((3, 5, 6, 7)))}",
+        f"{rng.randint(1950, 2030)}/{n(rng, rng.choice((3, 5, 6, 7)))}",
+        f"{rng.randint(100, 9_999_999)}/{rng.randint(1950, 2030)}",
         f"DE{n(rng, 2)} {n(rng, 4)} {n(rng, 4)} {n(rng, 4)} {n(rng, 4)} {n(rng, 2)}",
         str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         f"{rng.randint(1, 255)}.{rng.randint(0, 255)}.{rng.randint(100, 255)}.{rng.randint(0, 255)}",
@@ -195,7 +198,7 @@ def pairs(n: int, seed: int) -> Iterator[tuple[str, str]]:
             f"{one} / {two}", f"{one}/{two}", f"{one}; {two}", f"{one} | {two}", f"{one}, {two}",
             f"{one} or {two}", f"{one} oder {two}", f"{one} und {two}", f"{one} {two}",
             f"{one}{two}", f"{one}\n{two}", f"{one} & {two}", f"{one} - {two}", f"{one}/{last:02}",
-            f"{one}/{last % 10}", f"{one} bis -{last:02}", f"{one}  {two}", f"{one} y {two}",
+            f"{one}/{last % 10}", f"{one} bis -{last:02}", f"{one} (-{last:02})", f"{one} (/{last:02})", f"{one}  {two}", f"{one} y {two}",
             f"Tel {one} Tel {two}", f"{one} (A), {two} (B)",
         ))  # fmt: skip
         yield region, joined

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-import time
 import zipfile
 
 import pytest
@@ -53,6 +53,11 @@ def with_merged(ranges):
     return lambda data: data.replace(b"</sheetData>", b"</sheetData>" + merged)
 
 
+def processor_s():
+    """Processor seconds of this process and of the ended ones that it started."""
+    return sum(os.times()[:4])
+
+
 def shared_texts(*texts):
     main = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
     return main + b"".join(b"<si><t>%s</t></si>" % text for text in texts) + b"</sst>"
@@ -76,11 +81,11 @@ def test_a_text_that_thousands_of_cells_share_is_counted_in_each(tmp_path, kind)
         sheet2=with_rows(cells(0 if kind != "two sheets" else 1_000)),
     )  # fmt: skip
     assert path.stat().st_size < 60_000
-    began_s = time.monotonic()
+    began_s = processor_s()
     (error,) = refused(path).errors
     assert error.code == "too_large"
     assert "characters" in error.message
-    assert time.monotonic() - began_s < 10
+    assert processor_s() - began_s < 5
 
 
 def test_a_text_longer_than_a_cell_is_refused(tmp_path):
@@ -155,10 +160,10 @@ def test_a_workbook_of_another_kind_that_repeats_its_rows_stops_its_own_process_
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         made.writestr("content.xml", table)
-    began_s = time.monotonic()
+    began_s = processor_s()
     (error,) = refused(path).errors
     assert error.code in ("too_large", "corrupt")
-    assert time.monotonic() - began_s < 20
+    assert processor_s() - began_s < 5
 
 
 def test_the_process_that_parses_has_limits_on_memory_and_time():
@@ -178,10 +183,10 @@ def test_a_text_file_of_more_columns_than_a_sheet_has_is_refused(tmp_path):
     path = tmp_path / "f.csv"
     header = ",".join((*LONG, *(f"c{i}" for i in range(100_000))))
     path.write_text(header + "\n" + "s1\n" * 20_000, encoding="utf-8")
-    began_s = time.monotonic()
+    began_s = processor_s()
     (error,) = refused(path).errors
     assert (error.code, "100,005 columns" in error.message) == ("too_large", True)
-    assert time.monotonic() - began_s < 20
+    assert processor_s() - began_s < 5
 
 
 @pytest.mark.parametrize("row", ["," * (12 << 20), '"\n",' * (3 << 20)])
@@ -214,6 +219,6 @@ def test_short_rows_below_a_wide_header_are_read_in_small_portions(tmp_path):
 )
 def test_a_long_cell_takes_no_longer_than_it_is(tmp_path, field, value):
     path = write_csv(tmp_path / "f.csv", rows_with(field, value))
-    began_s = time.process_time()
+    began_s = processor_s()
     assert refused(path).errors
-    assert time.process_time() - began_s < 3
+    assert processor_s() - began_s < 3

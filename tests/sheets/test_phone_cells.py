@@ -87,6 +87,36 @@ def test_what_a_spreadsheet_put_around_a_number_is_removed(cell, dialled, repair
     assert (str(found), what) == (dialled, repair)
 
 
+@pytest.mark.parametrize(
+    ("cell", "region", "dialled"),
+    [
+        ("4006381333931", "DE", None),  # an EAN
+        ("1700000000000", "AT", None),  # milliseconds
+        ("4930123456789", "DE", "+4930123456789"),
+        ("5511987654321", "BR", "+5511987654321"),
+        ("8613812345678", "CN", "+8613812345678"),
+    ],
+)
+def test_thirteen_digits_are_a_number_by_the_code_of_the_country_alone(cell, region, dialled):
+    found = _read(cell, region)
+    assert (None if found is None else str(found)) == dialled
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "dialled"),
+    [
+        ("13 12 34", "AU", "+61131234"), ("131234", "AU", None), ("13 12 34", "DE", None),
+        ("20 12 34", "FO", "+298201234"), ("32 10 24", "GL", "+299321024"),
+        ("12 05 2024", "DE", None), ("30 12 24", "DE", None),
+    ],
+)  # fmt: skip
+def test_short_numbers_are_told_from_dates_and_ids_by_the_groups_of_their_country(
+    cell, region, dialled
+):
+    found = _read(cell, region)
+    assert (None if found is None else str(found)) == dialled
+
+
 def test_an_amount_of_eight_digits_is_no_number():
     assert _read("21234567.00", "DK") is None
     assert str(_read("21234567.0", "DK")) == "+4521234567"

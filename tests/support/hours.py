@@ -54,7 +54,7 @@ def oracle_ranges(value, date):
                 return ()
             return item.ranges or value.weekly[date.weekday()]
     if value.country is not None and date in public_holidays(value.country, value.subdivision):
-        return ()
+        return value.public_holidays
     return value.weekly[date.weekday()]
 
 
@@ -125,6 +125,7 @@ def random_hours(rng, timezone, step):
         exceptions=random_dates(rng, rng.choice([0, 40, 400]), step),
         country=country,
         subdivision=subdivision,
+        public_holidays=() if country is None or rng.random() < 0.5 else random_ranges(rng, step),
     )
 
 

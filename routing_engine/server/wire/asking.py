@@ -8,9 +8,18 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from routing_engine.model.outcomes import Outcome, Reason
 from routing_engine.server.wire.calls import CALLER, Called, CallerId, Words
-from routing_engine.server.wire.common import LocationKey, ShortText, Wire
+from routing_engine.server.wire.common import LocationKey, Moment, ShortText, Wire
 
-__all__ = ["Resolve", "Resolved", "Rtjson", "RtjsonRequest", "SkillAnswer", "SkillAsked", "Tools"]
+__all__ = [
+    "Resolve",
+    "Resolved",
+    "Rtjson",
+    "RtjsonRequest",
+    "SkillAnswer",
+    "SkillAsked",
+    "ToolToken",
+    "Tools",
+]
 
 Domain = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-:\[\]]{1,253}$")]
 
@@ -124,11 +133,16 @@ class SkillAnswer(Wire):
 
 
 class Resolve(Wire):
-    """An id that the tool gave. Ask from where the model does not see the answer."""
+    """An id that the tool gave. Ask from where the model does not see the answer.
+
+    Attributes:
+        call_id: the call in which the tool gave it; null where it was asked without one.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"destinationId": "a" * 44}]})
 
     destination_id: Annotated[str, Field(max_length=100)]
+    call_id: Annotated[str, Field(max_length=64)] | None = None
 
 
 class Resolved(Wire):
@@ -138,3 +152,17 @@ class Resolved(Wire):
     number: str | None
     extension: str | None
     sip_uri: str | None
+
+
+class ToolToken(Wire):
+    """What an agent needs to use the tool in one call over MCP.
+
+    Attributes:
+        token: sent as ``Authorization: Bearer``; a secret.
+        path: of the MCP server, on this host.
+        expires_at: when the token ends; it ends with the call in any case.
+    """
+
+    token: str
+    path: str
+    expires_at: Moment

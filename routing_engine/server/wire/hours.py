@@ -152,7 +152,11 @@ class AfterHours(Wire):
 
 
 class Hours(Wire):
-    """When the location is open: always, unless ``weekly`` is given."""
+    """When the location is open: always, unless ``weekly`` is given.
+
+    Attributes:
+        public_holidays: hours of the public holidays of ``country``; none is closed.
+    """
 
     timezone: Zone | None = None
     weekly: Week | None = None
@@ -162,4 +166,5 @@ class Hours(Wire):
     subdivision: Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,10}$", examples=["CA"])] | None = (
         None
     )
+    public_holidays: Ranges | None = None
     after_hours: AfterHours | None = None
