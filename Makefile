@@ -7,7 +7,7 @@ RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 .DEFAULT_GOAL := help
 # What `make quick` leaves out: whole servers, databases and processes, and the tests that try the
 # most. `make test` runs them.
-SLOW := training server store benchmarks cli quality phone_systems gateways/test_commands.py \
+SLOW := training server store benchmarks cli quality phone_systems gateways/test_commands.py gateways/test_twilio.py \
         engine/test_apply.py engine/test_concurrency.py \
         engine/test_engine_oracle.py engine/test_engine_stateful.py catalog/test_following.py \
         catalog/test_snapshot.py calls/test_call_stateful.py hours/test_schedule.py \

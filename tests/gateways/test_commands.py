@@ -80,14 +80,28 @@ def test_sip_redirect_answers_by_udp_and_tcp(listening):
         (("agi", "DIR", "--region", "XX"), 2, "not a country code"),
         (("sip-redirect", "DIR", "--domain", "trunk example"), 2, "not a host, or host:port"),
         (("mcp", "DIR", "--location", "store-9"), 3, "there is no location 'store-9'"),
+        (("twilio", "DIR", "--public-url", "x.example"), 2, "is not the address at which Twilio"),
     ],
 )
 def test_what_cannot_be_served_is_said(snapshot, arguments, code, message):
     command = [str(snapshot) if part == "DIR" else part for part in arguments]
     done = subprocess.run(
-        [*COMMAND, *command, "--encoder", "hashing"], capture_output=True, text=True, check=False
+        [*COMMAND, *command, "--encoder", "hashing"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TWILIO_AUTH_TOKEN": SECRET},
     )
     assert (done.returncode, message in done.stderr) == (code, True)
+
+
+def test_twilio_is_not_served_without_a_token(snapshot):
+    done = subprocess.run(
+        [*COMMAND, "twilio", str(snapshot), "--public-url", "https://x.example"],
+        capture_output=True, text=True, check=False,
+        env={name: value for name, value in os.environ.items() if name != "TWILIO_AUTH_TOKEN"},
+    )  # fmt: skip
+    assert (done.returncode, "TWILIO_AUTH_TOKEN is not set" in done.stderr) == (2, True)
 
 
 def test_mcp_serves_the_tool_to_the_official_client(snapshot):

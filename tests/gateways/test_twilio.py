@@ -569,7 +569,83 @@ class TestHooks:
         assert packet.details == {"attestation": said}
 
 
+class RecordedCalls:
+    """Calls as records in a dictionary that several routers share."""
+
+    def __init__(self, engine, records):
+        self.engine = engine
+        self.records = records
+
+    async def begin(self, call_sid, called, caller, play):
+        location = self.engine.location_for(called, region=None)
+        if location is None:
+            return None
+        call = self.engine.open_call(location.location_id, caller_id=caller, called=called)
+        self.records.setdefault(call_sid, call.to_json())
+        return await self.go_on(call_sid, play)
+
+    async def go_on(self, call_sid, play):
+        record = self.records.get(call_sid)
+        if record is None:
+            return None
+        call = self.engine.resume_call(record)
+        answer = await play(call)
+        self.records[call_sid] = call.to_json()
+        return answer
+
+    async def end(self, call_sid):
+        self.records.pop(call_sid, None)
+
+
 class TestKeeping:
+    @pytest.fixture
+    def elsewhere(self, shop_engine, mounted):
+        """Let each request of a phone be answered by another router than the one before."""
+        records = {}
+        routers = [
+            mounted(
+                calls=RecordedCalls(shop_engine, records),
+                verify=lambda _, digits: "pin" if digits == "1234" else None,
+            )
+            for _ in range(2)
+        ]
+
+        def post(*request):
+            routers.reverse()
+            return routers[0](*request)
+
+        return post
+
+    def test_every_webhook_may_be_answered_by_another_process(self, elsewhere):
+        phone = Phone(elsewhere)
+        phone.dial()
+        phone.say("caller moves house")
+        phone.say("yes please")
+        assert phone.dialled == SECOND
+        phone.pick_up()
+        phone.press("2")
+        phone.end("completed")
+        assert phone.dialled == DEFAULT
+        phone.pick_up()
+        assert phone.press("1") == []
+        assert phone.hear(phone.replay()[1]) == []
+        phone.end("completed", DialBridged="true")
+        assert phone.is_over
+
+    def test_so_may_details_and_a_verification(self, elsewhere):
+        phone = Phone(elsewhere, line=THIRD_LINE)
+        phone.dial()
+        assert phone.say("caller asks about an order") == "May I have your order number?"
+        assert phone.key("4711") == "May I have your name?"
+        assert phone.say("Ada") == "I am connecting you with Orders."
+        assert phone.end("busy") != "May I have your order number?"
+        assert phone.dialled == DEFAULT
+        phone = Phone(elsewhere)
+        phone.dial()
+        phone.say("caller wants a secret")
+        phone.key("1234")
+        assert phone.dialled == SECOND
+
     def test_a_call_that_another_process_began_is_greeted_anew(self, mounted):
         phone = Phone(mounted())
         phone.dial()
