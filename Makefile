@@ -1,6 +1,7 @@
 # Two commands for a newcomer: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
 VENV   := .venv
+AGENTS := .venv-integrations
 BIN    := $(VENV)/bin
 RUN    := HF_HUB_OFFLINE=1 $(BIN)/python -W ignore::DeprecationWarning
 
@@ -20,7 +21,7 @@ help:
 	@echo "make demo    load the sample franchise sheet and route a dozen callers"
 	@echo "make quick   run the tests that need no model, server or database, in a minute"
 	@echo "make test    run every test, with branch coverage"
-	@echo "make integrations  run the tests with a real Asterisk and SIPp, where they are there"
+	@echo "make integrations  run the tests with real phone systems, where they are there, and agents"
 	@echo "make docs    check the documentation and build its site into build/site"
 	@echo "make wheel   build the sdist and the wheel, and try the wheel in an environment of its own"
 	@echo "make check   what CI runs: test, lint, types, docs, wheel"
@@ -48,9 +49,19 @@ quick: $(VENV)/.installed-dev
 test: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
-# With real phone systems, as far as they are there: see CONTRIBUTING.md.
+# Agent frameworks, whose versions do not fit ours. Where they cannot be had, their tests are left out.
+$(AGENTS)/.installed: pyproject.toml constraints-integrations.txt
+	$(PYTHON) -m venv $(AGENTS)
+	$(AGENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints-integrations.txt -e '.[integrations-test]'
+	touch $@
+
+# With real phone systems, as far as they are there (see CONTRIBUTING.md), and agent frameworks.
 integrations: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q -rs tests/phone_systems
+	@if $(MAKE) --no-print-directory $(AGENTS)/.installed; then \
+	  HF_HUB_OFFLINE=1 $(AGENTS)/bin/python -m pytest -q -rs tests/agents; \
+	else echo "left out: tests/agents; the frameworks could not be installed"; fi
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -78,4 +89,4 @@ bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks all
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) $(AGENTS) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,22 +1,32 @@
-"""Transfers on Retell AI: destination and options of a ``transfer_call`` tool or node.
+"""Retell AI: destination and options of a ``transfer_call`` tool or node, and a custom function.
 
-https://docs.retellai.com/build/single-multi-prompt/transfer-call and
+https://docs.retellai.com/build/single-multi-prompt/transfer-call,
+https://docs.retellai.com/build/single-multi-prompt/custom-function and
 https://docs.retellai.com/build/telephony/sip-headers.
 """
 
 from __future__ import annotations
 
+import hmac
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from routing_engine.integrations.extensions import plain_extension
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
+from routing_engine.integrations.server_tools import SkillOf, answer, part
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 
-__all__ = ["transfer_call"]
+__all__ = ["function_result", "is_signed", "transfer_call"]
 
 LONGEST_RING_S = 90
+
+SIGNED_MS = 300_000
+"""Milliseconds for which a signature holds."""
+
+_SIGNATURE = re.compile(r"v=([0-9]{1,15}),d=([0-9a-f]{64})", re.ASCII)
 
 
 def transfer_call(
@@ -65,3 +75,35 @@ def transfer_call(
     made: dict[str, Any] = {"transfer_destination": where, "transfer_option": option}
     headers = {f"X-{name}": value for name, value in context_headers(caller, context)}
     return made | {"custom_sip_headers": headers} if headers else made
+
+
+def function_result(body: Mapping[str, Any], skill_of: SkillOf) -> dict[str, Any]:
+    """Answer a request of a custom function, of a model that asks the tool.
+
+    Args:
+        body: of the request, which :func:`is_signed`.
+        skill_of: finds the skill by the id of Retell's call.
+
+    Raises:
+        InvalidValueError: another request, or one of the arguments alone: leave "Payload: args
+            only" off.
+    """
+    call_id = str(part(part(body, "call", "Retell"), "call_id", "Retell"))
+    name, arguments = part(body, "name", "Retell"), part(body, "args", "Retell")
+    return answer(skill_of(call_id), name, arguments)
+
+
+def is_signed(body: bytes, signature: str, key: str, *, now_ms: int) -> bool:
+    """Say whether a request is Retell's, and of the last five minutes.
+
+    Args:
+        body: of the request, as it came.
+        signature: its header ``X-Retell-Signature``.
+        key: the API key that signs webhooks.
+        now_ms: milliseconds since 1970.
+    """
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None or abs(now_ms - int(found[1])) > SIGNED_MS:
+        return False
+    expected = hmac.digest(key.encode(), body + found[1].encode(), "sha256").hex()
+    return hmac.compare_digest(expected, found[2])

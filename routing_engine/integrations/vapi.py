@@ -1,21 +1,24 @@
-"""Transfers on Vapi: a destination to answer ``transfer-destination-request`` with.
+"""Vapi: a destination to answer ``transfer-destination-request`` with, and the tool.
 
-https://docs.vapi.ai/call-forwarding and, for the fields, ``TransferDestinationNumber``,
+https://docs.vapi.ai/call-forwarding, https://docs.vapi.ai/tools/custom-tools and, for the fields, ``TransferDestinationNumber``,
 ``TransferDestinationSip`` and ``TransferPlan`` of https://docs.vapi.ai/api-reference.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from routing_engine.errors import InvalidValueError
 from routing_engine.integrations.extensions import plain_extension
 from routing_engine.integrations.headers import context_headers, target
 from routing_engine.integrations.ringing import checked_ring_s
+from routing_engine.integrations.server_tools import SkillOf, answer, part
 from routing_engine.model.caller import Caller, Context
 from routing_engine.model.destinations import Destination
 
-__all__ = ["transfer_destination"]
+__all__ = ["tool_results", "transfer_destination"]
 
 MAX_EXTENSION = 10
 CALLERS_OWN = "{{customer.number}}"
@@ -77,3 +80,31 @@ def transfer_destination(
             )
         made["extension"] = extension
     return made | {"transferPlan": plan}
+
+
+def tool_results(body: Mapping[str, Any], skill_of: SkillOf) -> dict[str, Any]:
+    """Answer a request of type ``tool-calls``, of a model that asks the tool.
+
+    Args:
+        body: of the request, from whom Vapi's ``X-Vapi-Secret`` was checked.
+        skill_of: finds the skill by the id of Vapi's call.
+
+    Returns:
+        ``results``, one for each call of a tool, in order.
+
+    Raises:
+        InvalidValueError: another request.
+    """
+    message = part(body, "message", "Vapi")
+    calls = part(message, "toolCallList", "Vapi")
+    skill = skill_of(str(part(part(message, "call", "Vapi"), "id", "Vapi")))
+    if not isinstance(calls, list):
+        raise InvalidValueError("no request of Vapi for a tool: its toolCallList is no list")
+    results = []
+    for call in calls:
+        asked = call.get("function", call) if isinstance(call, Mapping) else None
+        name = part(asked, "name", "Vapi")
+        told = answer(skill, name, part(asked, "arguments", "Vapi"))
+        said = {"error": told["error"]} if "error" in told else {"result": json.dumps(told)}
+        results.append({"toolCallId": part(call, "id", "Vapi"), **said})
+    return {"results": results}

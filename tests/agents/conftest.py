@@ -86,3 +86,12 @@ def page(name, **names):
     for block in re.findall(r"```python\n(.*?)```", (HOW_TO / name).read_text(), re.DOTALL):
         exec(compile(block, name, "exec"), names)
     return names
+
+
+def python_of(name, function):
+    """A function of a page, by the block that defines it alone."""
+    blocks = re.findall(r"```python\n(.*?)```", (HOW_TO / name).read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if f"def {function}(" in block]
+    names = {"__name__": name}
+    exec(compile(block, name, "exec"), names)
+    return names[function]
