@@ -29,7 +29,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from routing_engine.catalog.columns import Interner, LocationColumns, SharedSettings, StringColumn
 from routing_engine.catalog.lookup import Catalog, HashIndex
@@ -107,6 +106,8 @@ def save_snapshot(snapshot: Snapshot, directory: str | os.PathLike[str]) -> None
     Raises:
         SnapshotError: the directory holds something else, or cannot be written.
     """
+    from filelock import FileLock
+
     folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
