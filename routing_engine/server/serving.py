@@ -109,6 +109,7 @@ def _opened(settings: Settings, *, migrate: bool) -> Store:
         secret=settings.secret_bytes,
         previous=settings.previous_secrets,
         migrate=migrate,
+        listen_url=settings.listen_url,
     )
 
 

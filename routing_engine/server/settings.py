@@ -25,6 +25,7 @@ class Settings(BaseSettings):
 
     Attributes:
         database: SQLAlchemy URL, ``sqlite:///routing.db`` or ``postgresql://…``.
+        listen_url: of the same PostgreSQL without the pooler that is in ``database``.
         secret: 32 bytes in base64, by which callers' words, names and numbers are encrypted at
             rest; without it a random one, so that none can be read once the process has ended.
         secret_previous: earlier secrets, separated by commas: what they sealed can be read.
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     )
 
     database: str = "sqlite:///routing.db"
+    listen_url: str | None = None
     secret: SecretStr | None = None
     secret_previous: SecretStr | None = None
     bootstrap_key: SecretStr | None = None

@@ -74,10 +74,17 @@ class Database:
 
     Args:
         url: as SQLAlchemy takes it.
+        listen_url: of the same database, for notifications: without the pooler that is in ``url``.
     """
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL, listen_url: str | URL | None = None) -> None:
         self.url = _normalised(url)
+        self._listen_url = self.url if listen_url is None else _normalised(listen_url)
+        if self._listen_url.get_backend_name() != self.url.get_backend_name():
+            raise InvalidValueError(
+                "the URL for notifications is of another kind of database; it must be PostgreSQL, "
+                "the same that the pooler leads to"
+            )
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         # A document with NaN in it would be no JSON to the next reader.
         dumps = partial(json.dumps, allow_nan=False)
@@ -231,7 +238,7 @@ class Database:
 
     def listener(self) -> psycopg.Connection[Any]:
         """Open a separate connection to PostgreSQL for notifications."""
-        url = self.url.set(drivername="postgresql")
+        url = self._listen_url.set(drivername="postgresql")
         return bounded_connection().connect(
             url.render_as_string(hide_password=False), autocommit=True, **_ANSWERS_OR_IS_LOST
         )

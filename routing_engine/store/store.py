@@ -59,6 +59,7 @@ class Store:
         secret: bytes | None = None,
         previous: Iterable[bytes] = (),
         migrate: bool = True,
+        listen_url: str | None = None,
     ) -> Self:
         """Open a store; create or migrate its tables.
 
@@ -68,14 +69,16 @@ class Store:
                 with which nothing that is sealed now can be opened by another process, or later.
             previous: earlier secrets, whose seals can still be opened; nothing is sealed by them.
             migrate: False to leave the tables as they are.
+            listen_url: of the same PostgreSQL without the pooler that is in ``url``, which passes on
+                no notifications; None where there is no pooler.
 
         Raises:
-            InvalidValueError: the address or the secret is none.
+            InvalidValueError: an address or the secret is none.
             StoreUnavailableError: the database does not answer.
             MissingExtraError: PostgreSQL, without its driver.
         """
         sealer = Sealer(secrets.token_bytes(32) if secret is None else secret, previous)
-        database = Database(url)
+        database = Database(url, listen_url)
         if migrate:
             database.migrate()
         return cls(database, sealer)

@@ -16,12 +16,12 @@ from psycopg import sql
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from routing_engine.errors import StoreUnavailableError
+from routing_engine.errors import InvalidValueError, StoreUnavailableError
 from routing_engine.server import imports
 from routing_engine.server.health import health_app
 from routing_engine.server.problems import ProblemError
 from routing_engine.server.security import KeyRing
-from routing_engine.store import Principal, Store
+from routing_engine.store import Principal, Store, feed
 from routing_engine.store.patience import Patience
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.tables import OrganisationRow
@@ -351,3 +351,29 @@ def test_a_pooler_that_shares_connections_between_transactions_is_supported(
         for statuses in clients.map(use, range(60)):
             assert statuses == [200, 200, 201, 201]
         assert api.plane.recorder.flush() is True
+
+
+def test_notifications_come_at_once_past_a_pooler(empty_postgres_url, monkeypatch):
+    monkeypatch.setattr(feed, "POLL_BEHIND_S", 60.0)
+    with (
+        pooled(empty_postgres_url) as url,
+        Store.open(url, listen_url=empty_postgres_url) as store,
+        ThreadPoolExecutor(1) as waiting,
+    ):
+        organisation_id = store.create_organisation("Acme")
+        reader = store.feed()
+        seen = waiting.submit(reader.wait, 0, 50.0)
+        while reader._listening is None:
+            time.sleep(0.01)
+        began_s = time.monotonic()
+        with store.work(organisation_id) as work:
+            agent = work.agents.create("A", "a", {})
+            work.versions.publish(agent.id, snapshot={}, location="{}")
+        assert seen.result(50) is True
+        assert time.monotonic() - began_s < 20  # and not after the next poll
+        reader.close()
+
+
+def test_a_url_for_notifications_is_of_the_same_kind_of_database(tmp_path):
+    with pytest.raises(InvalidValueError, match="another kind of database"):
+        Store.open(f"sqlite:///{tmp_path}/a.db", listen_url="postgresql://127.0.0.1/b")
