@@ -25,6 +25,7 @@ from routing_engine.store.patience import (
     SPARE,
     Patience,
     bounded_connection,
+    is_damage,
     trouble,
 )
 from routing_engine.store.scoped_session import All, ScopedSession
@@ -137,13 +138,19 @@ class Database:
             InvalidValueError: a value that the database cannot hold.
         """
         engine = self.engine(writing=writing, patience=patience, watching=watching)
-        with (
-            self._turn(writing=writing, patience=patience),
-            _translated(),
-            ScopedSession(engine, organisation, writing=writing) as rows,
-            rows.begin(),
-        ):
-            yield rows
+        try:
+            with (
+                self._turn(writing=writing, patience=patience),
+                _translated(),
+                ScopedSession(engine, organisation, writing=writing) as rows,
+                rows.begin(),
+            ):
+                yield rows
+        except StoreUnavailableError as error:
+            if is_damage(error.__cause__):
+                # Connections keep what they have read, and would go on after the file is mended.
+                self._engine.dispose()
+            raise
 
     def engine(
         self, *, writing: bool, patience: Patience = SHORT, watching: bool = False

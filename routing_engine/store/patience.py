@@ -23,6 +23,7 @@ __all__ = [
     "SPARE",
     "Patience",
     "bounded_connection",
+    "is_damage",
     "trouble",
 ]
 
@@ -128,3 +129,9 @@ def trouble(error: sqlalchemy.exc.SQLAlchemyError) -> str:
         kind = "_".join(name.split("_")[:2])
         return _BY_NAME.get(kind, f"error {kind}")
     return "it does not answer"
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether an error says that a file of SQLite is damaged."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR"))

@@ -80,7 +80,11 @@ class Store:
         sealer = Sealer(secrets.token_bytes(32) if secret is None else secret, previous)
         database = Database(url, listen_url)
         if migrate:
-            database.migrate()
+            try:
+                database.migrate()
+            except BaseException:
+                database.close()
+                raise
         return cls(database, sealer)
 
     def close(self) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import secrets
 import sqlite3
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from starlette.testclient import TestClient
 
 from routing_engine.errors import InvalidValueError, StoreUnavailableError
@@ -25,7 +27,7 @@ from routing_engine.store import Principal, Store, feed
 from routing_engine.store.patience import Patience
 from routing_engine.store.scoped_session import ALL
 from routing_engine.store.tables import OrganisationRow
-from tests.support.planes import BILLING, served
+from tests.support.planes import BILLING, CONFIG, served
 from tests.support.poolers import pooled
 from tests.support.proxies import Proxy
 
@@ -263,7 +265,7 @@ def test_a_database_that_only_reads_takes_what_was_decided_when_it_writes_again(
         assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] == 50
 
 
-@pytest.mark.parametrize("kind", ["moved", "no table"])
+@pytest.mark.parametrize("kind", ["moved", "no table", "damaged"])
 def test_whatever_is_wrong_with_a_file_decisions_wait_for_it(tmp_path, kind):
     path = tmp_path / "routing.db"
     with served(tmp_path, database=f"sqlite:///{path}", key_cache_s=0.0) as api:
@@ -300,7 +302,44 @@ def _back(path):
     path.with_suffix(".away").rename(path)
 
 
+def _damaged(path):
+    """Overwrite the first page of the calls, and keep what was there."""
+    with closing(sqlite3.connect(path)) as other:
+        # Until nobody reads the log of writes any more: what is in it hides the file.
+        while other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            time.sleep(0.01)
+        (page,) = other.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'calls'"
+        ).fetchone()
+        (size,) = other.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        path.with_suffix(".page").write_bytes(file.read(size))
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    _forget_pages(path)
+
+
+def _mended(path):
+    with closing(sqlite3.connect(path)) as other:
+        (page,) = other.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'calls'"
+        ).fetchone()
+    kept = path.with_suffix(".page").read_bytes()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * len(kept))
+        file.write(kept)
+    _forget_pages(path)
+
+
+def _forget_pages(path):
+    """Write something, so that every connection reads the file again."""
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE feed_counter SET position = position")
+
+
 HARMS = {
+    "damaged": (_damaged, _mended, "its file is damaged"),
     "moved": (_moved, _back, "moved"),
     "no table": (
         lambda path: _renamed(path, "calls", "away"),
@@ -308,6 +347,97 @@ HARMS = {
         "table or column is missing",
     ),
 }
+
+
+def test_a_missing_right_is_named_and_decisions_wait_for_it(tmp_path, empty_postgres_url):
+    role = f"role_{secrets.token_hex(6)}"
+    url = make_url(empty_postgres_url).set(username=role).render_as_string(hide_password=False)
+    with psycopg.connect(empty_postgres_url, autocommit=True) as admin:
+        name = sql.Identifier(role)
+
+        def do(text):
+            admin.execute(sql.SQL(text).format(name))
+
+        do("CREATE ROLE {} LOGIN")
+        do("GRANT ALL ON SCHEMA public TO {}")
+        try:
+            with served(tmp_path, database=url, key_cache_s=0.0) as api:
+                agent_id = api.published()
+                health = TestClient(health_app(api.plane))
+                body = {"utterance": "I was charged twice"}
+                do("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}")
+                for _ in range(5):
+                    routed = api.data("POST", f"/agents/{agent_id}/route", json=body)
+                    assert (routed["destination"], routed["version"]) == (BILLING, 1)
+                assert api.plane.recorder.flush() is False
+                ready = health.get("/readyz")
+                assert (ready.status_code, "lacks a right" in ready.text) == (503, True)
+                assert api("GET", "/agents").status_code == 503
+                do("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}")
+                assert api.plane.recorder.flush() is True
+                assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] == 5
+            do("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}")
+            with pytest.raises(StoreUnavailableError, match="lacks a right"):
+                Store.open(url)
+        finally:
+            do("DROP OWNED BY {}")
+            do("DROP ROLE {}")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_on_a_full_disk_calls_are_routed_and_decisions_wait(tmp_path, small_disk):
+    given = {"database": f"sqlite:///{small_disk}/routing.db", "key_cache_s": 0.0}
+    with served(tmp_path, **given) as api:
+        agent_id = api.published()
+        health = TestClient(health_app(api.plane))
+        body = {"utterance": "I was charged twice"}
+        rest = small_disk / "rest"
+        with rest.open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        for _ in range(300):
+            assert api.data("POST", f"/agents/{agent_id}/route", json=body)["version"] == 1
+        until = time.monotonic() + 20
+        while api.plane.recorder.flush():  # there was room in files that it has
+            assert time.monotonic() < until
+            api.data("POST", f"/agents/{agent_id}/route", json=body)
+        ready = health.get("/readyz")
+        assert (ready.status_code, "its disk is full" in ready.text) == (503, True), ready.text
+        n = api.plane.recorder.n_waiting
+        assert n > 0
+        refused = api("POST", "/agents", json={"name": "B" * 100, **CONFIG})
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        rest.unlink()
+        assert api.plane.recorder.flush() is True
+        assert api.data("GET", f"/agents/{agent_id}/calls")["totals"]["calls"] >= 300
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.write_bytes(b"no database at all" * 1000), "no database"),
+        (lambda path: path.mkdir(), "cannot be opened"),
+        (lambda path: None, "cannot be opened"),
+    ],
+    ids=["no database", "a folder", "no folder"],
+)
+def test_a_file_that_is_no_database_is_named_at_the_start(tmp_path, make, says):
+    path = tmp_path / "here.db"
+    if make(path) is None and not path.exists():
+        path = tmp_path / "missing" / "here.db"
+    with pytest.raises(StoreUnavailableError, match=says):
+        Store.open(f"sqlite:///{path}")
 
 
 def test_what_is_not_stored_at_the_end_is_kept_for_the_next_start(tmp_path):
