@@ -38,6 +38,7 @@ from routing_engine.model.destinations import (
 from routing_engine.model.outcomes import Reason
 from routing_engine.model.parties import Parties
 from routing_engine.model.rules import Location, RoutingPolicy, RuleText
+from routing_engine.validation import flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -759,8 +760,8 @@ class RoutingEngine:
         Raises:
             UnknownLocationError: no such location, and the engine has no default destination.
             InvalidValueError: the location id or the utterance is not a str, the history not
-                such pairs, ``now`` without a time zone, or ``caller_id`` or ``called`` of
-                another type.
+                such pairs, ``now`` without a time zone, or ``verified``, ``confirmed``,
+                ``caller_id`` or ``called`` of another type.
         """
         _check_moment(now)
         parties = Parties.of(caller_id, called)
@@ -769,8 +770,8 @@ class RoutingEngine:
         )
         return self._router.gate(
             scored,
-            verified=bool(verified),
-            confirmed=bool(confirmed),
+            verified=flag("verified", verified),
+            confirmed=flag("confirmed", confirmed),
             now=now,
             parties=parties,
         )
@@ -796,8 +797,8 @@ class RoutingEngine:
         )
         return self._router.gate(
             scored,
-            verified=bool(verified),
-            confirmed=bool(confirmed),
+            verified=flag("verified", verified),
+            confirmed=flag("confirmed", confirmed),
             now=now,
             parties=parties,
         )

@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 from routing_engine.errors import InvalidValueError, Problem, mask
 
-__all__ = ["Value", "are_kept", "as_kept", "dotted", "invalid", "problems_of", "shown"]
+__all__ = ["Value", "are_kept", "as_kept", "dotted", "flag", "invalid", "problems_of", "shown"]
 
 _NUMBER: Final = re.compile(
     r"\+\d[\d ().-]*|\d{5,}|(?:\(?\d[\d ().-]*)?\d{3}[ .-]?\d{4}|(?:\d\d[ .]){3,}\d\d"
 )
 
+MAX_NAME: Final = 100
+"""Characters of a name that a message repeats."""
 
 _are_kept: ContextVar[bool] = ContextVar("_are_kept", default=False)
 
@@ -51,8 +53,20 @@ def shown(value: object, length: int = 80) -> str:
 
 
 def dotted(parts: Iterable[int | str]) -> str:
-    """Join the parts of a path: ``"rules.3.destination"``."""
-    return ".".join(map(str, parts))
+    """Join the parts of a path: ``"rules.3.destination"``; of long names, the beginning."""
+    names = map(str, parts)
+    return ".".join(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…" for name in names)
+
+
+def flag(name: str, value: object) -> bool:
+    """Return an argument that is true or false; numpy's are, too.
+
+    Raises:
+        InvalidValueError: it is neither: "no" would count as true.
+    """
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise InvalidValueError(f"{name} is True or False, not {type(value).__name__}")
 
 
 def problems_of(

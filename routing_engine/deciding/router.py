@@ -189,8 +189,15 @@ class Router:
             state: the catalog version to answer from.
             queries: pairs of location id and utterance.
             embed: distinct texts -> at least their vectors; None for the engine's encoder.
+
+        Raises:
+            InvalidValueError: what is given is no pairs.
         """
-        asked = [self._question(state, *query) for query in queries]
+        try:
+            pairs = [(location_id, utterance) for location_id, utterance in queries]
+        except (TypeError, ValueError):
+            raise InvalidValueError("queries are pairs of location id and utterance") from None
+        asked = [self._question(state, *pair) for pair in pairs]
         texts = dict.fromkeys(item.embedded for item in asked if isinstance(item, Question))
         vectors = (self._vectors if embed is None else embed)(list(texts))
         return [

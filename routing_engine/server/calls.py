@@ -259,10 +259,16 @@ def create_tool_token(request: Request, call_id: CallId) -> Response:
 def end_call(
     request: Request, call_id: CallId, body: CallEnd, _: IdempotencyKey = None
 ) -> Response:
-    """Report how a call ended. Unless transcripts are kept, what was said is deleted now."""
+    """Report how a call ended. Unless transcripts are kept, what was said is deleted now.
+
+    The first report stands, and so does an end that a turn told of: a later report changes nothing,
+    and is answered with what stands.
+    """
 
     def do(work: UnitOfWork) -> WriteResult:
         row, is_open = _ending(work, call_id)
+        if row.ended_at is not None:
+            return WriteResult(detail(row), f"call had ended already: {_stands(row)}", kept={})
         outcome = row.outcome
         if body.outcome == "contained":
             outcome = Outcome.CONTAIN.value
@@ -290,6 +296,15 @@ def end_call(
         again=lambda work, _: detail(_ending(work, call_id)[0]),
         is_repeatable=True,
     )
+
+
+def _stands(row: CallRow) -> str:
+    """How a call ended, in the words of its reports."""
+    if row.transferred:
+        return "transferred"
+    if row.failed_transfers:
+        return "failed"
+    return "contained" if row.outcome == Outcome.CONTAIN.value else "abandoned"
 
 
 def _ending(work: UnitOfWork, call_id: str) -> tuple[CallRow, bool]:

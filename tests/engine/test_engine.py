@@ -19,6 +19,7 @@ from routing_engine import (
     EncoderError,
     HashingEncoder,
     InvalidValueError,
+    Location,
     Outcome,
     Reason,
     RoutingEngine,
@@ -638,3 +639,24 @@ def test_callers_are_routed_by_meaning(shipped, reference_encoder):
     assert decision.destination == Destination("+14155550111")
     decision = engine.route("store-0042", "please hurry, water is pouring out of the wall")
     assert decision.candidates[0].label == "Emergency"
+
+
+@pytest.mark.parametrize("value", [None, "no", 1, [], b"x"])
+@pytest.mark.parametrize("name", ["verified", "confirmed"])
+def test_what_is_neither_true_nor_false_is_not_taken_for_either(name, value):
+    engine = RoutingEngine(
+        [Location(location_id="a", default_destination="+14155550100", rules=[])],
+        encoder=HashingEncoder(),
+    )
+    with pytest.raises(InvalidValueError, match=f"{name} is True or False"):
+        engine.route("a", "hello", **{name: value})
+    with pytest.raises(InvalidValueError, match=name):
+        asyncio.run(engine.aroute("a", "hello", **{name: value}))
+    assert engine.route("a", "hello", **{name: np.bool_(True)}).destination is not None
+
+
+@pytest.mark.parametrize("queries", [None, 5, [1], ["abc"], [("a",)], [("a", "b", "c")]])
+def test_queries_that_are_no_pairs_are_refused(queries):
+    engine = RoutingEngine(encoder=HashingEncoder())
+    with pytest.raises(InvalidValueError, match="pairs of location id and utterance"):
+        engine.route_many(queries)

@@ -824,3 +824,11 @@ class TestPrivacy:
         api.plane.recorder.flush()
         found = api.data("GET", f"/agents/{theirs}/calls", token=api.other_token)
         assert found["totals"]["calls"] == 1
+
+
+def test_an_unknown_name_is_not_repeated_whole(tmp_path):
+    with served(tmp_path) as api:
+        refused = api("POST", "/agents", json={"name": "A", "k" * 100_000: 1})
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["path"] == "k" * 100 + "…"
+        assert len(refused.content) < 2_000

@@ -392,3 +392,27 @@ def test_silence_transfers_unless_the_agent_is_to_see_to_it(api: Served):
         call_id = opened(api, agent_id)
         turn(api, call_id, event="noResponse")
         assert turn(api, call_id, event="noResponse")["decision"]["outcome"] == outcome
+
+
+def test_the_first_report_of_an_end_stands(tmp_path):
+    with served(tmp_path) as api:
+        agent_id = api.published()
+        for first, later in (
+            ("transferred", "abandoned"),
+            ("failed", "transferred"),
+            ("contained", "failed"),
+        ):
+            call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+            path = f"/calls/{call_id}/outcome"
+            stood = api.data("POST", path, json={"outcome": first})
+            again = api("POST", path, json={"outcome": later}).json()
+            assert again["message"] == f"call had ended already: {first}"
+            assert again["data"] == stood
+        call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+        path = f"/calls/{call_id}/turns"
+        api.data("POST", path, json={"text": "I was charged twice"})
+        assert api.data("POST", path, json={"event": "transferred"})["isOver"] is True
+        late = api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "abandoned"})
+        assert late["transferred"] is True
+        totals = api.data("GET", f"/agents/{agent_id}/calls")["totals"]
+        assert (totals["transferred"], totals["failedTransfers"]) == (2, 1)
