@@ -348,3 +348,18 @@ def test_every_public_method_of_the_engine_says_what_it_does():
     for name, member in vars(RoutingEngine).items():
         if not name.startswith("_"):
             assert inspect.getdoc(member), name
+
+
+def test_each_migration_follows_another_and_one_is_the_last():
+    folder = PACKAGE / "store" / "migrations" / "versions"
+    follows = {}
+    for path in folder.glob("r*.py"):
+        names = {
+            node.targets[0].id: ast.literal_eval(node.value)
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id in ("revision", "down_revision")
+        }  # fmt: skip
+        assert names["revision"] not in follows, path.name
+        follows[names["revision"]] = names["down_revision"]
+    assert len(set(follows.values())) == len(follows)  # nothing is followed by two
