@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         SweepPoint,
     )
     from routing_engine.quality.fitting import Fitting
+    from routing_engine.quality.learning import LearnedRule, Learning
     from routing_engine.quality.lint import Finding, LintReport
     from routing_engine.quality.suggesting import Proposal, Suggestion, Suggestions
     from routing_engine.reports import ImportReport, SheetIssue
@@ -93,6 +94,8 @@ __all__ = [
     "Holiday",
     "ImportReport",
     "InvalidValueError",
+    "LearnedRule",
+    "Learning",
     "LintReport",
     "Location",
     "LocationColumns",
@@ -215,6 +218,7 @@ _NAMES_OF = {
         "SweepPoint",
     ),
     "quality.fitting": ("Fitting",),
+    "quality.learning": ("LearnedRule", "Learning"),
     "quality.lint": (
         "Finding",
         "LintReport",

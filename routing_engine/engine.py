@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from routing_engine.catalog.following import Feed, Following, Publisher
     from routing_engine.deciding.state import State
     from routing_engine.model.caller import Caller
-    from routing_engine.quality.cases import CaseSource
+    from routing_engine.quality.cases import Case, CaseSource
     from routing_engine.quality.comparing import Comparison
-    from routing_engine.quality.evaluation import Evaluation
+    from routing_engine.quality.evaluation import Answer, Evaluation
     from routing_engine.quality.fitting import Fitting
+    from routing_engine.quality.learning import Learning
     from routing_engine.quality.lint import LintReport
     from routing_engine.quality.recorded import CallSource
     from routing_engine.quality.suggesting import Source, Suggestions
@@ -394,17 +395,69 @@ class RoutingEngine:
             EncoderError: the encoder failed.
         """
         from routing_engine.quality.cases import checked_cases
-        from routing_engine.quality.evaluation import Answer, Evaluation
+        from routing_engine.quality.evaluation import Evaluation
 
-        state = self._state
-        given = checked_cases(cases, state.labels)
-        scored = self._router.score_many(state, [(case.location_id, case.text) for case in given])
+        answers = self._answers(checked_cases(cases, self._state.labels))
+        return Evaluation.of(answers, threshold=self._builder.threshold)
+
+    def _answers(self, cases: Sequence[Case]) -> list[Answer]:
+        """Answer labelled calls as if locations were open.
+
+        Raises:
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.quality.evaluation import Answer
+
+        scored = self._router.score_many(
+            self._state, [(case.location_id, case.text) for case in cases]
+        )
         decisions = [self._router.gate(one, any_hour=True) for one in scored]
         n_failed = sum(decision.reason is Reason.ENGINE_DEGRADED for decision in decisions)
         if n_failed:
-            raise EncoderError(f"{n_failed:,} of {len(given):,} calls could not be answered")
-        answers = [Answer.of(*pair) for pair in zip(given, decisions, strict=True)]
-        return Evaluation.of(answers, threshold=self._builder.threshold)
+            raise EncoderError(f"{n_failed:,} of {len(cases):,} calls could not be answered")
+        return [Answer.of(*pair) for pair in zip(cases, decisions, strict=True)]
+
+    def learn(self, cases: CaseSource, *, per_rule: int = 8) -> Learning:
+        """Choose examples for rules from labelled calls, and measure what they would gain.
+
+        What callers of one location said counts for all locations whose rule has the same label
+        and ``when``. Each call is asked with what the calls of other locations taught. Nothing is
+        changed.
+
+        Args:
+            cases: as for :meth:`evaluate`.
+            per_rule: at most so many examples for each rule, 1 to 64.
+
+        Raises:
+            InvalidValueError: as :meth:`evaluate`, or ``per_rule`` is out of range.
+            EncoderError: the encoder failed.
+        """
+        from routing_engine.encoders import RememberingEncoder
+        from routing_engine.quality.cases import checked_cases
+        from routing_engine.quality.learning import learn
+        from routing_engine.quality.suggesting import MAX_PER_RULE
+
+        if type(per_rule) is not int or not 1 <= per_rule <= MAX_PER_RULE:
+            raise InvalidValueError(
+                f"per_rule is a whole number, 1 to {MAX_PER_RULE}, not {per_rule!r}"
+            )
+        state = self._state
+        given = checked_cases(cases, state.labels)
+        # Texts are embedded once, however often the locations are built anew.
+        options = replace(self._options, encoder=RememberingEncoder(self.encoder), cache_size=0)
+
+        def evaluate(locations: Sequence[Location], some: Sequence[Case]) -> list[Answer]:
+            engine = type(self).__new__(type(self))
+            engine._configure(options, self._builder.parameters)
+            engine._state = engine._builder.build(
+                _columns(locations), 1, background=state.base.profiles.background
+            )
+            return engine._answers(some)
+
+        called = dict.fromkeys(case.location_id for case in given)
+        return learn(
+            given, [state.location(name) for name in called], evaluate=evaluate, per_rule=per_rule
+        )
 
     def compare(
         self,

@@ -68,6 +68,8 @@ PUBLIC = {
     "Holiday",
     "ImportReport",
     "InvalidValueError",
+    "LearnedRule",
+    "Learning",
     "LintReport",
     "Location",
     "LocationColumns",

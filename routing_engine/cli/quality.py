@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from routing_engine.quality.comparing import Comparison
     from routing_engine.quality.evaluation import Evaluation
     from routing_engine.quality.fitting import Fitting
+    from routing_engine.quality.learning import Learning
 
 __all__ = ["backtest", "evaluate", "fit"]
 
@@ -102,6 +103,13 @@ def fit(
     ],
     plot: PlotOption = None,
     html: HtmlOption = None,
+    learn_examples: Annotated[
+        bool,
+        typer.Option(
+            "--examples",
+            help="Learn examples of rules instead, over all locations that share a rule.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the cross-validation's folds.")] = 0,
     reading: SheetSettings,
     json_output: JsonOption = False,
@@ -111,11 +119,15 @@ def fit(
     """Adjust threshold, calibration and weights to labelled calls.
 
     What is found is taken only if it does better in cross-validation. Otherwise
-    nothing is written, and the exit code is 1.
+    nothing is written, and the exit code is 1. With --examples rules learn what
+    callers said whom they did not take, measured on locations held out.
     """
     check_target(out)
     _check_plot(plot)
     engine = open_source(source, encoder, reading, reembed=reembed)
+    if learn_examples:
+        _learn(engine, cases, out, json_output=json_output, plot=plot, html=html)
+        return
     with working("fitting"):
         fitting = engine.fit(cases, seed=seed)
     if fitting.accepted:
@@ -131,6 +143,33 @@ def fit(
         write_page(fitting_page(fitting), html)
     _report(fitting, json_output)
     if not fitting.accepted:
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+def _learn(
+    engine: RoutingEngine,
+    cases: Path,
+    out: Path,
+    *,
+    json_output: bool,
+    plot: Path | None,
+    html: Path | None,
+) -> None:
+    """Learn examples of rules, and write a snapshot with them where that is a gain."""
+    if plot is not None or html is not None:
+        raise typer.BadParameter("there is no picture of examples: leave --plot and --html out")
+    from routing_engine.quality.learning import with_examples
+
+    with working("learning"):
+        learning = engine.learn(cases)
+    if learning.is_gain:
+        taught = {(rule.label, rule.when): rule.examples for rule in learning.rules}
+        every = [with_examples(engine.location(name), taught) for name in engine.location_ids()]
+        with working(f"saving {out}"):
+            engine.replace(every)
+            engine.save(out)
+    _report(learning, json_output)
+    if not learning.is_gain:
         raise typer.Exit(ExitCode.DIFFERS)
 
 
@@ -194,7 +233,9 @@ def _check_plot(plot: Path | None) -> None:
         new_figure(1.0, 1.0)
 
 
-def _report(found: Comparison | Evaluation | Fitting[RoutingEngine], json_output: bool) -> None:
+def _report(
+    found: Comparison | Evaluation | Fitting[RoutingEngine] | Learning, json_output: bool
+) -> None:
     from rich.text import Text
 
     if json_output:

@@ -31,7 +31,15 @@ from routing_engine.server.publishing import until_loaded
 from routing_engine.server.requests import answer, plane_of, principal_of, router, secured
 from routing_engine.server.tokens import TOKEN_KEY, Grant, sign_token
 from routing_engine.server.transferring import Asked, platform_body
-from routing_engine.server.turns import UNENDED, Taken, kept, recording, take, until_unchanged
+from routing_engine.server.turns import (
+    UNENDED,
+    Taken,
+    keeps_words,
+    kept,
+    recording,
+    take,
+    until_unchanged,
+)
 from routing_engine.server.wire.asking import ToolToken
 from routing_engine.server.wire.calls import (
     CallDetail,
@@ -112,7 +120,7 @@ def open_call(
             opened_at=now,
             record=call.to_json(),
         )
-        work.calls.put(kept(plane, row))
+        work.calls.put(kept(plane, work, row))
         data = {
             "callId": row.id,
             "agentId": agent_id,
@@ -274,8 +282,10 @@ def end_call(
             outcome = Outcome.CONTAIN.value
         elif body.outcome == "transferred" and not row.transferred:
             outcome = Outcome.TRANSFER.value
+        plane = plane_of(request)
         row = kept(
-            plane_of(request),
+            plane,
+            work,
             replace(
                 row,
                 ended_at=row.ended_at or datetime.now(UTC),
@@ -285,7 +295,7 @@ def end_call(
             ),
         )
         # What another secret opens stays, where it is to be kept.
-        work.calls.put(row, sealed=is_open or not plane_of(request).settings.store_transcripts)
+        work.calls.put(row, sealed=is_open or not keeps_words(plane, work))
         made = detail(row)
         repeated = made | {"handoff": None, "timeline": None}
         return WriteResult(made, f"call ended: {body.outcome}", kept=repeated)

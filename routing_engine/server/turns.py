@@ -20,7 +20,17 @@ from routing_engine.server.plane import ControlPlane
 from routing_engine.server.problems import ProblemError
 from routing_engine.store import CallRow, UnitOfWork
 
-__all__ = ["UNENDED", "Act", "Taken", "kept", "recording", "resumed", "take", "until_unchanged"]
+__all__ = [
+    "UNENDED",
+    "Act",
+    "Taken",
+    "keeps_words",
+    "kept",
+    "recording",
+    "resumed",
+    "take",
+    "until_unchanged",
+]
 
 T = TypeVar("T")
 
@@ -53,11 +63,17 @@ class Taken:
     is_over: bool
 
 
-def kept(plane: ControlPlane, row: CallRow) -> CallRow:
-    """Set when the transcript expires, or drop it, depending on the settings."""
+def keeps_words(plane: ControlPlane, work: UnitOfWork) -> bool:
+    """Whether an organisation keeps what callers said: as it chose, or as the server is set."""
+    chosen = work.preferences.get("callWords")
+    return plane.settings.store_transcripts if chosen is None else bool(chosen["kept"])
+
+
+def kept(plane: ControlPlane, work: UnitOfWork, row: CallRow) -> CallRow:
+    """Set when the transcript expires, or drop it, where the organisation keeps none."""
     settings = plane.settings
     now = datetime.now(UTC)
-    if settings.store_transcripts:
+    if keeps_words(plane, work):
         return replace(row, expires_at=now + timedelta(days=settings.retention_days))
     if row.ended_at is None:
         return replace(row, expires_at=now + UNENDED)
@@ -114,7 +130,7 @@ def take(
             )  # fmt: skip
         if call.is_over:
             changed = replace(changed, ended_at=datetime.now(UTC))
-    return Taken(kept(plane, changed), decision, handoff, call.is_over)
+    return Taken(changed, decision, handoff, call.is_over)
 
 
 def resumed(plane: ControlPlane, row: CallRow) -> Call:
@@ -176,7 +192,8 @@ def until_unchanged(
             if isinstance(taken, ProblemError):
                 raise taken
             if final:
-                work.calls.put(taken.row)
+                is_new = taken.row != row
+                work.calls.put(kept(plane, work, taken.row) if is_new else taken.row)
             return taken
 
         with suppress(_ChangedError):

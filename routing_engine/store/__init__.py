@@ -28,6 +28,7 @@ from routing_engine.store.calls import CallRow, DecisionRow
 from routing_engine.store.feed import Changes, Feed, Published
 from routing_engine.store.imports import Import
 from routing_engine.store.keys import Key, Principal
+from routing_engine.store.labels import LabelledCall
 from routing_engine.store.pages import Page
 from routing_engine.store.sessions import ConsoleSession
 from routing_engine.store.skills import Skill
@@ -51,6 +52,7 @@ __all__ = [
     "Import",
     "ImportedDraft",
     "Key",
+    "LabelledCall",
     "Page",
     "Principal",
     "Published",

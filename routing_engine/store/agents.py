@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -18,6 +19,7 @@ from routing_engine.errors import (
 from routing_engine.store.announcing import Announcements
 from routing_engine.store.auditing import Audits
 from routing_engine.store.pages import Page, page_of
+from routing_engine.store.slices import chunks
 from routing_engine.store.tables import AgentRow, new_id, present
 from routing_engine.store.transaction import Transaction
 
@@ -112,6 +114,18 @@ class Agents:
             NotFoundError: agent not found.
         """
         return agent_of(self.row(agent_id))
+
+    def named(self, agent_ids: Iterable[str]) -> dict[str, Agent]:
+        """Those of some agents that are there, by id."""
+        found = {}
+        for some in chunks(sorted(agent_ids)):
+            for row in self._session.scalars(select(AgentRow).where(AgentRow.id.in_(some))):
+                found[row.id] = agent_of(row)
+        return found
+
+    def ids(self) -> set[str]:
+        """The ids of all agents."""
+        return set(self._session.scalars(select(AgentRow.id)))
 
     def page(
         self, limit: int = 50, cursor: str | None = None, *, location_id: str | None = None

@@ -177,15 +177,20 @@ class Calls:
         """
         return add_up_each(self._session, agent_ids, since)
 
-    def kept(self, agent_id: str, limit: int) -> list[CallRow]:
+    def kept(self, agent_id: str | None, limit: int) -> list[CallRow]:
         """The last calls that have ended and whose words are kept, newest first.
+
+        Args:
+            agent_id: of one agent; None for all of the organisation.
+            limit: at most so many.
 
         One that was sealed with another secret than this store's cannot be read, and is left out.
         """
+        query = select(CallRecord).where(CallRecord.record.is_not(None))
+        if agent_id is not None:
+            query = query.where(CallRecord.agent_id == agent_id)
         found = self._session.scalars(
-            select(CallRecord)
-            .where(CallRecord.agent_id == agent_id, CallRecord.record.is_not(None))
-            .where(CallRecord.ended_at.is_not(None))
+            query.where(CallRecord.ended_at.is_not(None))
             .order_by(CallRecord.opened_at.desc(), CallRecord.id.desc())
             .limit(limit)
         )

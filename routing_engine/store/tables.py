@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -38,6 +39,7 @@ __all__ = [
     "ImportRow",
     "ImportStepRow",
     "KeyRow",
+    "LabelRow",
     "LineRow",
     "Moment",
     "OrganisationRow",
@@ -302,6 +304,14 @@ class CallRecord(Owned, Base):
         Index("calls_by_outcome", "organisation_id", "agent_id", "outcome", "opened_at", "id"),
         Index("calls_by_rule", "organisation_id", "agent_id", "rule", "opened_at", "id"),
         Index("calls_to_expire", "expires_at"),
+        Index(
+            "calls_kept",
+            "organisation_id",
+            "opened_at",
+            "id",
+            sqlite_where=text("record IS NOT NULL"),
+            postgresql_where=text("record IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -317,6 +327,32 @@ class CallRecord(Owned, Base):
     record: Mapped[bytes | None]
     handoff: Mapped[bytes | None]
     expires_at: Mapped[datetime | None]
+
+
+class LabelRow(Owned, Base):
+    """What a caller said, encrypted, and the rule that somebody says is right for it.
+
+    Attributes:
+        id: a fingerprint of agent and words, so that what is said again is labelled once.
+        label: of the rule; None where none is right.
+    """
+
+    __tablename__ = "labels"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organisation_id", "agent_id"],
+            ["agents.organisation_id", "agents.id"],
+            name="labels_of_an_agent",
+            ondelete="CASCADE",
+        ),
+        Index("labels_of_agents", "organisation_id", "agent_id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(Id)
+    said: Mapped[bytes]
+    label: Mapped[str | None]
+    created_at: Mapped[datetime]
 
 
 class DecisionRecord(Owned, Base):

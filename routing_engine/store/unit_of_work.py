@@ -10,6 +10,7 @@ from routing_engine.store.calls import Calls
 from routing_engine.store.drafts import Drafts
 from routing_engine.store.imports import Imports
 from routing_engine.store.keys import Keys
+from routing_engine.store.labels import Labels
 from routing_engine.store.policies import DialPolicies
 from routing_engine.store.preferences import Preferences
 from routing_engine.store.sessions import Sessions
@@ -39,6 +40,7 @@ class UnitOfWork:
         keys: API keys.
         sessions: who is signed in to the console.
         dial_policy: where calls may be sent.
+        labels: what callers said, with the rule that is right.
         preferences: what the organisation has chosen.
         answers: answers by idempotency key.
         audits: who changed what.
@@ -58,5 +60,6 @@ class UnitOfWork:
         self.keys = Keys(transaction, self.audits)
         self.sessions = Sessions(transaction, self.audits)
         self.dial_policy = DialPolicies(transaction, self.audits, announcements)
+        self.labels = Labels(transaction, self.audits, self.agents)
         self.preferences = Preferences(transaction, self.audits)
         self.answers = Answers(transaction)

@@ -686,10 +686,10 @@ class TestReview:
         assert "bananas please" in page
         assert "2 calls" in page
         assert "charged twice" not in page
-        form = {"text": "bananas please", "label": "Billing"}
-        example = desk.post(f"/review/{agent_id}", {**form, "what": "example"})
+        form = {"agent": agent_id, "text": "bananas please", "label": "Billing"}
+        example = desk.post("/review", {**form, "what": "example"})
         assert "an example of Billing now" in example.text
-        test = desk.post(f"/review/{agent_id}", {**form, "what": "test"})
+        test = desk.post("/review", {**form, "what": "test"})
         assert "a routing test: Billing now" in test.text
         agent = api.data("GET", f"/agents/{agent_id}")
         assert "bananas please" in agent["handoffConfig"]["transferRules"][0]["examples"]
@@ -697,9 +697,67 @@ class TestReview:
             ("bananas please", "Billing")
         ]
         assert "the draft now: Billing" in desk.get(f"/review?agent={agent_id}").text
-        assert desk.post(f"/review/{agent_id}", {"text": "x", "what": "example"}).status_code == 422
-        assert desk.post(f"/review/{agent_id}", {**form, "label": "Gone"}).status_code == 404
+        for wrong, status in (
+            ({**form, "label": "", "what": "example"}, 422), ({**form, "what": "x"}, 422),
+            ({**form, "text": " ", "what": "label"}, 422), ({"what": "label"}, 422),
+            ({**form, "label": "Gone", "what": "label"}, 404),
+        ):  # fmt: skip
+            assert desk.post("/review", wrong).status_code == status
         assert "Oakland" in desk.get("/review").text
+        # What was labelled is a routing case, once.
+        assert desk.get("/review.csv").text.splitlines() == [
+            "location_id,utterance,label", f"{agent_id},bananas please,Billing",
+        ]  # fmt: skip
+        made = {
+            **form, "what": "rule", "newLabel": "Fruit", "when": "caller wants fruit",
+            "destination": "(415) 555-0160",
+        }  # fmt: skip
+        assert "the new rule Fruit is in the draft" in desk.post("/review", made).text
+        rules = api.data("GET", f"/agents/{agent_id}")["handoffConfig"]["transferRules"]
+        assert (rules[-1]["label"], rules[-1]["examples"]) == ("Fruit", ["bananas please"])
+        assert desk.get("/review.csv").text.splitlines()[1].endswith("please,Fruit")
+        assert desk.post("/review/clear").status_code == 204
+        assert len(desk.get("/review.csv").text.splitlines()) == 1
+
+    def test_rules_learn_from_all_locations_that_share_them(self, api: Served, desk):
+        ids = [api.published(name=f"Store {i}", location_id=f"s-{i}") for i in range(3)]
+        assert desk.post("/review/learn").status_code == 409
+        said = {"agent": ids[:2], "text": ["statement looks funny"] * 2, "label": "Billing"}
+        assert desk.post("/review", {**said, "what": "label"}).status_code == 200
+        page = desk.get("/review").text
+        assert "2 labelled calls" in page
+        report = desk.post("/review/learn").text
+        assert "2 gained, 0 lost" in report
+        assert "Add these examples at 3 locations" in report
+        rules = api.data("GET", f"/agents/{ids[2]}")["handoffConfig"]["transferRules"]
+        given = {"label": "Billing", "when": rules[0]["when"], "text": "statement looks funny"}
+        assert "drafts of 3 locations" in desk.post("/review/teach", given).text
+        for agent_id in ids:
+            agent = api.data("GET", f"/agents/{agent_id}")
+            rules = agent["handoffConfig"]["transferRules"]
+            assert rules[0]["examples"][-1] == "statement looks funny"
+            assert agent["version"] == 1
+        assert "nothing to learn" in desk.post("/review/learn").text
+        assert desk.post("/review/teach", {"text": "x"}).status_code == 422
+
+    def test_an_organisation_chooses_whether_words_are_kept(self, api: Served, desk):
+        agent_id = api.published(name="Oakland")
+
+        def kept():
+            call_id = api.data("POST", f"/agents/{agent_id}/calls")["callId"]
+            api.data("POST", f"/calls/{call_id}/turns", json={"text": "bananas"})
+            api.data("POST", f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
+            return api.data("GET", f"/calls/{call_id}")["timeline"] is not None
+
+        assert kept()
+        assert desk.post("/settings/words", {"kept": "no"}).status_code == 204
+        assert not kept()
+        assert "is not kept" in desk.get("/settings").text
+        assert "words are not kept here" in desk.get("/review").text
+        assert "What callers say is kept" in Desk(api, api.other_token).get("/settings").text
+        assert desk.post("/settings/words", {"kept": "yes"}).status_code == 204
+        assert kept()
+        assert desk.post("/settings/words", {"kept": "maybe"}).status_code == 422
 
 
 class TestKeysAndAudit:

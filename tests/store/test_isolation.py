@@ -50,6 +50,7 @@ def organisations(store):
             draft = ImportedDraft(location_id="store-0042", name=name, config={}, etag=etag)
             work.imports.apply([draft], import_id=item.id)
             work.staged.add(item.id, [ImportedDraft(location_id="new", name=name, config={})])
+            work.labels.put(agent.id, "words", name)
             work.dial_policy.put({"of": name})
             work.preferences.put("headers", {"of": name})
         store.add_decisions(

@@ -10,6 +10,7 @@ from routing_engine.server.console.visits import Pages, Visit, ask, validated
 from routing_engine.server.keys import create_key, delete_key, list_keys
 from routing_engine.server.problems import wrong_field
 from routing_engine.server.security import SCOPES
+from routing_engine.server.turns import keeps_words
 from routing_engine.server.wire.keys import KeyCreate
 
 __all__ = ["pages"]
@@ -30,7 +31,7 @@ SCOPE_MEANS = {
 
 SETTINGS = {
     "region": "Country whose national numbers are read beside E.164",
-    "store_transcripts": "Whether callers' words are kept after a call has ended",
+    "store_transcripts": "Whether callers' words are kept after a call, where nobody chose above",
     "retention_days": "Days after which what was kept is deleted",
     "max_upload_bytes": "Largest sheet, in bytes",
     "max_rows": "Most rows of a sheet",
@@ -93,4 +94,19 @@ def settings(visit: Visit) -> Response:
     """How the server runs, and this session."""
     values = visit.plane.settings
     shown = [(name, getattr(values, name), means) for name, means in SETTINGS.items()]
-    return visit.render("settings.html", settings=shown)
+    with visit.plane.store.read(visit.session.principal.organisation_id) as work:
+        keeps = keeps_words(visit.plane, work)
+        chosen = work.preferences.get("callWords") is not None
+    return visit.render("settings.html", settings=shown, keeps=keeps, chosen=chosen)
+
+
+@pages.post("/settings/words", "keys:write")
+def keep_words(visit: Visit) -> Response:
+    """Choose whether the words of later calls are kept."""
+    kept = visit.given("kept")
+    if kept not in ("yes", "no"):
+        raise wrong_field("kept", "must be yes or no")
+    principal = visit.session.principal
+    with visit.plane.store.work(principal.organisation_id, actor=principal.key_id) as work:
+        work.preferences.put("callWords", {"kept": kept == "yes"})
+    return visit.go("/console/settings")

@@ -38,15 +38,15 @@ document.addEventListener("change", (event) => {
   for (const box of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
 });
 
-// In review a digit makes an example of the rule with that number, and goes on to what comes next.
+// In review a digit labels with the rule of that number, 0 with none, and goes on to what comes next.
 document.addEventListener("keydown", (event) => {
   const item = event.target.closest("[data-review]");
   const typing = event.target.closest("input, textarea, select");
   const choice = item?.querySelector("select");
-  if (!choice || typing || !/^[1-9]$/.test(event.key) || !choice.options[Number(event.key)]) return;
+  if (!choice || typing || !/^[0-9]$/.test(event.key) || !choice.options[Number(event.key)]) return;
   choice.selectedIndex = Number(event.key);
   item.nextElementSibling?.focus();
-  choice.form.querySelector("[value=example]").click();
+  choice.form.querySelector("[value=label]").click();
 });
 
 document.addEventListener("keydown", (event) => {
