@@ -63,9 +63,9 @@ from routing_engine.server.writes import (
     idempotent,
     reading,
 )
-from routing_engine.store import CallRow, UnitOfWork, new_id
+from routing_engine.store import CallRow, Totals, UnitOfWork, new_id
 
-__all__ = ["calls"]
+__all__ = ["calls", "counted"]
 
 calls = router()
 
@@ -441,23 +441,28 @@ def list_calls(
     data = {
         "items": [summary(row) for row in page.items],
         "nextCursor": page.cursor,
-        "totals": {
-            "calls": totals.calls,
-            "contained": totals.contained,
-            "transferred": totals.transferred,
-            "transferRate": totals.transfer_rate,
-            "defaultRate": totals.default_rate,
-            "failedTransfers": totals.failed_transfers,
-            "byRule": totals.by_rule,
-            "byDay": [
-                {
-                    "day": day.day,
-                    "calls": day.calls,
-                    "contained": day.contained,
-                    "transferred": day.transferred,
-                }
-                for day in totals.by_day
-            ],
-        },
+        "totals": counted(totals),
     }
     return answer(data, f"{totals.calls} calls")
+
+
+def counted(totals: Totals) -> dict[str, Any]:
+    """Return totals as the API shows them."""
+    return {
+        "calls": totals.calls,
+        "contained": totals.contained,
+        "transferred": totals.transferred,
+        "transferRate": totals.transfer_rate,
+        "defaultRate": totals.default_rate,
+        "failedTransfers": totals.failed_transfers,
+        "byRule": totals.by_rule,
+        "byDay": [
+            {
+                "day": day.day,
+                "calls": day.calls,
+                "contained": day.contained,
+                "transferred": day.transferred,
+            }
+            for day in totals.by_day
+        ],
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -21,6 +21,7 @@ from routing_engine.store.totals import (
     Counted,
     Totals,
     add_up,
+    add_up_all,
     add_up_each,
     came_out,
     day_of,
@@ -176,6 +177,19 @@ class Calls:
             since: the day that is counted first.
         """
         return add_up_each(self._session, agent_ids, since)
+
+    def totals_all(
+        self, first: date, last: date, *, most_agents: int
+    ) -> tuple[Totals, dict[str, Totals]]:
+        """Totals of all agents on whole UTC days, and of the agents with most calls.
+
+        Args:
+            first, last: days, both counted.
+            most_agents: so many, with most calls first; without rules and days.
+        """
+        return add_up_all(
+            self._session, first.isoformat(), last.isoformat(), most_agents=most_agents
+        )
 
     def kept(self, agent_id: str | None, limit: int) -> list[CallRow]:
         """The last calls that have ended and whose words are kept, newest first.

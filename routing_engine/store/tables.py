@@ -376,6 +376,7 @@ class TotalRow(Owned, Base):
     """The number of an agent's calls with equal outcome on one UTC day."""
 
     __tablename__ = "totals"
+    __table_args__ = (Index("totals_by_day", "organisation_id", "day"),)
 
     agent_id: Mapped[str] = mapped_column(Id, primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
@@ -27,6 +27,7 @@ __all__ = [
     "Day",
     "Totals",
     "add_up",
+    "add_up_all",
     "add_up_each",
     "came_out",
     "day_of",
@@ -188,6 +189,58 @@ def add_up_each(
     for agent_id, outcome, *numbers in rows.execute(query):
         found.setdefault(agent_id, {})[outcome] = Counted(*map(int, numbers))
     return {agent_id: _totals_of(found.get(agent_id, {})) for agent_id in agent_ids}
+
+
+def add_up_all(
+    rows: ScopedSession, first: str, last: str, *, most_agents: int
+) -> tuple[Totals, dict[str, Totals]]:
+    """Totals of all agents of an organisation on whole UTC days, and of those with most calls.
+
+    Args:
+        rows: of the organisation.
+        first, last: days, both counted, ``"2026-03-31"``.
+        most_agents: so many agents, with most calls first; without rules and days.
+    """
+    days = (TotalRow.day >= first) & (TotalRow.day <= last)
+    counted = (func.sum(TotalRow.calls), func.sum(TotalRow.transferred))
+    by_outcome: dict[str, Counted] = {}
+    by_day: dict[str, list[int]] = {}
+    query: Any = (
+        select(TotalRow.day, TotalRow.outcome, *counted, func.sum(TotalRow.failed_transfers))
+        .where(days)
+        .group_by(TotalRow.day, TotalRow.outcome)
+    )
+    for day, outcome, *numbers in rows.execute(query):
+        one = Counted(*map(int, numbers))
+        by_outcome[outcome] = by_outcome.get(outcome, Counted()).plus(one)
+        of_day = by_day.setdefault(day, [0, 0, 0])
+        of_day[0] += one.calls
+        of_day[1] += one.calls if outcome == Outcome.CONTAIN else 0
+        of_day[2] += one.transferred
+    query = select(TotalRow.rule, counted[0]).where(days).group_by(TotalRow.rule)
+    by_rule = {label: int(n) for label, n in rows.execute(query) if label and n}
+    query = (
+        select(TotalRow.agent_id)
+        .where(days)
+        .group_by(TotalRow.agent_id)
+        .order_by(counted[0].desc(), TotalRow.agent_id)
+        .limit(most_agents)
+    )
+    busiest = [agent_id for (agent_id,) in rows.execute(query)]
+    found: dict[str, dict[str, Counted]] = {}
+    query = (
+        select(TotalRow.agent_id, TotalRow.outcome, *counted, func.sum(TotalRow.failed_transfers))
+        .where(days, TotalRow.agent_id.in_(busiest))
+        .group_by(TotalRow.agent_id, TotalRow.outcome)
+    )
+    for agent_id, outcome, *numbers in rows.execute(query):
+        found.setdefault(agent_id, {})[outcome] = Counted(*map(int, numbers))
+    totals = replace(
+        _totals_of(by_outcome),
+        by_rule=dict(sorted(by_rule.items(), key=lambda item: (-item[1], item[0]))),
+        by_day=tuple(Day(day, *by_day[day]) for day in sorted(by_day) if by_day[day][0]),
+    )
+    return totals, {agent_id: _totals_of(found[agent_id]) for agent_id in busiest}
 
 
 def _totals_of(by_outcome: Mapping[str, Counted]) -> Totals:

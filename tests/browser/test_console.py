@@ -160,6 +160,61 @@ def test_an_import_that_fails_changes_nothing_and_one_that_is_right_shows_its_pr
     assert found["version"] == 1
 
 
+def test_headers_are_chosen_and_the_import_is_undone(tab, api):
+    page = tab.page
+    page.get_by_role("link", name="Import").click()
+    odd = f"Wo,Haupt,Rechnung\nodd-1,{MAIN},{BILLING}\n"
+    page.set_input_files(
+        "input[type=file]", {"name": "s.csv", "mimeType": "text/csv", "buffer": odd.encode()}
+    )
+    page.wait_for_selector("text=no location column")
+    for header, means in (("Wo", "location_id"), ("Haupt", "default_destination")):
+        with page.expect_response("**/import/headers"):
+            page.get_by_label(f"{header} is").select_option(means)
+        page.wait_for_function(
+            "name => [...document.querySelectorAll('.headers tr')].some("
+            "row => row.innerText.startsWith(name) && row.querySelector('.tag.ok'))",
+            arg=header,
+        )
+    assert tab.serious() == []
+    # Who does not want it after all is asked first.
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.get_by_role("button", name="Apply and publish").click()
+    assert asked == ["Change the drafts of every location in this sheet, and publish them?"]
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Apply and publish").click()
+    page.wait_for_selector("text=applied and published")
+    assert api.get("/agents", params={"locationId": "odd-1"}).json()["data"]["items"]
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Undo this import").click()
+    page.wait_for_selector("text=undone: everything is as it was before")
+    assert api.get("/agents", params={"locationId": "odd-1"}).json()["data"]["items"] == []
+
+
+def test_what_callers_said_is_labelled_by_the_keyboard_and_learned_from(tab, api):
+    ids = [an_agent(api, f"Learn-{i}") for i in range(2)]
+    for agent_id in ids:
+        call_id = api.post(f"/agents/{agent_id}/calls").json()["data"]["callId"]
+        api.post(f"/calls/{call_id}/turns", json={"text": "statement looks funny"})
+        api.post(f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
+    page = tab.page
+    page.get_by_role("link", name="Review").click()
+    page.wait_for_selector("strong:has-text('statement looks funny')")
+    assert tab.serious() == []
+    page.locator("[data-review]", has_text="statement looks funny").focus()
+    with page.expect_response("**/console/review"):
+        page.keyboard.press("1")
+    page.wait_for_selector("text=labelled Billing")
+    page.reload()
+    page.get_by_role("button", name="Report what would be gained").click()
+    page.wait_for_selector("#learned >> text=2 gained, 0 lost.")
+    page.get_by_role("button", name="Add these examples at").click()
+    page.wait_for_selector("#taught >> text=have the examples")
+    rules = api.get(f"/agents/{ids[1]}").json()["data"]["handoffConfig"]["transferRules"]
+    assert rules[0]["examples"][-1] == "statement looks funny"
+
+
 def test_two_people_editing_one_rule_are_shown_each_others(chromium, desk, api):
     agent_id = an_agent(api, "Shared")
     tabs = []
@@ -202,7 +257,7 @@ def test_pages_are_fit_for_everybody_light_and_dark_wide_and_narrow(chromium, de
     api.post(f"/calls/{call_id}/outcome", json={"outcome": "transferred"})
     paths = [
         "/locations", f"/locations/{agent_id}", "/import", f"/calls?agent={agent_id}", f"/calls/{call_id}",
-        "/calls", "/keys", "/audit", "/settings", "/nothing",
+        "/calls", "/review", "/keys", "/audit", "/settings", "/nothing",
     ]  # fmt: skip
     for scheme, width in (("light", 1280), ("dark", 390)):
         context = chromium.new_context(

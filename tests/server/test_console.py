@@ -665,6 +665,17 @@ class TestCalls:
         assert "Calls by day" in page
         assert 'aria-label="Calls by rule"' in page
         assert desk.get(f"/calls.csv?agent={agent_id}").text.splitlines()[1].endswith(",2,2,0")
+        every = desk.get("/calls").text
+        rows = re.findall(r'<th scope="row">([^<]+)</th><td class="num">([^<]+)<', every)
+        assert rows == [("All locations", "2"), ("the 31 days before", "0")]
+        assert 'aria-label="Calls by location"' in every
+        assert desk.get("/calls.csv").text.splitlines()[1].endswith(",2,2,0")
+        assert desk.get("/calls.csv?by=rule").text.splitlines() == ["rule,calls", "Billing,1"]
+        assert desk.get("/calls.csv?by=location").text.splitlines()[1] == "Oakland,2,2,0"
+        assert desk.get("/calls.csv?by=hour").status_code == 422
+        assert (
+            'All locations</th><td class="num">0<' in Desk(api, api.other_token).get("/calls").text
+        )
         one = desk.get(f"/calls/{call_id}").text
         assert "I was charged twice" in one
         assert "rule matched, Billing" in one

@@ -19,6 +19,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response, StreamingResponse
 
 from routing_engine.errors import ConflictError, SheetError
+from routing_engine.server.console.rendering import cell
 from routing_engine.server.console.visits import Pages, Visit, ask
 from routing_engine.server.imports import (
     SUFFIXES,
@@ -228,15 +229,9 @@ def issues(visit: Visit) -> Response:
     for group in _by_cause(item):
         for issue in group["issues"]:
             cells = [group["kind"].rstrip("s"), issue["row"], issue["column"], issue["code"]]
-            rows.writerow([_cell(cell) for cell in (*cells, issue["message"])])
+            rows.writerow([cell(value) for value in (*cells, issue["message"])])
     headers = {"Content-Disposition": 'attachment; filename="issues.csv"'}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @pages.get("/import/{import}/events", "agents:write")

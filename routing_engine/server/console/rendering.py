@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, Undefined
 from jinja2.utils import missing
 
-__all__ = ["STATIC", "address", "render"]
+__all__ = ["STATIC", "address", "cell", "render"]
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -79,3 +79,9 @@ def _environment() -> Environment:
 def render(template: str, **context: Any) -> str:
     """A template, filled in."""
     return _environment().get_template(template).render(**context)
+
+
+def cell(value: object) -> str:
+    """A cell of a sheet that no spreadsheet takes for a formula."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

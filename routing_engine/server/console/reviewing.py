@@ -26,6 +26,7 @@ from routing_engine.quality.evaluation import picked
 from routing_engine.quality.grouping import alike
 from routing_engine.server.agents import get_agent, patch_agent
 from routing_engine.server.backtesting import said_in
+from routing_engine.server.console.rendering import cell
 from routing_engine.server.console.visits import Pages, Visit, ask, validated
 from routing_engine.server.drafts import compile_draft
 from routing_engine.server.examining import trial
@@ -315,7 +316,7 @@ def cases(visit: Visit) -> Response:
     table.writerow(["location_id", "utterance", "label"])
     for one in labelled:
         if one.agent_id in names:
-            table.writerow([names[one.agent_id], one.said, one.label or ""])
+            table.writerow([cell(names[one.agent_id]), cell(one.said), cell(one.label)])
     headers = {"Content-Disposition": 'attachment; filename="calls.csv"'}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 

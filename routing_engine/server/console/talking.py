@@ -1,9 +1,10 @@
-"""Calls: what came of them, one by one and in figures."""
+"""Calls: what came of them, at all locations or at one, one by one and in figures."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from starlette.responses import Response
 
 from routing_engine.model.outcomes import Outcome
 from routing_engine.quality.charts import columns, rows
-from routing_engine.server.calls import detail, list_calls
+from routing_engine.server.calls import counted, detail, list_calls
+from routing_engine.server.console.rendering import cell
 from routing_engine.server.console.visits import Pages, Visit, ask
 from routing_engine.server.problems import wrong_field
+from routing_engine.store import Totals, UnitOfWork
 
 __all__ = ["pages"]
 
@@ -22,6 +25,8 @@ pages = Pages()
 SHOWN = 50
 USUAL = timedelta(days=30)
 MOST_RULES = 12
+MOST_LOCATIONS = 20
+"""Locations with most calls that the figures of all name."""
 
 
 def _day(visit: Visit, name: str, otherwise: date) -> date:
@@ -48,7 +53,7 @@ def _found(visit: Visit) -> dict[str, Any]:
         "page": None, "totals": None, "name": "", "q": visit.asked("q")[:200], "choices": [],
     }  # fmt: skip
     beside = visit.asked("beside").strip()[:256]
-    context |= {"beside": beside, "figures": []}
+    context |= {"beside": beside, "figures": [], "locations": []}
     other = None
     with visit.plane.store.read(visit.session.principal.organisation_id) as work:
         if agent_id:
@@ -59,7 +64,8 @@ def _found(visit: Visit) -> dict[str, Any]:
                     raise wrong_field("beside", "no location has this id")
                 other = found[0]
         else:
-            context["choices"] = work.agents.search(context["q"], 20, is_published=True).items
+            choices = work.agents.search(context["q"], 20, is_published=True).items
+            context |= {"choices": choices, **_of_all(work, since, until)}
     if not agent_id:
         return context
 
@@ -88,6 +94,26 @@ def _found(visit: Visit) -> dict[str, Any]:
     return context | {"page": data, "totals": data["totals"], "figures": figures}
 
 
+def _of_all(work: UnitOfWork, since: date, until: date) -> dict[str, Any]:
+    """The figures of all locations, beside those of as many days before."""
+    days = until - since + timedelta(days=1)
+    totals, by_location = work.calls.totals_all(since, until, most_agents=MOST_LOCATIONS)
+    figures = [("All locations", totals)]
+    if days > timedelta(0):
+        before, _ = work.calls.totals_all(since - days, until - days, most_agents=0)
+        figures.append((f"the {days.days} days before", before))
+    known = work.agents.named(by_location)
+    locations = [
+        (name, known[name].name if name in known else "deleted", of)
+        for name, of in by_location.items()
+    ]
+    return {
+        "totals": counted(totals),
+        "figures": [(name, counted(one)) for name, one in figures],
+        "locations": locations,
+    }
+
+
 @pages.get("/calls", "calls:read")
 def show(visit: Visit) -> Response:
     """Calls of a location, with what came of them in figures."""
@@ -108,18 +134,42 @@ def show(visit: Visit) -> Response:
             title="Calls by day",
         )
         by_rule = rows(dict(list(totals["byRule"].items())[:MOST_RULES]), title="Calls by rule")
-    return visit.render("calls.html", by_day=by_day, by_rule=by_rule, **context)
+    by_location = ""
+    if context["locations"]:
+        names = {f"{name} ({agent_id[-4:]})" if n > 1 else name: of.calls
+                 for agent_id, name, of, n in _numbered(context["locations"])}  # fmt: skip
+        by_location = rows(names, title="Calls by location")
+    return visit.render(
+        "calls.html", by_day=by_day, by_rule=by_rule, by_location=by_location, **context
+    )
+
+
+def _numbered(locations: list[tuple[str, str, Totals]]) -> list[tuple[str, str, Totals, int]]:
+    """Locations, each with how many of them have its name."""
+    n = Counter(name for _, name, _ in locations)
+    return [(agent_id, name, of, n[name]) for agent_id, name, of in locations]
 
 
 @pages.get("/calls.csv", "calls:read")
 def days(visit: Visit) -> Response:
-    """The figures by day as a sheet."""
-    totals = _found(visit)["totals"]
+    """The figures by day, by rule or by location as a sheet."""
+    found = _found(visit)
+    totals, by = found["totals"], visit.asked("by", "day")
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["day", "calls", "transferred", "contained"])
-    for day in () if totals is None else totals["byDay"]:
-        table.writerow([day["day"], day["calls"], day["transferred"], day["contained"]])
+    if by == "rule":
+        table.writerow(["rule", "calls"])
+        table.writerows([cell(label), n] for label, n in totals["byRule"].items())
+    elif by == "location":
+        table.writerow(["location", "calls", "transferred", "contained"])
+        for _, name, of in found["locations"]:
+            table.writerow([cell(name), of.calls, of.transferred, of.contained])
+    elif by == "day":
+        table.writerow(["day", "calls", "transferred", "contained"])
+        for day in totals["byDay"]:
+            table.writerow([day["day"], day["calls"], day["transferred"], day["contained"]])
+    else:
+        raise wrong_field("by", "must be day, rule or location")
     headers = {"Content-Disposition": 'attachment; filename="calls.csv"'}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 

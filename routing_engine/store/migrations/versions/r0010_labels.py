@@ -1,4 +1,4 @@
-"""What people say is right for what callers said, and an index of the calls that are kept."""
+"""What people say is right for what callers said; indexes of calls that are kept, and by day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table and the index."""
+    """Make the table and the indexes."""
     op.create_table(
         "labels",
         sa.Column("organisation_id", sa.String(length=64), nullable=False),
@@ -39,3 +39,4 @@ def upgrade() -> None:
         sqlite_where=kept,
         postgresql_where=kept,
     )
+    op.create_index("totals_by_day", "totals", ["organisation_id", "day"])
