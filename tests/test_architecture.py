@@ -246,7 +246,7 @@ def test_the_engine_has_these_public_members():
             "evaluate",
             "fit",
         ),
-        *("open_call", "resume_call", "follow", "skill", "suggest"),
+        *("open_call", "resume_call", "follow", "skill", "suggest", "learn"),
         *("from_frame", "to_frame", "route_frame", "compare"),
     }
 
