@@ -8,6 +8,7 @@ is promoted and the address moves to it; everything is looked at, and a new stan
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import statistics
 import subprocess
@@ -35,6 +36,7 @@ ENDS: Final = {"killed": 0.7, "cut off": 0.3}
 
 USER: Final = "routing"
 DATABASE: Final = "routing"
+RUNS_AS: Final = "postgres"
 WELL_S: Final = 90.0
 N_WELL: Final = 40
 """Requests one after the other that have to succeed: as many as there are connections kept."""
@@ -71,7 +73,7 @@ class Cluster:
         self._program = program
         self._folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
         # PostgreSQL does not run as root.
-        self._user = "postgres" if os.getuid() == 0 else None
+        self._user = RUNS_AS if os.getuid() == 0 else None
         if self._user is not None:
             shutil.chown(self._folder, self._user)
         self._n = 0
@@ -266,6 +268,11 @@ def _programs() -> Path | None:
 def _unavailable(_: Namespace) -> str | None:
     if _programs() is None:
         return "failover starts PostgreSQL, and its programs (initdb, pg_basebackup) are not here"
+    if os.getuid() == 0:
+        try:
+            pwd.getpwnam(RUNS_AS)
+        except KeyError:
+            return f"failover starts PostgreSQL, which does not run as root; make a user {RUNS_AS}"
     return None
 
 
