@@ -57,7 +57,7 @@ def existing(api: Served) -> dict[str, object]:
         "version": 1,
         "skillId": skill_id,
         "callId": api.data("POST", f"/agents/{agent_id}/calls")["callId"],
-        "importId": api.imported(SHEET, dryRun="true")["id"],
+        "importId": api.imported(SHEET)["id"],
         "keyId": api.data("POST", "/keys", json={"name": "k", "scopes": ["calls:read"]})["id"],
     }
 
