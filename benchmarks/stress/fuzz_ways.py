@@ -382,13 +382,17 @@ async def mcp(world: World) -> AsyncIterator[Ask]:
     """The tool, by the official MCP client; its ids are resolved as the telephony does."""
     from mcp import Client
 
-    from routing_engine.gateways.mcp import server_of
+    from routing_engine.gateways.mcp import _Alone, server_of
 
     secret = TOKEN.encode()
     async with AsyncExitStack() as stack:
         clients = {
             item.location_id: await stack.enter_async_context(
-                Client(server_of(world.engine.skill(item.location_id, secret=secret), version="0"))
+                Client(
+                    server_of(
+                        _Alone(world.engine.skill(item.location_id, secret=secret)), version="0"
+                    )
+                )
             )
             for item in world.locations
         }
