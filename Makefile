@@ -52,7 +52,8 @@ test: $(VENV)/.installed-dev
 # Agent frameworks, whose versions do not fit ours. Where they cannot be had, their tests are left out.
 $(AGENTS)/.installed: pyproject.toml constraints-integrations.txt
 	$(PYTHON) -m venv $(AGENTS)
-	$(AGENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	$(AGENTS)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(AGENTS)/bin/uv pip install --quiet --python $(AGENTS)/bin/python \
 	  -c constraints-integrations.txt -e '.[integrations-test]'
 	touch $@
 
