@@ -124,7 +124,7 @@ def _shared(per_s: float, burst: int, url: str) -> tuple[Any, Any, Any]:
         f"async+{url}",
         implementation="redispy",
         key_prefix="routing-engine",
-        connection_pool=pool,
+        connection_pool=pool,  # type: ignore[arg-type]
     )
     window_s = max(1, math.ceil(burst / per_s))
     item = RateLimitItemPerSecond(max(1, int(per_s * window_s)), window_s)
