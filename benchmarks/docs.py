@@ -27,6 +27,7 @@ PAGES = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
 
 OTHER_ENCODERS: dict[str, str] = {
     "compile": "compares ways to run the model that a graph is compiled from",
+    "tuning": "tunes models of its own, and shows the shipped one beside them",
     "crash": "starts a server hundreds of times, with the encoder that needs no model",
     "endurance": "makes ten million decisions, with the encoder that needs no model",
     "failover": "loses a database again and again, with the encoder that needs no model",

@@ -27,6 +27,7 @@ from benchmarks import (
     store_list,
     suggesting,
     throughput,
+    tuning,
     ways,
 )
 from benchmarks.benchmark import Benchmark
@@ -68,6 +69,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         store_list.BENCHMARK,
         peer.BENCHMARK,
         compiling.BENCHMARK,
+        tuning.BENCHMARK,
         fuzz_headers.BENCHMARK,
         ways.BENCHMARK,
         fuzz_ways.BENCHMARK,

@@ -39,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tuning.add_argument("--until", type=int, metavar="STEP", help="pause after this step")
     tuning.add_argument("--seed", type=int, default=0)
     tuning.add_argument("--rate", type=float, default=6e-5)
+    tuning.add_argument("--dropout", type=float, default=0.0, help="share left out by a step (0)")
+    tuning.add_argument(
+        "--average", type=float, default=0.0, help="decay of the mean of the weights; 0: the last"
+    )
+    tuning.add_argument(
+        "--heard", action="store_true", help="conversations, too, and as a recogniser writes"
+    )
     differing = commands.add_parser("delta", help="write what tuning changed of the weights")
     differing.add_argument("model", type=Path, help="folder of the tuned model")
     differing.add_argument("--out", type=Path, required=True, metavar="FILE")
@@ -91,7 +98,14 @@ def _tune(options: argparse.Namespace) -> int:
     made = tune(
         businesses,
         options.out,
-        settings=Settings(steps=options.steps, seed=options.seed, rate=options.rate),
+        settings=Settings(
+            steps=options.steps,
+            seed=options.seed,
+            rate=options.rate,
+            dropout=options.dropout,
+            average=options.average,
+            heard=options.heard,
+        ),
         model=options.model,
         until=options.until,
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing_engine.matching.scoring import description_texts
+from routing_engine.text.history import summarise_history
 from routing_engine.training.corpus import Business, Situation
 
-__all__ = ["NONE", "Table", "draw_table"]
+__all__ = ["NONE", "Table", "draw_table", "with_calls"]
 
 NONE = -1
 """The answer if no rule of the table matches."""
@@ -20,6 +22,12 @@ UNSUITED = 10
 DENIALS = 3
 WORDING_WEIGHTS = (4, 3, 1, 2, 2)
 """How often each wording of a description is drawn, in the order of ``scoring.KINDS``."""
+
+_MARKS = re.compile(r"[^\w\s']")
+_OPENINGS = (
+    *("hi", "hello", "yeah hi", "um", "uh hi", "hi there", "good morning", "so", "okay so"),
+    *("yes hello", "hi um", "hey", "uh", "oh hi", "yeah", "sorry", "right", "well"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +47,17 @@ class Table:
     denied: tuple[int, ...]
 
 
-def draw_table(business: Business, rng: random.Random) -> Table:
+def draw_table(business: Business, rng: random.Random, *, heard: bool = False) -> Table:
     """Draw a table from a business: some of its rules, and some callers of each kind.
 
     Callers of the rules that are left out suit none; they and the near misses of the business
     are what a table has to turn away.
+
+    Args:
+        business: of the corpus.
+        rng: what is drawn with.
+        heard: write utterances as a recogniser would: half of them without marks, some with an
+            opening ("hi um").
     """
     every = list(business.situations)
     most = min(MOST_RULES, len(every))
@@ -63,10 +77,44 @@ def draw_table(business: Business, rng: random.Random) -> Table:
         said.append((denial.text, wanted, place.get(denial.denies, NONE)))
     return Table(
         descriptions=tuple(_worded(situation, rng) for situation in chosen),
-        utterances=tuple(text for text, _, _ in said),
+        utterances=tuple(_as_recognised(text, rng) if heard else text for text, _, _ in said),
         answers=tuple(answer for _, answer, _ in said),
         denied=tuple(denied for _, _, denied in said),
     )
+
+
+def with_calls(business: Business) -> Business:
+    """Add conversations to a business's utterances, each as the one text that is embedded of it.
+
+    A call that must reach a rule is read up to the turn at which a careful human knows; one that
+    stays with the agent is read whole, and is routine.
+    """
+    told: dict[str | None, list[str]] = {}
+    for conversation in business.conversations:
+        if conversation.person:
+            continue
+        callers = [i for i, (speaker, _) in enumerate(conversation.turns) if speaker == "caller"]
+        if conversation.known_at is not None:
+            callers = callers[: conversation.known_at]
+        if callers:
+            last = callers[-1]
+            text = summarise_history(conversation.turns[:last], conversation.turns[last][1])
+            told.setdefault(conversation.rule, []).append(text)
+    return replace(
+        business,
+        situations=tuple(
+            replace(situation, utterances=(*situation.utterances, *told.get(situation.label, ())))
+            for situation in business.situations
+        ),
+        routine=(*business.routine, *told.get(None, ())),
+    )
+
+
+def _as_recognised(text: str, rng: random.Random) -> str:
+    """Write an utterance as a recogniser would: half of them without marks, some with an opening."""
+    if rng.random() < 0.5:
+        text = _MARKS.sub("", text).lower()
+    return f"{rng.choice(_OPENINGS)} {text}" if rng.random() < 0.15 else text
 
 
 def _worded(situation: Situation, rng: random.Random) -> str:

@@ -6,8 +6,8 @@ one more choice with a logit of its own, the losses are
 - cross-entropy over ``cos(u, description) / TEMPERATURE``;
 - the same over ``cos(u, prototype)``, the prototype being the mean of the description and of the
   *other* utterances of the rule in the step: rules with examples;
-- :data:`ACROSS` of the first over the descriptions of all tables of the step, those left out
-  that the frozen model holds for the same situation;
+- a share (:attr:`Settings.across`) of the first over the descriptions of all tables of the step,
+  those left out that the frozen model holds for the same situation;
 - :data:`HOLD` of the mean square difference to the frozen model in the cosines between generic
   texts: what the model knew of language at large stays.
 
@@ -35,15 +35,14 @@ from routing_engine.encoders.sentence_transformer import load_sentence_transform
 from routing_engine.encoders.source import find_model
 from routing_engine.errors import InvalidValueError
 from routing_engine.training.corpus import Business
-from routing_engine.training.tables import NONE, Table, draw_table
+from routing_engine.training.tables import NONE, Table, draw_table, with_calls
 
-__all__ = ["Settings", "tune"]
+__all__ = ["Settings", "Trained", "tune"]
 
 TABLES = 4
 TEMPERATURE = 0.05
-ACROSS = 0.3
 HOLD = 10.0
-HELD_TEXTS = 40
+HELD_TEXTS = 32
 SAME_SITUATION = 0.75
 """Cosine under the base model from which two descriptions are the same situation."""
 CHUNKS = 8
@@ -63,6 +62,12 @@ class Settings:
         rate: highest learning rate.
         frozen_layers: layers of the transformer, from below, that stay as they are.
         max_tokens: of a text, while training.
+        dropout: share of activations that a step leaves out.
+        average: decay a step of the running mean of the weights, which is what the run ends
+            with; 0 to end with the last weights.
+        tables: weight of the two losses over single tables; 0 for contrast in the batch alone.
+        across: weight of the loss over the descriptions of all tables of a step.
+        heard: learn from conversations, too, and from utterances as a recogniser writes them.
         seed: of all that is drawn.
     """
 
@@ -70,14 +75,19 @@ class Settings:
     rate: float = 6e-5
     frozen_layers: int = 2
     max_tokens: int = 48
+    dropout: float = 0.0
+    average: float = 0.0
+    tables: float = 1.0
+    across: float = 0.3
+    heard: bool = False
     seed: int = 0
 
 
-class _Model:
+class Trained:
     """A transformer with mean pooling and normalised vectors."""
 
     def __init__(self, model: str | None, settings: Settings) -> None:
-        self.whole = load_sentence_transformer(find_model(model or BASE), attention="sdpa")
+        self.whole = load_sentence_transformer(find_model(model or BASE), attention="eager")
         first: Any = self.whole[0]
         self.body: Any = first.auto_model
         self.tokenizer = self.whole.tokenizer
@@ -91,6 +101,8 @@ class _Model:
         self.body.embeddings.requires_grad_(False)
         for layer in self.body.encoder.layer[: settings.frozen_layers]:
             layer.requires_grad_(False)
+        for layer in self.body.encoder.layer[settings.frozen_layers :] if settings.dropout else ():
+            layer.attention.output.dropout.p = layer.output.dropout.p = settings.dropout
 
     def vectors(self, texts: Sequence[str]) -> Tensor:
         """Return unit vectors, float32 ``(len(texts), d)``; encoded in chunks of similar length."""
@@ -98,15 +110,16 @@ class _Model:
         order = sorted(range(len(texts)), key=lambda i: len(ids[i]))
         size = math.ceil(len(order) / CHUNKS)
         parts = []
-        for start in range(0, len(order), size):
-            chunk = [ids[i] for i in order[start : start + size]]
-            longest = len(chunk[-1])
-            tokens = torch.tensor([one + [0] * (longest - len(one)) for one in chunk])
-            mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in chunk])
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.is_short):
+        # One context for all chunks: the weights are cast once.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.is_short):
+            for start in range(0, len(order), size):
+                chunk = [ids[i] for i in order[start : start + size]]
+                longest = len(chunk[-1])
+                tokens = torch.tensor([one + [0] * (longest - len(one)) for one in chunk])
+                mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in chunk])
                 hidden = self.body(input_ids=tokens, attention_mask=mask).last_hidden_state
-            weights = mask.unsqueeze(-1).float()
-            parts.append((hidden.float() * weights).sum(1) / weights.sum(1))
+                weights = mask.unsqueeze(-1).float()
+                parts.append((hidden.float() * weights).sum(1) / weights.sum(1))
         place = torch.empty(len(order), dtype=torch.long)
         place[torch.tensor(order)] = torch.arange(len(order))
         return functional.normalize(torch.cat(parts)[place], dim=1)
@@ -123,7 +136,7 @@ class _Frozen:
     """The base model: vectors of texts, each computed once."""
 
     def __init__(self, model: str | None, settings: Settings) -> None:
-        self._model = _Model(model, settings)
+        self._model = Trained(model, settings)
         self._model.body.eval()
         self._known: dict[str, Tensor] = {}
 
@@ -137,7 +150,11 @@ class _Frozen:
 
 
 def _loss(
-    tables: Sequence[Table], vectors: dict[str, Tensor], none: Tensor, frozen: _Frozen
+    tables: Sequence[Table],
+    vectors: dict[str, Tensor],
+    none: Tensor,
+    frozen: _Frozen,
+    settings: Settings,
 ) -> tuple[Tensor, dict[str, float]]:
     """Compute the mean loss of some tables without regularisation, and its parts."""
     by_description: list[Tensor] = []
@@ -179,7 +196,7 @@ def _loss(
         "examples": torch.stack(by_prototype).mean(),
         "across": torch.stack(across).mean(),
     }
-    loss = parts["when"] + parts["examples"] + ACROSS * parts["across"]
+    loss = settings.tables * (parts["when"] + parts["examples"]) + settings.across * parts["across"]
     return loss, {name: float(part.detach()) for name, part in parts.items()}
 
 
@@ -214,9 +231,10 @@ def tune(
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    tuned, frozen = _Model(model, settings), _Frozen(BASE, settings)
+    tuned, frozen = Trained(model, settings), _Frozen(BASE, settings)
     none = torch.nn.Parameter(torch.tensor([7.0, 9.0]))
     free = [p for p in tuned.body.parameters() if p.requires_grad]
+    mean = [p.detach().clone() for p in free]
     optimizer = torch.optim.AdamW(
         [{"params": free, "weight_decay": 0.01}, {"params": [none], "lr": 0.01}], lr=settings.rate
     )
@@ -238,14 +256,17 @@ def tune(
         optimizer.load_state_dict(kept["optimizer"])
         schedule.load_state_dict(kept["schedule"])
         none.data.copy_(kept["none"])
+        mean = kept["mean"]
         first = kept["step"]
+    businesses = [with_calls(one) for one in businesses] if settings.heard else list(businesses)
     generic = [*background_texts(), *(when for _, when in described_rules())]
     last = settings.steps if until is None else min(until, settings.steps)
     for step in range(first, last):
         began = time.perf_counter()
         # Each step draws by its own seed, so that a resumed run draws what it would have.
         rng = random.Random(f"{settings.seed}:{step}")
-        tables = [draw_table(business, rng) for business in rng.sample(list(businesses), TABLES)]
+        drawn = rng.sample(businesses, TABLES)
+        tables = [draw_table(business, rng, heard=settings.heard) for business in drawn]
         held = rng.sample(generic, HELD_TEXTS)
         texts = list(
             dict.fromkeys(
@@ -253,7 +274,9 @@ def tune(
             )
         )
         embedded = tuned.vectors([*texts, *held])
-        loss, parts = _loss(tables, dict(zip(texts, embedded, strict=False)), none, frozen)
+        loss, parts = _loss(
+            tables, dict(zip(texts, embedded, strict=False)), none, frozen, settings
+        )
         now, before = embedded[len(texts) :], frozen.vectors(held)
         hold = (now @ now.T - before @ before.T).square().mean()
         (loss + HOLD * hold).backward()  # type: ignore[no-untyped-call]
@@ -261,6 +284,9 @@ def tune(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         schedule.step()
+        with torch.no_grad():
+            # While few steps are done, the mean is of these alone, not of the first weights.
+            torch._foreach_lerp_(mean, free, 1.0 - min(settings.average, step / (step + 10)))
         line = {
             "step": step + 1,
             **{name: round(value, 4) for name, value in parts.items()},
@@ -281,6 +307,7 @@ def tune(
                     "optimizer": optimizer.state_dict(),
                     "schedule": schedule.state_dict(),
                     "none": none.data,
+                    "mean": mean,
                 },
                 aside,
             )
@@ -288,5 +315,7 @@ def tune(
     if last < settings.steps:
         return checkpoint
     tuned.body.eval()
+    with torch.no_grad():
+        torch._foreach_copy_(free, mean)
     tuned.whole.save(str(out / "model"), create_model_card=False)
     return out / "model"

@@ -14,7 +14,7 @@ from routing_engine import HashingEncoder, InvalidValueError
 from routing_engine.training.checking import check
 from routing_engine.training.corpus import SPLITS, read_business, read_corpus
 from routing_engine.training.intents import read_intents
-from routing_engine.training.tables import NONE, draw_table
+from routing_engine.training.tables import NONE, draw_table, with_calls
 
 CORPUS = Path(__file__).parents[2] / "data" / "callers"
 
@@ -75,6 +75,38 @@ def test_a_table_answers_with_rules_of_its_own_and_turns_away_the_rest(corpus):
             if labels.get(text) in left_out:
                 assert answer == NONE
     assert draw_table(business, random.Random(3)) == draw_table(business, random.Random(3))
+
+
+def test_calls_are_learnt_from_as_they_are_read_up_to_the_turn_at_which_one_knows(corpus):
+    business = next(b for b in corpus if b.name == "accounting_firm")
+    call = next(c for c in business.conversations if c.kind == "in pieces" and c.rule)
+    made = with_calls(business)
+    for before, after in zip(business.situations, made.situations, strict=True):
+        assert after.utterances[: len(before.utterances)] == before.utterances
+        calls = [c for c in business.conversations if c.rule == before.label and not c.person]
+        assert len(after.utterances) == len(before.utterances) + len(calls)
+    told = " ".join(
+        text for s in made.situations if s.label == call.rule for text in s.utterances[-3:]
+    )
+    said = [text for speaker, text in call.turns if speaker == "caller"]
+    assert said[call.known_at - 1] in told
+    assert all(after not in told for after in said[call.known_at :])
+    stayed = [c for c in business.conversations if c.rule is None and not c.person]
+    assert len(made.routine) == len(business.routine) + len(stayed)
+
+
+def test_utterances_as_heard_have_the_same_words(corpus):
+    read, heard = (draw_table(corpus[0], random.Random(5), heard=heard) for heard in (False, True))
+    assert read.answers == heard.answers
+    changed = [
+        (one, other)
+        for one, other in zip(read.utterances, heard.utterances, strict=True)
+        if one != other
+    ]
+    assert changed
+    for one, other in changed:
+        words = "".join(c for c in one.lower() if c.isalnum())
+        assert "".join(c for c in other.lower() if c.isalnum()).endswith(words)
 
 
 def test_a_case_keeps_its_examples_out_of_its_queries(corpus):

@@ -6,7 +6,9 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tests.support.compiling import MAKE_MODELS
 from tests.support.processes import run
@@ -26,7 +28,8 @@ from routing_engine.training.tuning import Settings, tune
 
 corpus, model, out, until = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
 businesses = read_corpus(corpus, "dev")
-tune(businesses, out, settings=Settings(steps=6, rate=1e-3), model=model, until=until or None)
+settings = Settings(steps=6, rate=1e-3, average=0.9, heard=True)
+tune(businesses, out, settings=settings, model=model, until=until or None)
 """
 
 
@@ -52,7 +55,12 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(tiny, tmp_path):
     for one, other in zip(whole, parts, strict=True):
         assert one["when"] == pytest.approx(other["when"], abs=2e-3)
         assert one["texts"] == other["texts"]
-    assert (tmp_path / "parts" / "model" / "model.safetensors").exists()
+    one, other = (load_file(tmp_path / n / "model/model.safetensors") for n in ("whole", "parts"))
+    assert all(np.allclose(one[name], other[name], atol=2e-3) for name in one)
+    assert any(
+        not np.array_equal(one[name], before)
+        for name, before in load_file(tiny / "model.safetensors").items()
+    )
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tiny, tmp_path):
