@@ -24,6 +24,7 @@ class KeptDecision:
     Attributes:
         rule, rival, concerned: labels of the rules that it is about.
         chain: what to dial, ``str(destination)``, and the seconds that each may ring.
+        is_first: nobody was dialled before.
         is_end: a rule's destinations were all dialled in vain.
         candidates: label, confidence and similarity of every rule.
         reported: what the platform said of the transfer before it.
@@ -44,6 +45,7 @@ class KeptDecision:
     concerned: str | None
     chain: list[tuple[str, int | None]] = field(default_factory=list)
     is_end: bool = False
+    is_first: bool = False
     is_closed: bool = False
     candidates: list[tuple[str, float, float]] = field(default_factory=list)
     reported: str | None = None
@@ -66,6 +68,7 @@ class KeptDecision:
             None if concerned is None else concerned.label,
             [(str(destination), seconds) for destination, seconds in decision.destinations],
             decision.is_end_of_chain,
+            not decision.is_next_in_line,
             decision.is_closed,
             [(item.label, item.confidence, item.similarity) for item in decision.candidates],
             decision.reported,
@@ -109,6 +112,7 @@ class KeptDecision:
             _call=facts._replace(reported=self.reported),
             _concerns=concerned,
             _attempts=chain or (() if self.is_end else None),
+            _is_first=self.is_first,
             _id=self.decision_id,
         )
 

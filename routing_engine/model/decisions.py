@@ -164,6 +164,7 @@ class Decision:
     _call: CallFacts | None = field(default=None, repr=False)
     _concerns: ContextRule | None = field(default=None, repr=False)
     _attempts: tuple[Attempt, ...] | None = field(default=None, repr=False)
+    _is_first: bool = field(default=False, repr=False)
     _id: str | int = field(default="", repr=False)
     _heard: Heard | None = field(default=None, repr=False)
 
@@ -186,7 +187,7 @@ class Decision:
     @property
     def is_next_in_line(self) -> bool:
         """Whether it goes on along a chain of which somebody was dialled before."""
-        return bool(self._attempts)
+        return bool(self._attempts) and not self._is_first
 
     @property
     def is_end_of_chain(self) -> bool:

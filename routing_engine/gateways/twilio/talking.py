@@ -272,7 +272,7 @@ class Talk:
                 return self._ask(text, "keyed", Step(call_sid, n), speech=False, keys=True)
             return self._ask(said, "heard", Step(call_sid, n), keys=call.is_confirming)
         made = self._dial(call, decision, Step(call_sid, n), said)
-        if decision.reason is not Reason.FALLBACK:  # they were asked for before
+        if not decision.is_next_in_line:  # they were asked for before
             asked = _asked(decision)
             for position in range(detail, len(asked)):
                 if asked[position] in call.missing:
