@@ -494,6 +494,16 @@ def test_a_call_goes_on_in_another_process(engine, call):
     assert "secret" not in str(refused.value)
 
 
+def test_a_resumed_call_knows_whether_somebody_was_dialled_before(engine):
+    call = engine.open_call("store-1", now=NOON)
+    call.hear(INVOICE, now=NOON)
+    twin = engine.resume_call(call.to_json())
+    assert not twin.decision.is_next_in_line
+    assert twin.decision.destinations == call.decision.destinations
+    assert twin.transfer_failed("busy", now=NOON).is_next_in_line
+    assert engine.resume_call(twin.to_json()).decision.is_next_in_line
+
+
 @pytest.mark.parametrize(("catalog", "moved"), [("kept", False), ("newest", True)])
 def test_a_call_keeps_its_catalog_or_moves_to_the_newest(catalog, moved):
     def location(number):
