@@ -71,7 +71,7 @@ def _fill(store: Store, organisation_id: str, n_agents: int, n_decisions: int, s
             location = compile_draft(draft).location.model_dump_json()
             drafts.append(
                 ImportedDraft(
-                    location_id=name, name=draft["name"], config=config, snapshot=draft,
+                    location_id=name, name=f"Store {i:05}", config=config, snapshot=draft,
                     location=location,
                 )
             )  # fmt: skip
