@@ -54,20 +54,11 @@ def refused(response, status: int, code: str | None = None) -> dict:
 
 
 class TestKeys:
-    def test_hashes_are_compared_in_constant_time_whatever_is_found(self, local, monkeypatch):
-        compared = []
-        real = keys.hmac.compare_digest
-
-        def noting(a, b):
-            compared.append((len(a), len(b)))
-            return real(a, b)
-
-        monkeypatch.setattr(keys.hmac, "compare_digest", noting)
+    def test_a_token_is_found_by_the_hash_of_all_of_it(self, local):
         prefix = local.token[: keys.PREFIX_LENGTH]
-        for token in (local.token, prefix + "A" * 40):
-            compared.clear()
-            local("GET", "/agents", token=token)
-            assert compared == [(32, 32)]
+        assert local("GET", "/agents").status_code == 200
+        for token in (prefix, prefix + "A" * 40, local.token + "A", local.token[:-1]):
+            assert local("GET", "/agents", token=token).status_code == 401
 
     def test_a_database_does_not_tell_keys(self, local, tmp_path):
         local("GET", "/agents")
