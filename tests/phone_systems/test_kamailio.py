@@ -23,7 +23,12 @@ LINE = "+14155550199"
 BILLING, SECOND = "+14155550111", "+14155550112"
 CHARGE = "I was charged twice"
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "kamailio.md"
-MODULES = ("/usr/lib/*/kamailio/modules/rtjson.so", "/usr/lib/kamailio/modules/rtjson.so")
+MODULES = {
+    "http_client": "kamailio-utils-modules",
+    "jansson": "kamailio-extra-modules",
+    "rtjson": "kamailio-json-modules",
+}
+"""Module that the page's configuration loads -> Debian's package of it."""
 
 
 def missing():
@@ -31,9 +36,10 @@ def missing():
     if shutil.which("sipp") is None:
         return "SIPp is not installed (apt-get install sip-tester)"
     if shutil.which("kamailio") is None:
-        return "Kamailio is not installed (apt-get install kamailio kamailio-json-modules …)"
-    if not any(list(Path("/").glob(path[1:])) for path in MODULES):
-        return "Kamailio has no module rtjson"
+        return f"Kamailio is not installed (apt-get install kamailio {' '.join(MODULES.values())})"
+    for module, package in MODULES.items():
+        if not [*Path("/usr/lib").glob(f"**/kamailio/modules/{module}.so")]:
+            return f"Kamailio has no module {module} (apt-get install {package})"
     return ""
 
 
