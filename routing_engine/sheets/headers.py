@@ -29,6 +29,7 @@ from routing_engine.sheets.aliases import (
     names_a_person,
 )
 from routing_engine.sheets.issues import IssueLog, listed
+from routing_engine.workbooks.extents import MAX_COLUMNS
 
 __all__ = ["ALIASES", "IGNORE", "RULE", "Header", "check_mapping", "header_key", "read_header"]
 
@@ -158,7 +159,11 @@ def has_location(headers: Sequence[str], mapping: Mapping[str, str] | None = Non
 
 
 def n_known(headers: Sequence[str], mapping: Mapping[str, str]) -> int:
-    """Count the columns of a routing sheet that these headers name; 0 where none is a location."""
+    """Count the columns of a routing sheet that these headers name; 0 where none is a location.
+
+    Of a row of more columns than are read, the first count.
+    """
+    headers = headers[:MAX_COLUMNS]
     mapped = {
         mapping[key] for header in headers if (key := header_key(header) or header) in mapping
     }

@@ -175,7 +175,9 @@ def _delimiter(source: _CsvSource) -> str:
                     rows.append(row)  # what was read before an error stays
                     lines.length = 0
         rows = [row for row in rows if "".join(row).strip(" ,;|\t")]
-        known = [sum(field_of(text_of(cell)) is not None for cell in row) for row in rows]
+        known = [
+            sum(field_of(text_of(cell)) is not None for cell in row[:MAX_COLUMNS]) for row in rows
+        ]
         width, n_rows = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
         return max(known, default=0), n_rows if width > 1 else 0, max(map(len, rows), default=0)
 
