@@ -57,9 +57,18 @@ def example(page, name):
 
 
 class Asterisk:
-    """One Asterisk with the dialplan of the documentation."""
+    """One Asterisk with the dialplan of the documentation.
 
-    def __init__(self, folder, agi_port, far_port):
+    Args:
+        folder: for its files.
+        far_port: of the far end.
+        replace: what stands otherwise in the files of the page: ports that are free.
+        page: of the how-to guides.
+        modules: to be loaded beside :data:`MODULES`.
+        trunk: more settings of the endpoint.
+    """
+
+    def __init__(self, folder, far_port, *, replace, page="asterisk.md", modules=(), trunk=""):
         self.folder = folder
         self.port = free_port()
         root = Path(ASTERISK or "/")
@@ -81,11 +90,14 @@ astrundir => {folder}/run
 astlogdir => {folder}/log
 """,
         )
-        loads = "".join(f"load = {name}.so\n" for name in MODULES)
+        loads = "".join(f"load = {name}.so\n" for name in (*MODULES, *modules))
         self._write("modules.conf", f"[modules]\nautoload = no\n{loads}")
         self._write("logger.conf", "[logfiles]\nconsole = error,warning,notice,verbose\n")
-        plan = example("asterisk.md", "extensions.conf")
-        self._write("extensions.conf", plan.replace("127.0.0.1:4573", f"127.0.0.1:{agi_port}"))
+        for name in ("extensions.conf", "http.conf", "ari.conf"):
+            text = example(page, name)
+            for old, new in replace.items():
+                text = text.replace(old, new)
+            self._write(name, text)
         self._write(
             "pjsip.conf",
             f"""[transport-udp]
@@ -98,7 +110,7 @@ context=from-trunk
 disallow=all
 allow=ulaw
 trust_id_inbound=yes
-{example("asterisk.md", "pjsip.conf")}
+{example("asterisk.md", "pjsip.conf")}{trunk}
 [trunk]
 type=aor
 contact=sip:127.0.0.1:{far_port}
@@ -164,6 +176,7 @@ class FarEnd:
                 self._invited(message, source)
             elif message.startswith(("BYE", "OPTIONS", "CANCEL", "INFO")):
                 self._reply(message, source, "200 OK")
+                self.digits += re.findall(r"(?m)^Signal=\s*(\S)", message)
                 if message.startswith("CANCEL"):
                     self.cancelled.append(message)
                     self._reply(self.invites[-1], source, "487 Request Terminated")

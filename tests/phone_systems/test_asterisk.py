@@ -18,6 +18,7 @@ from .asterisk import Asterisk, FarEnd, free_port, missing
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 LINE = "+14155550199"
+AGI = "127.0.0.1:4573"
 BILLING, SECOND, THIRD, DEFAULT = "+14155550111", "+14155550112", "+14155550113", "+14155550100"
 CHARGE = "there is a charge on my invoice"
 
@@ -56,7 +57,7 @@ def agi_port(tmp_path_factory):
 def phones(tmp_path, agi_port):
     """An Asterisk between SIPp and the far end."""
     far = FarEnd({THIRD: "200 OK", DEFAULT: "200 OK", BILLING: "200 OK"})
-    asterisk = Asterisk(tmp_path / "asterisk", agi_port, far.port)
+    asterisk = Asterisk(tmp_path / "asterisk", far.port, replace={AGI: f"127.0.0.1:{agi_port}"})
     yield asterisk, far
     asterisk.close()
     far.close()
@@ -127,7 +128,7 @@ def test_a_closed_location_dials_nobody(phones, tmp_path):
 
 def test_where_nothing_answers_a_number_of_the_dialplan_is_dialled_once(tmp_path):
     far = FarEnd({DEFAULT: "200 OK"})
-    asterisk = Asterisk(tmp_path / "asterisk", free_port(), far.port)
+    asterisk = Asterisk(tmp_path / "asterisk", far.port, replace={AGI: f"127.0.0.1:{free_port()}"})
     try:
         call((asterisk, far), tmp_path, CHARGE)
     finally:
