@@ -422,7 +422,7 @@ class TestPublishing:
 SEEN = {
     "asked": 1000, "answered": 1000, "in_time": 1000, "wrong": 0, "statuses": {"200": 1000},
     "longest_s": 0.4, "p99_s": 0.1, "lost": 0, "peak_mb": 300.0, "log_mb_a_minute": 0.1,
-    "ready_s": 0.1, "ready_statuses": [200, 503],
+    "ready_s": 0.1, "ready_statuses": [200, 503], "turn_longest_s": 0.2, "turns_refused": 0,
 }  # fmt: skip
 ENDED = {"code": 0, "exit_s": 4.0, "answered": 100, "lost": 0, "wrong": 0}
 
