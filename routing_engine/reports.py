@@ -31,7 +31,8 @@ _PLURALS = {
 
 
 _STEPS = {
-    "bad_destination": "correct the numbers that are named, or name their country with --region",
+    "bad_destination": "correct the numbers that are named; or name their country with --region, or "
+    "the PBX of extensions with --pbx",
     "refused_destination": "allow the numbers that are meant with --allow or --countries",
     "no_location_column": "say which column names the location: --map 'THEIR HEADER=location_id'",
     "missing_column": "say which column is meant: --map 'THEIR HEADER=default_destination'",
