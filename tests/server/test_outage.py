@@ -360,6 +360,7 @@ def test_a_missing_right_is_named_and_decisions_wait_for_it(tmp_path, empty_post
 
         do("CREATE ROLE {} LOGIN")
         do("GRANT ALL ON SCHEMA public TO {}")
+        do("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}")  # that are there already
         try:
             with served(tmp_path, database=url, key_cache_s=0.0) as api:
                 agent_id = api.published()
