@@ -229,8 +229,14 @@ _NUMBER_SIGN = re.compile(r"(?<=[^\W\d_])\s*#")
 _STROKES = str.maketrans("łøđħı", "lodhi")
 
 
+LONGEST_HEADER = 300
+"""Most characters of a name that is folded; no column of a routing sheet has a longer one."""
+
+
 def header_key(header: str) -> str:
     """Fold a header: without case, white space, punctuation and width."""
+    if len(header) > LONGEST_HEADER:
+        return header
     plain = unicodedata.normalize("NFKC", header)
     key = "".join(character for character in plain.casefold() if character.isalnum())
     # "Store #" is a number beside "Store", and "Location ID #" the id that it says.
@@ -239,6 +245,8 @@ def header_key(header: str) -> str:
 
 def alias_key(header: str) -> str:
     """Fold a header as aliases are compared: also without accents."""
+    if len(header) > LONGEST_HEADER:
+        return header
     return _without_accents(header_key(header)) or header
 
 
