@@ -129,13 +129,17 @@ def test_a_version_is_examined_before_others_have_to_wait(tmp_path, monkeypatch)
         skill = {"name": "S", "description": "caller asks for s", "skillType": "info"}
         api.data("POST", f"/agents/{agent_id}/skills", json=skill)
         api.data("POST", f"/agents/{agent_id}/publish")
-        monkeypatch.setattr(
-            publishing,
-            "examine",
-            lambda *given: (
-                held.append(api.plane.store._database._writer.locked()) or examine(*given)
-            ),
-        )
+        writer = api.plane.store._database._writer
+
+        def examined(*given):
+            # Others write now and then, for a moment; who examines would hold it all the time.
+            is_free = writer.acquire(timeout=5)
+            held.append(not is_free)
+            if is_free:
+                writer.release()
+            return examine(*given)
+
+        monkeypatch.setattr(publishing, "examine", examined)
         location_id = api.data("GET", f"/agents/{agent_id}")["locationId"]
         sheet = f"location_id,default_destination\n{location_id},+14155550100\n".encode()
         assert api.imported(sheet, publish="true")["status"] == "done"
