@@ -67,6 +67,7 @@ class Proxy:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        source.close()  # the other pump closes the sink, which is its source
 
     def __enter__(self) -> Self:
         return self

@@ -601,6 +601,7 @@ def of_version(version, i):
 
 
 class TestConcurrency:
+    @pytest.mark.no_cover
     def test_every_decision_belongs_to_one_version_while_all_locations_change(self):
         engine = RoutingEngine(
             [of_version(1, i) for i in range(N_LOCATIONS)],

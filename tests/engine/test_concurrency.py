@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from routing_engine import HashingEncoder, Location, RoutingEngine, RoutingPolicy
 from tests.support.strategies import a_rule, number
 
@@ -79,6 +81,7 @@ def an_engine():
     )
 
 
+@pytest.mark.no_cover
 def test_every_decision_belongs_to_one_version_while_the_catalog_is_replaced():
     engine = an_engine()
     done = threading.Event()
