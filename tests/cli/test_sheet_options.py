@@ -156,8 +156,10 @@ def test_every_error_is_shown_where_asked(tmp_path):
     assert few.count("looks like a decimal number") == 5
     assert "... and 4 more (bad destination)" in few
     assert every.count("looks like a decimal number") == 9
-    assert every.rstrip().endswith("next: correct the numbers that are named, or name their "
-                                   "country with --region")  # fmt: skip
+    assert every.rstrip().endswith(
+        "next: correct the numbers that are named; or name their country with --region, or the PBX "
+        "of extensions with --pbx"
+    )
 
 
 def test_the_sheet_is_written_with_a_column_of_its_errors(tmp_path):
