@@ -155,6 +155,10 @@ class Twilio:
         self._connection = http.client.HTTPConnection("127.0.0.1", port)
         self._n = 0
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     def ask(self, i: int, line: str, words: str) -> int:  # noqa: ARG002  as every way has it
         """As :meth:`Way.ask`."""
         self._n += 1
@@ -330,7 +334,7 @@ def measure(encoder: str, *, n: int, n_locations: int, warmup: int, seed: int) -
             "agi": Agi(port),
             "rtjson": Rtjson(client),
             "mcp": stack.enter_context(by_mcp(folder / "brand", encoder, first)),
-            "twilio": Twilio(twilio_port),
+            "twilio": stack.enter_context(contextlib.closing(Twilio(twilio_port))),
         }
         latencies = _in_turns(ways, asked, lines, warmup)
     own_us = percentiles_us(latencies["route"])["p50_us"]
