@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from benchmarks.benchmark import Benchmark, new_plot, save_plot
 from benchmarks.encoders import make_encoder
 from benchmarks.report import Document, Table, machine, number, setting
+from benchmarks.store import add_scratch_option, decision, drawn_outcome, in_batches
 from routing_engine.encoders import Encoder
 from routing_engine.server.app import create_app
 from routing_engine.server.console import tokens
@@ -32,7 +33,6 @@ from routing_engine.store import DecisionRow, ImportedDraft, Store
 __all__ = ["BENCHMARK", "measure"]
 
 DAYS = 30
-BATCH = 10_000
 AT_ONCE = 1_000
 MAIN = "+14155550100"
 RULES = [
@@ -78,7 +78,7 @@ def _fill(store: Store, organisation_id: str, n_agents: int, n_decisions: int, s
         with store.work(organisation_id, patient=True) as work:
             ids += [agent.id for agent in work.imports.apply(drafts)]
     made = _decisions(n_decisions, organisation_id, ids, seed)
-    for some in iter(lambda: [row for row, _ in zip(made, range(BATCH), strict=False)], []):
+    for some in in_batches(made):
         store.add_decisions(some)
     return ids[0]
 
@@ -87,22 +87,12 @@ def _decisions(n: int, organisation_id: str, ids: list[str], seed: int) -> Itera
     chance = random.Random(f"console {seed}")
     until = datetime.now(UTC)
     for i in range(n):
-        outcome = chance.choices(("transfer", "default", "contain"), (6, 2, 2))[0]
-        yield DecisionRow(
-            organisation_id=organisation_id,
-            id=f"dec_{i:09}",
-            call_id=f"cal_{i:09}",
-            # Half of the calls are of a tenth of the locations.
-            agent_id=ids[int(len(ids) * chance.random() ** 3)],
-            version=1,
-            decided_at=until - timedelta(days=DAYS * (1 - i / n)),
-            outcome=outcome,
-            reason="rule_matched" if outcome == "transfer" else "below_threshold",
-            rule=chance.choice(RULES)[0] if outcome == "transfer" else None,
-            confidence=0.5,
-            transferred=outcome != "contain",
-            is_alone=True,
-        )
+        outcome = drawn_outcome(chance)
+        # Half of the calls are of a tenth of the locations.
+        agent_id = ids[int(len(ids) * chance.random() ** 3)]
+        rule = chance.choice(RULES)[0] if outcome == "transfer" else ""
+        decided_at = until - timedelta(days=DAYS * (1 - i / n))
+        yield decision(i, organisation_id, agent_id, decided_at, outcome, rule)
 
 
 class _Visitor:
@@ -225,10 +215,7 @@ def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--agents", type=int, help="locations (10,000)")
     parser.add_argument("--decisions", type=int, help="decisions stored (1,000,000)")
     parser.add_argument("--asked", type=int, help="times that each page is asked for (40)")
-    parser.add_argument(
-        "--scratch", type=Path, metavar="DIR", help="for the database; a million decisions need "
-        "1 GB there for some minutes (the system's temporary folder)"
-    )  # fmt: skip
+    add_scratch_option(parser)
 
 
 def _run(options: Namespace) -> Document:

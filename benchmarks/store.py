@@ -9,6 +9,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,46 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 """Question -> filters of the list and of its totals."""
 
 
+def drawn_outcome(chance: random.Random) -> str:
+    """Draw what became of a call."""
+    return chance.choices(("transfer", "default", "contain"), (6, 2, 2))[0]
+
+
+def decision(
+    i: int, organisation_id: str, agent_id: str, decided_at: datetime, outcome: str, rule: str
+) -> DecisionRow:
+    """Return decision ``i``, the only one of its call; ``rule`` took it if it is a transfer."""
+    is_transfer = outcome == "transfer"
+    return DecisionRow(
+        organisation_id=organisation_id,
+        id=f"dec_{i:09}",
+        call_id=f"cal_{i:09}",
+        agent_id=agent_id,
+        version=1,
+        decided_at=decided_at,
+        outcome=outcome,
+        reason="rule_matched" if is_transfer else "below_threshold",
+        rule=rule if is_transfer else None,
+        confidence=0.5,
+        transferred=outcome != "contain",
+        is_alone=True,
+    )
+
+
 def decisions(n: int, organisation_id: str, agent_id: str, *, seed: int) -> Iterator[DecisionRow]:
     """Generate decisions of one agent, evenly over 90 days, in order."""
     chance = random.Random(f"store {seed}")
     for i in range(n):
-        outcome = chance.choices(("transfer", "default", "contain"), (6, 2, 2))[0]
-        yield DecisionRow(
-            organisation_id=organisation_id,
-            id=f"dec_{i:09}",
-            call_id=f"cal_{i:09}",
-            agent_id=agent_id,
-            version=1,
-            decided_at=START + timedelta(days=DAYS * i / n),
-            outcome=outcome,
-            reason="rule_matched" if outcome == "transfer" else "below_threshold",
-            rule=f"Rule {chance.randrange(RULES)}" if outcome == "transfer" else None,
-            confidence=0.5,
-            transferred=outcome != "contain",
-            is_alone=True,
-        )
+        outcome = drawn_outcome(chance)
+        rule = f"Rule {chance.randrange(RULES)}" if outcome == "transfer" else ""
+        decided_at = START + timedelta(days=DAYS * i / n)
+        yield decision(i, organisation_id, agent_id, decided_at, outcome, rule)
+
+
+def in_batches(made: Iterator[DecisionRow]) -> Iterator[list[DecisionRow]]:
+    """Yield decisions as they are stored, so many at once."""
+    while some := list(islice(made, BATCH)):
+        yield some
 
 
 def measure(n_decisions: int, *, n_asked: int, seed: int, folder: Path | None) -> dict[str, Any]:
@@ -85,7 +107,7 @@ def measure(n_decisions: int, *, n_asked: int, seed: int, folder: Path | None) -
                 agent_id = work.agents.create("Downtown", None, {}).id
             made = decisions(n_decisions, organisation_id, agent_id, seed=seed)
             write_s = 0.0
-            for some in iter(lambda: [row for row, _ in zip(made, range(BATCH), strict=False)], []):
+            for some in in_batches(made):
                 began = time.perf_counter()
                 store.add_decisions(some)
                 write_s += time.perf_counter() - began
@@ -116,6 +138,11 @@ def measure(n_decisions: int, *, n_asked: int, seed: int, folder: Path | None) -
 def _add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--decisions", type=int, help="decisions stored (1,000,000)")
     parser.add_argument("--asked", type=int, help="times that each question is asked (50)")
+    add_scratch_option(parser)
+
+
+def add_scratch_option(parser: ArgumentParser) -> None:
+    """Let the database of a million decisions be put elsewhere."""
     parser.add_argument(
         "--scratch", type=Path, metavar="DIR", help="for the database; a million decisions need "
         "1 GB there for some minutes (the system's temporary folder)"
